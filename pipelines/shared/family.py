@@ -1,0 +1,72 @@
+"""Checkpoints of one network, grown from one base: what can be merged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipelines.merging.recipe import MergeRecipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One checkpoint.
+
+    Attributes:
+        name: network and training, "fusenet/ivis".
+        source: "assets:fusenet/ivis.safetensors", "hub:<repo>@<commit>" or "folder:<path>" (tests, own checkpoints).
+        sha256: of the weight file; None on the Hub, where the commit pins the bytes.
+        license: SPDX id.
+        task: one line for the fader: what this checkpoint was trained for.
+    """
+
+    name: str
+    source: str
+    sha256: str | None
+    license: str
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A named part of the network, a stage of the block equaliser: the keys that match the glob."""
+
+    name: str
+    match: str
+
+
+@dataclass(frozen=True)
+class ModelFamily:
+    """A base checkpoint and the task experts tuned from it.
+
+    Attributes:
+        pipeline: which pipeline runs it, "fusion".
+        tier: "embedded" (ours, in assets/) or "full" (a published checkpoint from the Hub).
+        build: makes the network, weights not loaded.
+        experts: task -> checkpoint, in panel order, which is also the order of summation.
+        blocks: stages of the network in order of depth; their globs cover every key once.
+        default: the recipe a page starts with.
+        trainer, evaluator: "module:function" behind `train` and `evaluate`; named, not imported, so that listing families
+            loads no network code.
+    """
+
+    name: str
+    pipeline: str
+    tier: str
+    build: Callable[[], nn.Module]
+    base: ModelSpec
+    experts: Mapping[str, ModelSpec]
+    paper: str
+    blocks: tuple[Block, ...] = ()
+    default: MergeRecipe = field(default_factory=MergeRecipe)
+    trainer: str = ""
+    evaluator: str = ""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the experts, in panel order."""
+        return tuple(self.experts)
