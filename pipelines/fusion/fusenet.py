@@ -1,0 +1,219 @@
+"""FuseNet: one small network for four fusion tasks and any number of frames, in the structure of SegMiF.
+
+After SegMiF (Liu et al. 2023, arXiv:2308.02097): dilated residual dense blocks, hierarchical interactive attention with
+the features of a segmentation branch. Departures: one encoder shared by all frames (their role is a learned offset), the
+heavy part at half resolution, an order-free exchange between frames, LayerNorm over channels only, and an output that is
+a convex blend of the sources plus a bounded residual, so that every point of every fader gives a sane picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipelines.fusion.segnet import WIDTHS, ChannelNorm, SegNet
+
+CHANNELS = 32
+GROWTH = 16
+HEADS = 4
+STRIDE = 16  # inputs are padded to a multiple of this: the deepest stage of the segmentation branch
+RESIDUAL_RANGE = 0.25
+
+
+@dataclass(frozen=True)
+class FuseOutput:
+    """What the network says about a stack of frames.
+
+    Attributes:
+        blend: sum of the sources by the weights, (B, H, W).
+        residual: added detail, (B, H, W), each frame's share within +-0.25.
+        weights: (B, K, H, W), sums to 1 over K.
+        logits: of the segmentation at a quarter of the size, (B, 7, H/4, W/4); None for tasks without it.
+    """
+
+    blend: Tensor
+    residual: Tensor
+    weights: Tensor
+    logits: Tensor | None
+
+    @property
+    def fused(self) -> Tensor:
+        """(B, H, W), not clipped: losses need the gradient outside 0 to 1."""
+        return self.blend + self.residual
+
+
+class DenseBlock(nn.Module):
+    """Dilated residual dense block: three convolutions, each seeing all before it, and a 1 x 1 back (SegMiF 3.2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(CHANNELS + i * GROWTH, GROWTH, 3, padding=i + 1, dilation=i + 1) for i in range(3)
+        )
+        self.fuse = nn.Conv2d(CHANNELS + 3 * GROWTH, CHANNELS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = [x]
+        for conv in self.convs:
+            seen.append(F.leaky_relu(conv(torch.cat(seen, 1)), 0.1))
+        return x + F.leaky_relu(self.fuse(torch.cat(seen, 1)), 0.1)
+
+
+class FrameContext(nn.Module):
+    """Adds to every frame what all frames say together: mean and maximum over frames, so order and count are free."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(2 * CHANNELS, CHANNELS, 1)
+
+    def forward(self, x: Tensor, count: int) -> Tensor:
+        frames = x.unflatten(0, (-1, count))  # (B, K, C, h, w)
+        shared = self.mix(torch.cat([frames.mean(1), frames.amax(1)], 1))
+        return (frames + shared[:, None]).flatten(0, 1)
+
+
+class InteractiveAttention(nn.Module):
+    """Hierarchical interactive attention (SegMiF 3.3) between each frame and the segmentation features.
+
+    Departures: the context matrix is a mean over pixels, so it does not grow with the picture; LayerNorm is per pixel.
+    """
+
+    def __init__(self, segmentation_width: int) -> None:
+        super().__init__()
+        self.from_segmentation = nn.Conv2d(segmentation_width, CHANNELS, 1)
+        self.absent = nn.Parameter(torch.zeros(1, CHANNELS, 1, 1))  # the tokens of a task without segmentation
+        self.split_frame = nn.Conv2d(CHANNELS, 2 * CHANNELS, 1)
+        self.split_segmentation = nn.Conv2d(CHANNELS, 2 * CHANNELS, 1)
+        self.modality_kv = nn.Conv2d(CHANNELS, 2 * CHANNELS, 1)
+        self.semantic_kv = nn.Conv2d(CHANNELS, 2 * CHANNELS, 1)
+        self.out = nn.Conv2d(2 * CHANNELS, CHANNELS, 1)
+        self.norm = ChannelNorm(CHANNELS)
+
+    def forward(self, x: Tensor, count: int, features: Tensor | None) -> Tensor:
+        tokens = self._tokens(x, count, features)
+        y, u = F.relu(self.split_frame(x)).chunk(2, 1)
+        y_s, u_s = F.relu(self.split_segmentation(tokens)).chunk(2, 1)
+        modality = _attend(u, *self.modality_kv(u_s).chunk(2, 1))
+        semantic = _attend(y_s, *self.semantic_kv(y).chunk(2, 1)).expand_as(modality)
+        return self.norm(x + self.out(torch.cat([modality, semantic], 1)))
+
+    def _tokens(self, x: Tensor, count: int, features: Tensor | None) -> Tensor:
+        if features is None:
+            return self.absent.expand(x.shape[0], -1, -1, -1)  # (B*K, C, 1, 1)
+        enlarged = F.interpolate(
+            self.from_segmentation(features), size=x.shape[-2:], mode="bilinear", align_corners=False
+        )
+        return enlarged.repeat_interleave(count, 0)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Linear attention by head: query times a (head_dim, head_dim) context; (B, C, *q), (B, C, *kv) -> (B, C, *q)."""
+    q, k, v = (x.flatten(2).unflatten(1, (HEADS, -1)) for x in (query, key, value))  # (B, heads, d, N)
+    context = (k @ v.transpose(2, 3)) / (k.shape[-1] * k.shape[2] ** 0.5)
+    mixed = torch.softmax(context, dim=2).transpose(2, 3) @ q
+    return mixed.flatten(1, 2).unflatten(2, query.shape[2:])
+
+
+class Stem(nn.Module):
+    """Half-size features of each frame, its role as an offset, and a thin full-size skip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, CHANNELS, 3, padding=1)
+        self.skip = nn.Conv2d(1, 8, 3, padding=1)
+        self.role = nn.Parameter(torch.zeros(2, CHANNELS))
+
+    def forward(self, frames: Tensor, roles: Tensor) -> tuple[Tensor, Tensor]:
+        flat = frames.flatten(0, 1)[:, None]  # (B*K, 1, H, W)
+        offsets = torch.where(roles[:, None] >= 0, self.role[roles.clamp(min=0)], 0.0)  # (K, C)
+        x = self.conv(F.pixel_unshuffle(flat, 2)).unflatten(0, frames.shape[:2])
+        x = (x + offsets[None, :, :, None, None]).flatten(0, 1)
+        return F.leaky_relu(x, 0.1), F.leaky_relu(self.skip(flat), 0.1)
+
+
+class Decoder(nn.Module):
+    """Per frame: a weight logit and a detail residual at full size, (B*K, 2, H, W)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Conv2d(CHANNELS, 4 * 12, 1)
+        self.conv = nn.Conv2d(12 + 8, 16, 3, padding=1)
+        self.head = nn.Conv2d(16, 2, 3, padding=1)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = torch.cat([F.pixel_shuffle(self.up(x), 2), skip], 1)
+        return self.head(F.leaky_relu(self.conv(x), 0.1))
+
+
+class FuseNet(nn.Module):
+    """Frames of one scene -> weights, residual and, on request, labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Stem()
+        self.block1, self.block2 = DenseBlock(), DenseBlock()
+        self.context1, self.context2 = FrameContext(), FrameContext()
+        self.attention1 = InteractiveAttention(WIDTHS[0])
+        self.attention2 = InteractiveAttention(WIDTHS[1])
+        self.decoder = Decoder()
+        self.segmentation = SegNet()
+
+    def forward(self, frames: Tensor, roles: Tensor, with_segmentation: bool = False) -> FuseOutput:
+        """Fuse.
+
+        Args:
+            frames: luma, (B, K, H, W), 0 to 1. With segmentation K is 2: thermal, visible.
+            roles: (K,) 0 or 1 for the two modalities of a pair, -1 for frames of one camera.
+        """
+        height, width = frames.shape[-2:]
+        padded = pad_to_stride(frames)
+        maps = self.segmentation.features(segmentation_input(padded)) if with_segmentation else None
+        logit, residual = self._decode(padded, roles, maps)
+        weights = torch.softmax(logit, 1)
+        blend = (weights * padded).sum(1)
+        detail = (RESIDUAL_RANGE * torch.tanh(residual)).sum(1)
+        logits = self.segmentation.classify(maps) if maps is not None else None
+        return FuseOutput(
+            blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits
+        )
+
+    def _decode(self, frames: Tensor, roles: Tensor, maps: list[Tensor] | None) -> tuple[Tensor, Tensor]:
+        count = frames.shape[1]
+        x, skip = self.stem(frames, roles)
+        x = self.context1(self.block1(x), count)
+        x = self.attention1(x, count, maps and maps[0])
+        x = self.context2(self.block2(x), count)
+        x = self.attention2(x, count, maps and maps[1])
+        decoded = self.decoder(x, skip).unflatten(0, frames.shape[:2])  # (B, K, 2, H, W)
+        return decoded[:, :, 0], decoded[:, :, 1]
+
+
+def pad_to_stride(frames: Tensor) -> Tensor:
+    """Repeat the last row and column until both sides are multiples of 16."""
+    height, width = frames.shape[-2:]
+    return F.pad(frames, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+
+
+def segmentation_input(pair: Tensor, fused: Tensor | None = None) -> Tensor:
+    """(B, 2, H, W) thermal and visible -> (B, 3, H, W): composite (or the fused image), thermal, visible."""
+    composite = saliency_composite(pair) if fused is None else fused
+    return torch.cat([composite[:, None], pair], 1)
+
+
+def saliency_composite(pair: Tensor) -> Tensor:
+    """Blend of two images by histogram saliency, S[g] = sum_i hist[i] |g - i| over 256 bins, (B, 2, H, W) -> (B, H, W).
+
+    Source: SegMiF, the composite that feeds the segmentation before a fused image exists.
+    """
+    grey = (pair.detach() * 255).clamp(0, 255).long()
+    bins = torch.arange(256, device=pair.device)
+    flat = grey.flatten(2)
+    histogram = torch.zeros(*flat.shape[:2], 256, device=pair.device)
+    histogram.scatter_add_(2, flat, torch.ones_like(flat, dtype=torch.float32))
+    saliency = histogram @ (bins[:, None] - bins[None]).abs().float()
+    saliency = saliency / saliency.amax(2, keepdim=True).clamp(min=1)
+    weight = torch.gather(saliency, 2, flat).view_as(pair) + 1e-3
+    return (weight * pair).sum(1) / weight.sum(1)

@@ -1,0 +1,193 @@
+"""Training of the fusenet family: segmentation alone, the base on all tasks, then each expert from the base.
+
+Order and losses after SegMiF's alternation, with one joint round; data is generated while training (fusion/synthetic).
+Base and experts share one signature and the experts start from the base as it is stored (fp16), so task vectors are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipelines.fusion import losses
+from pipelines.fusion.fusenet import FuseNet, segmentation_input
+from pipelines.fusion.synthetic.exposures import exposures
+from pipelines.fusion.synthetic.infrared_visible import infrared_visible
+from pipelines.fusion.synthetic.medical import medical
+from pipelines.fusion.synthetic.multi_focus import multi_focus
+from pipelines.fusion.synthetic.sample import FusionSample
+from pipelines.shared.family import ModelFamily
+from pipelines.training.loop import Batch, Stage, train_stage
+
+TASKS = ("ivis", "mef", "mff", "med")
+SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weight
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Steps and sizes of one training run; `cpu` fits two cores in about an hour."""
+
+    segmentation_steps: int
+    base_steps: int
+    expert_steps: int
+    crop_px: int
+    batch: int
+    learning_rate: float = 1.5e-3
+
+
+PRESETS = {
+    "cpu": Preset(400, 1200, 320, 80, 6),
+    "gpu": Preset(6000, 20000, 5000, 128, 16),
+    "test": Preset(2, 2, 1, 48, 1),
+}
+
+
+def train(
+    family: ModelFamily,
+    *,
+    expert: str | None = None,
+    preset: str = "cpu",
+    seed: int = 0,
+    resume: bool = False,
+    folder: Path = Path("checkpoints"),
+) -> dict[str, Path]:
+    """Train base and experts (or one expert from the stored base of this run); returns name -> fp16 safetensors file."""
+    from safetensors.torch import load_file
+
+    plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
+    run = folder / family.name / f"{preset}-seed{seed}"
+    torch.manual_seed(seed)
+    model = FuseNet()
+    files = {}
+    if expert is None:
+        seconds = _train_base(model, plan, seed, run, resume, device)
+        files["base"] = _store(model, run / "base.safetensors", seconds)
+    for task in TASKS if expert is None else (expert,):
+        model.load_state_dict({k: v.float() for k, v in load_file(run / "base.safetensors").items()})
+        stage = Stage(f"expert-{task}", plan.expert_steps, plan.learning_rate / 3, seed, trains=_trains_for(task))
+        seconds = train_stage(model, stage, BatchMaker((task,), plan), TaskLoss(), run, resume, device)
+        files[task] = _store(model, run / f"{task}.safetensors", seconds)
+    return files
+
+
+def _train_base(model: FuseNet, plan: Preset, seed: int, run: Path, resume: bool, device: str) -> float:
+    segmentation = Stage(
+        "segmentation", plan.segmentation_steps, 2e-3, seed, trains=lambda name: name.startswith("segmentation.")
+    )
+    seconds = train_stage(model, segmentation, BatchMaker(("ivis",), plan), segmentation_loss, run, resume, device)
+    base = Stage("base", plan.base_steps, plan.learning_rate, seed)
+    return seconds + train_stage(model, base, BatchMaker(TASKS, plan), TaskLoss(), run, resume, device)
+
+
+def _trains_for(task: str) -> Any:
+    """Only the infrared expert moves the segmentation branch: the other tasks never run it."""
+    return lambda name: task == "ivis" or not name.startswith("segmentation.")
+
+
+def _store(model: nn.Module, path: Path, seconds: float) -> Path:
+    from safetensors.torch import save_file
+
+    tensors = {name: value.detach().cpu().half().contiguous() for name, value in model.state_dict().items()}
+    save_file(tensors, path, metadata={"seconds": f"{seconds:.0f}"})
+    return path
+
+
+@dataclass(frozen=True)
+class BatchMaker:
+    """Batches of one task each, the tasks in turn."""
+
+    tasks: tuple[str, ...]
+    plan: Preset
+
+    def __call__(self, rng: np.random.Generator, step: int) -> Batch:
+        task = self.tasks[step % len(self.tasks)]
+        count = 2 if task in ("ivis", "med") else int(rng.integers(2, 4))
+        samples = [self._sample(task, rng, count) for _ in range(self.plan.batch)]
+        batch: Batch = {"task": task, "roles": torch.from_numpy(samples[0].roles.astype(np.int64))}
+        batch["frames"] = _stacked([sample.frames for sample in samples])
+        if task == "ivis":
+            batch["labels"] = torch.from_numpy(np.stack([sample.labels for sample in samples]).astype(np.int64))
+        if task == "mff":
+            luma = np.array([0.299, 0.587, 0.114], np.float32)
+            batch["target"] = _stacked([sample.target @ luma for sample in samples])
+            batch["matte"] = _stacked([sample.matte for sample in samples])
+        return batch
+
+    def _sample(self, task: str, rng: np.random.Generator, count: int) -> FusionSample:
+        size = (self.plan.crop_px, self.plan.crop_px)
+        if task == "ivis":
+            return infrared_visible(rng, size)
+        if task == "mef":
+            return exposures(rng, size, count)
+        return multi_focus(rng, size, count) if task == "mff" else medical(rng, size)
+
+
+def _stacked(arrays: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays).astype(np.float32))
+
+
+def segmentation_loss(model: nn.Module, batch: Batch, step: int) -> Tensor:
+    """Cross-entropy of the branch alone, on composites."""
+    logits = model.segmentation(segmentation_input(batch["frames"]))
+    return label_loss(logits, batch["labels"])
+
+
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy at the size of the labels; 255 is ignored."""
+    enlarged = F.interpolate(logits, size=labels.shape[-2:], mode="bilinear", align_corners=False)
+    return F.cross_entropy(enlarged, labels, ignore_index=255)
+
+
+class TaskLoss:
+    """The loss of whichever task the batch is of; for infrared the labels' loss joins by dynamic weights."""
+
+    def __init__(self) -> None:
+        self.balance = DynamicWeights(2)
+
+    def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
+        frames, task = batch["frames"], batch["task"]
+        output = model(frames, batch["roles"], with_segmentation=task == "ivis")
+        if task == "mef":
+            return losses.exposure_loss(output.fused.clamp(-0.2, 1.2), frames, output.weights)
+        if task == "mff":
+            return losses.focus_loss(output.fused, batch["target"], output.weights, batch["matte"])
+        if task == "med":
+            return losses.medical_loss(output.fused, frames)
+        fusion = losses.infrared_visible_loss(output.fused, frames)
+        again = model.segmentation(segmentation_input(frames, output.fused.clamp(0, 1)))
+        labels = label_loss(again, batch["labels"]) + label_loss(output.logits, batch["labels"])
+        fusion_weight, label_weight = self.balance(fusion.item(), labels.item())
+        return fusion_weight * fusion + label_weight * SEGMENTATION_SHARE * labels
+
+
+class DynamicWeights:
+    """SegMiF's dynamic factor: 2 softmax(r / T) of each loss against its last average.
+
+    T = 2 on averages of 50 steps; the release's T = 1000 makes the factor 1 to within 0.001.
+    """
+
+    def __init__(self, count: int, window: int = 50, temperature: float = 2.0) -> None:
+        self.window, self.temperature = window, temperature
+        self.current: list[tuple[float, ...]] = []
+        self.means: list[np.ndarray] = []
+        self.weights = np.ones(count)
+
+    def __call__(self, *values: float) -> np.ndarray:
+        self.current.append(values)
+        if len(self.current) == self.window:
+            self.means.append(np.mean(self.current, 0))
+            self.current.clear()
+            self._update()
+        return self.weights
+
+    def _update(self) -> None:
+        if len(self.means) < 2:
+            return
+        ratio = np.exp(self.means[-1] / self.means[-2] / self.temperature)
+        self.weights = len(ratio) * ratio / ratio.sum()

@@ -1,0 +1,69 @@
+"""What each fusion expert is trained for. All planes (B, H, W), 0 to 1; every loss is a scalar, lower is better."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipelines.fusion.mef_ssim import mef_luminance, mef_ssim
+
+
+def gradients(plane: Tensor) -> Tensor:
+    """Forward differences in x and y, (B, H, W) -> (B, 2, H-1, W-1)."""
+    dx = plane[..., :-1, 1:] - plane[..., :-1, :-1]
+    dy = plane[..., 1:, :-1] - plane[..., :-1, :-1]
+    return torch.stack([dx, dy], 1)
+
+
+def strongest_gradients(frames: Tensor) -> Tensor:
+    """Signed gradients of whichever frame is stronger at a pixel, (B, K, H, W) -> (B, 2, H-1, W-1).
+
+    Signed and from one source per pixel: the maximum of absolute gradients alone teaches sharpened noise.
+    """
+    stacked = torch.stack([gradients(frame) for frame in frames.unbind(1)], 1)  # (B, K, 2, h, w)
+    best = stacked.square().sum(2, keepdim=True).argmax(1, keepdim=True).expand(-1, 1, 2, -1, -1)
+    return torch.gather(stacked, 1, best)[:, 0]
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean SSIM with a 7 x 7 uniform window, per image, (B,)."""
+    mean = lambda x: F.avg_pool2d(x[:, None], 7, 1)[:, 0]  # noqa: E731
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
+    covariance = mean(a * b) - mean_a * mean_b
+    score = ((2 * mean_a * mean_b + 1e-4) * (2 * covariance + 9e-4)) / (
+        (mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4)
+    )
+    return score.mean((1, 2))
+
+
+def intensity_and_gradient(fused: Tensor, frames: Tensor) -> Tensor:
+    """|F - max| + 5 |dF - dM|: the target that lifts detail (CDDFuse 2023, phase 2, with signed gradients)."""
+    intensity = (fused - frames.amax(1)).abs().mean()
+    return intensity + 5 * (gradients(fused) - strongest_gradients(frames)).abs().mean()
+
+
+def infrared_visible_loss(fused: Tensor, frames: Tensor) -> Tensor:
+    """Expert `ivis`, without its segmentation term."""
+    similarity = (2 - ssim(fused, frames[:, 0]) - ssim(fused, frames[:, 1])) / 2
+    return intensity_and_gradient(fused, frames) + 0.5 * similarity.mean()
+
+
+def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
+    """Expert `mef`: structure (MEF-SSIM), brightness (the luminance term of MEFLUT's loss), smooth weights."""
+    structure = 1 - mef_ssim(frames, fused).mean()
+    brightness = 1 - mef_luminance(frames, fused).mean()
+    roughness = gradients(weights.flatten(0, 1)).abs().mean()
+    return structure + 0.3 * brightness + 0.05 * roughness
+
+
+def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) -> Tensor:
+    """Expert `mff`: supervised by the sharp scene (B, H, W) and the matte of what each frame has in focus (B, K, H, W)."""
+    difference = (fused - target).abs().mean() + 1 - ssim(fused, target).mean()
+    return difference + 0.2 * F.binary_cross_entropy(weights.clamp(1e-4, 1 - 1e-4), matte.clamp(0, 1))
+
+
+def medical_loss(fused: Tensor, frames: Tensor) -> Tensor:
+    """Expert `med`: intensity and gradient, and the structure of the MRI (frame 0)."""
+    return intensity_and_gradient(fused, frames) + 0.5 * (1 - ssim(fused, frames[:, 0]).mean())

@@ -1,0 +1,143 @@
+"""The one training loop: seeded by (seed, step), resumable to the same result, with an average of the weights (EMA)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+Batch = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the loop.
+
+    Attributes:
+        name: names the checkpoint file and seeds the data, so that two stages never see the same samples.
+        learning_rate: at the start; falls along a cosine to a hundredth of it.
+        trains: which parameters move; the rest stay as they came.
+    """
+
+    name: str
+    steps: int
+    learning_rate: float
+    seed: int
+    trains: Callable[[str], bool] = lambda name: True
+    ema: float = 0.99
+    checkpoint_every: int = 100
+    workers: int = 1
+
+
+class StepData(Dataset):
+    """Batch number i is made from (seed, stage, i) alone: a resumed run sees what the whole run would have seen."""
+
+    def __init__(self, stage: Stage, make_batch: Callable[[Any, int], Batch]) -> None:
+        self.stage, self.make_batch = stage, make_batch
+        self.first = 0
+
+    def __len__(self) -> int:
+        return self.stage.steps - self.first
+
+    def __getitem__(self, index: int) -> Batch:
+        import numpy as np
+
+        step = self.first + index
+        words = [self.stage.seed, *self.stage.name.encode(), step]
+        return self.make_batch(np.random.default_rng(words), step)
+
+
+def train_stage(
+    model: nn.Module,
+    stage: Stage,
+    make_batch: Callable[[Any, int], Batch],
+    loss_of: Callable[[nn.Module, Batch, int], Tensor],
+    folder: Path,
+    resume: bool,
+    device: str = "cpu",
+) -> float:
+    """Train in place; the model ends on the averaged weights. Returns the seconds of work, over all resumes.
+
+    A finished stage leaves its checkpoint, so a resumed command passes over it.
+    """
+    path = folder / f"{stage.name}.pt"
+    model.to(device).train()
+    named = [(name, p) for name, p in model.named_parameters() if stage.trains(name)]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(stage.trains(name))
+    optimizer = torch.optim.AdamW([p for _, p in named], lr=stage.learning_rate, weight_decay=1e-4)
+    average = {name: p.detach().clone() for name, p in named}
+    first, seconds = 0, 0.0
+    if resume and path.exists():
+        first, seconds = _restore(path, model, optimizer, average)
+    data = StepData(stage, make_batch)
+    data.first = first
+    loader = DataLoader(data, batch_size=None, shuffle=False, num_workers=stage.workers, prefetch_factor=4 if stage.workers else None)
+    began = time.monotonic()
+    progress = tqdm(loader, total=stage.steps, initial=first, desc=stage.name, mininterval=5)
+    for step, batch in enumerate(progress, first):
+        for group in optimizer.param_groups:
+            group["lr"] = cosine_rate(stage, step)
+        batch = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+        loss = loss_of(model, batch, step)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_([p for _, p in named], 1.0)
+        optimizer.step()
+        _average(average, named, min(stage.ema, (1 + step) / (10 + step)))
+        if step % 25 == 0:
+            progress.set_postfix(loss=f"{loss.item():.4f}")
+        if (step + 1) % stage.checkpoint_every == 0 or step + 1 == stage.steps:
+            elapsed = seconds + time.monotonic() - began
+            _save(path, model, optimizer, average, step + 1, elapsed)
+    with torch.no_grad():
+        for name, parameter in named:
+            parameter.copy_(average[name])
+    model.eval()
+    return seconds + time.monotonic() - began
+
+
+def cosine_rate(stage: Stage, step: int) -> float:
+    """Learning rate of a step: 20 steps of warm-up, then a cosine to a hundredth of the start."""
+    warm = min(1.0, (step + 1) / 20)
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / max(1, stage.steps)))
+    return stage.learning_rate * warm * fall
+
+
+@torch.no_grad()
+def _average(average: dict[str, Tensor], named: list[tuple[str, nn.Parameter]], keep: float) -> None:
+    for name, parameter in named:
+        average[name].lerp_(parameter, 1 - keep)
+
+
+def _save(path: Path, model: nn.Module, optimizer: Any, average: dict[str, Tensor], step: int, seconds: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average,
+        "step": step,
+        "seconds": seconds,
+    }
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _restore(path: Path, model: nn.Module, optimizer: Any, average: dict[str, Tensor]) -> tuple[int, float]:
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.update(state["average"])
+    log.info("%s: resumed at step %d", path.name, state["step"])
+    return state["step"], state["seconds"]
