@@ -75,6 +75,17 @@ class FrameContext(nn.Module):
         return (frames + shared[:, None]).flatten(0, 1)
 
 
+class FrameBlock(nn.Module):
+    """A dense block on each frame, then the exchange between frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.context = DenseBlock(), FrameContext()
+
+    def forward(self, x: Tensor, count: int) -> Tensor:
+        return self.context(self.dense(x), count)
+
+
 class InteractiveAttention(nn.Module):
     """Hierarchical interactive attention (SegMiF 3.3) between each frame and the segmentation features.
 
@@ -154,8 +165,7 @@ class FuseNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()
-        self.block1, self.block2 = DenseBlock(), DenseBlock()
-        self.context1, self.context2 = FrameContext(), FrameContext()
+        self.block1, self.block2 = FrameBlock(), FrameBlock()
         self.attention1 = InteractiveAttention(WIDTHS[0])
         self.attention2 = InteractiveAttention(WIDTHS[1])
         self.decoder = Decoder()
@@ -176,16 +186,14 @@ class FuseNet(nn.Module):
         blend = (weights * padded).sum(1)
         detail = (RESIDUAL_RANGE * torch.tanh(residual)).sum(1)
         logits = self.segmentation.classify(maps) if maps is not None else None
-        return FuseOutput(
-            blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits
-        )
+        return FuseOutput(blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits)
 
     def _decode(self, frames: Tensor, roles: Tensor, maps: list[Tensor] | None) -> tuple[Tensor, Tensor]:
         count = frames.shape[1]
         x, skip = self.stem(frames, roles)
-        x = self.context1(self.block1(x), count)
+        x = self.block1(x, count)
         x = self.attention1(x, count, maps and maps[0])
-        x = self.context2(self.block2(x), count)
+        x = self.block2(x, count)
         x = self.attention2(x, count, maps and maps[1])
         decoded = self.decoder(x, skip).unflatten(0, frames.shape[:2])  # (B, K, 2, H, W)
         return decoded[:, :, 0], decoded[:, :, 1]

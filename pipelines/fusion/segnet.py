@@ -91,9 +91,7 @@ class SegNet(nn.Module):
             for stage, (wide, depth) in enumerate(zip(WIDTHS, DEPTHS, strict=True))
         )
         self.to_head = nn.ModuleList(nn.Conv2d(wide, 64, 1) for wide in WIDTHS)
-        self.head = nn.Sequential(
-            nn.Conv2d(64 * len(WIDTHS), 64, 1), nn.LeakyReLU(0.1), nn.Conv2d(64, CLASS_COUNT, 1)
-        )
+        self.head = nn.Sequential(nn.Conv2d(64 * len(WIDTHS), 64, 1), nn.LeakyReLU(0.1), nn.Conv2d(64, CLASS_COUNT, 1))
 
     def features(self, pixels: Tensor) -> list[Tensor]:
         """Maps of widths 24, 48, 96 at strides 4, 8, 16."""

@@ -82,7 +82,9 @@ def train_stage(
         first, seconds = _restore(path, model, optimizer, average)
     data = StepData(stage, make_batch)
     data.first = first
-    loader = DataLoader(data, batch_size=None, shuffle=False, num_workers=stage.workers, prefetch_factor=4 if stage.workers else None)
+    loader = DataLoader(
+        data, batch_size=None, shuffle=False, num_workers=stage.workers, prefetch_factor=4 if stage.workers else None
+    )
     began = time.monotonic()
     progress = tqdm(loader, total=stage.steps, initial=first, desc=stage.name, mininterval=5)
     for step, batch in enumerate(progress, first):

@@ -1,0 +1,281 @@
+"""FusionPipeline: frames of one scene in, one picture out, by the mixed network, by tables or by a classical method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.fusion.options import TASKS, FusionOptions
+from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.shared.errors import UserError
+from pipelines.shared.run_info import RunInfo
+
+if TYPE_CHECKING:
+    from pipelines.fusion.inputs import FrameSet
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.family import ModelFamily
+
+SMOOTH_RADIUS_PX, SMOOTH_EPS = 8, 0.01  # of the guided filter that splits a picture into base and detail
+GHOST_TOLERANCE, GHOST_WEIGHT = 0.15, 0.02
+
+
+@dataclass(frozen=True)
+class FusionResult:
+    """One fused picture and what went into it.
+
+    Attributes:
+        fused: (H, W, 3) uint8 RGB.
+        weights: (K, h, w) float32, 0 to 1, sums to 1 over frames; h, w may be smaller than the picture.
+        labels: (h, w) uint8 class per pixel (infrared-visible by the network), else None.
+        tables: (K, 256) of the table engine, else None.
+    """
+
+    fused: np.ndarray
+    weights: np.ndarray
+    run: RunInfo
+    labels: np.ndarray | None = None
+    tables: np.ndarray | None = None
+    notices: tuple[Any, ...] = ()
+
+
+@dataclass
+class _Draft:
+    """What an engine hands back before colour and finish. `luma` (H, W) float32, not clipped."""
+
+    luma: np.ndarray
+    weights: np.ndarray
+    labels: np.ndarray | None = None
+    tables: np.ndarray | None = None
+    colour: np.ndarray | None = None  # (H, W, 3) of engines that fuse colour themselves
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FusionPipeline:
+    """Callable: frames, options and a merge recipe give a FusionResult. Holds no state of any visitor."""
+
+    def __init__(self, cache: ModelCache, family: ModelFamily | None = None) -> None:
+        from pipelines.registry import family as family_named
+
+        self.cache = cache
+        self.family = family or family_named("fusenet")
+
+    def __call__(
+        self, frames: FrameSet, options: FusionOptions | None = None, recipe: MergeRecipe | None = None
+    ) -> FusionResult:
+        """Fuse.
+
+        Args:
+            frames: as `prepare_frames` gives them, in the order of the task.
+            recipe: which mix of the family runs (engine "net"); None is the family's default.
+
+        Raises:
+            UserError: a frame count or a setting that does not fit the task.
+        """
+        options = options or FusionOptions()
+        _check_count(len(frames.images), options)
+        recipe = recipe or self.family.default
+        began = time.perf_counter()
+        images = _with_polarity(frames.images, options)
+        draft = self._engine(images, options, recipe)
+        fused = _finish(draft, images, options)
+        seconds = dict(draft.about.get("seconds", {})) | {"total": time.perf_counter() - began}
+        run = self._run_info(draft, options, recipe, seconds)
+        return FusionResult(fused, draft.weights, run, draft.labels, draft.tables, frames.notices)
+
+    def _engine(self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe) -> _Draft:
+        if options.engine == "net":
+            return self._by_network(images, options, recipe)
+        return _by_tables(images, options, self.cache) if options.engine == "lut" else _by_baseline(images, options)
+
+    def _by_network(self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe) -> _Draft:
+        luma = _luma(images)
+        small = _reduced(luma, options.max_pixels)
+        with self.cache.lease(self.family, recipe) as lease:
+            began = time.perf_counter()
+            weights, residual, labels = run_network(lease.model, small, options.task)
+            seconds = {"load": lease.load_s, "merge": lease.merge_s, "infer": time.perf_counter() - began}
+            about = {
+                "seconds": seconds,
+                "weights_version": lease.weights_version,
+                "is_cached": lease.is_hit,
+                "bytes_moved": lease.bytes_moved,
+            }
+        weights = _adjusted(weights, small, options)
+        fused = _composed(luma, small, weights, residual * options.residual)
+        return _Draft(fused, weights, labels, about=about)
+
+    def _run_info(
+        self, draft: _Draft, options: FusionOptions, recipe: MergeRecipe, seconds: Mapping[str, float]
+    ) -> RunInfo:
+        is_net = options.engine == "net"
+        return RunInfo(
+            family=self.family.name if is_net else {"lut": "meflut"}.get(options.engine, options.engine),
+            tier=self.family.tier if is_net else "embedded",
+            recipe=recipe_to_dict(recipe),
+            recipe_hash=recipe_hash(recipe),
+            weights_version=draft.about.get("weights_version", 0),
+            device=self.cache.device if is_net else "cpu",
+            seconds=seconds,
+            is_cached=draft.about.get("is_cached", False),
+            bytes_moved=draft.about.get("bytes_moved", 0),
+        )
+
+
+def _check_count(count: int, options: FusionOptions) -> None:
+    task = TASKS[options.task]
+    if not 2 <= count <= task.most_frames:
+        raise UserError(
+            f"{task.title} fuses 2{f' to {task.most_frames}' if task.most_frames > 2 else ''} frames; {count} came."
+        )
+    if len(options.gains) > count:
+        raise UserError(f"{len(options.gains)} gains for {count} frames; give one EV per frame or none.")
+
+
+def _with_polarity(images: np.ndarray, options: FusionOptions) -> np.ndarray:
+    if options.task != "ivis" or options.polarity == "white":
+        return images
+    return np.concatenate([1 - images[:1], images[1:]])
+
+
+def _reduced(luma: np.ndarray, max_pixels: int) -> np.ndarray:
+    """(K, H, W) area-reduced so that H * W <= max_pixels."""
+    height, width = luma.shape[1:]
+    if height * width <= max_pixels * 1.05:
+        return luma
+    import cv2
+
+    factor = (max_pixels / (height * width)) ** 0.5
+    size_wh = (max(16, round(width * factor)), max(16, round(height * factor)))
+    return np.stack([cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in luma])
+
+
+def run_network(model: Any, luma: np.ndarray, task: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """A network on a stack of luma planes (K, H, W), at their size.
+
+    Returns:
+        weights (K, H, W), residual (H, W), labels (H, W) uint8 or None where the task has none.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    roles = torch.tensor(TASKS[task].roles or (-1,) * len(luma))
+    with torch.inference_mode():
+        device = next(model.parameters()).device
+        pixels = torch.from_numpy(np.ascontiguousarray(luma, np.float32))[None].to(device)
+        output = model(pixels, roles.to(device), with_segmentation=task == "ivis")
+        labels = None
+        if output.logits is not None:
+            enlarged = F.interpolate(output.logits, scale_factor=4, mode="bilinear", align_corners=False)
+            labels = enlarged.argmax(1)[0, : luma.shape[1], : luma.shape[2]].to(torch.uint8).cpu().numpy()
+        return output.weights[0].float().cpu().numpy(), output.residual[0].float().cpu().numpy(), labels
+
+
+def _adjusted(weights: np.ndarray, luma: np.ndarray, options: FusionOptions) -> np.ndarray:
+    """Weights after the gains per frame and the ghost rejection, summing to 1 again."""
+    if options.gains:
+        gains = np.zeros(len(weights), np.float32)
+        gains[: len(options.gains)] = options.gains
+        weights = weights * np.exp2(gains)[:, None, None]
+    if options.deghost and options.task == "mef":
+        weights = weights * _consistent(luma)
+    return (weights / np.maximum(weights.sum(0), 1e-8)).astype(np.float32)
+
+
+def _consistent(luma: np.ndarray) -> np.ndarray:
+    """1 where a frame agrees with the middle exposure after its histogram is matched to it, 0.02 where it moved."""
+    reference = luma[len(luma) // 2]
+    ranks = np.sort(reference, axis=None)
+    factors = np.ones_like(luma)
+    for index, frame in enumerate(luma):
+        stride = max(1, frame.size // 1024)
+        matched = np.interp(frame, np.sort(frame, axis=None)[::stride], ranks[::stride])
+        usable = (frame > 0.02) & (frame < 0.98)
+        factors[index][usable & (np.abs(matched - reference) > GHOST_TOLERANCE)] = GHOST_WEIGHT
+    return factors
+
+
+def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """Fused luma at full size: the network's own blend, or for larger pictures a pyramid blend by enlarged weights."""
+    if small.shape == luma.shape:
+        return (weights * luma).sum(0) + residual
+    import cv2
+
+    from pipelines.fusion.operators import guided_upsample, pyramid_blend
+
+    size_wh = (luma.shape[2], luma.shape[1])
+    enlarged = np.stack([guided_upsample(*planes) for planes in zip(weights, small, luma, strict=True)])
+    return pyramid_blend(luma, np.clip(enlarged, 0, None)) + cv2.resize(
+        residual, size_wh, interpolation=cv2.INTER_LINEAR
+    )
+
+
+def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache) -> _Draft:
+    from pipelines.fusion.meflut import load_tables
+    from pipelines.fusion.operators import fuse_with_tables
+
+    tables = np.asarray(options.tables, np.float32)
+    if not options.tables:
+        tables = load_tables(cache.assets, len(images), options.table_kind)
+    if tables.shape != (len(images), 256):
+        raise UserError(f"Tables of {tables.shape} for {len(images)} frames; expected ({len(images)}, 256).")
+    began = time.perf_counter()
+    fusion = fuse_with_tables(images, tables, options.operator, options.gains or None)
+    about = {"seconds": {"infer": time.perf_counter() - began}}
+    return _Draft(_luma(fusion.fused[None])[0], fusion.weights, tables=tables, colour=fusion.fused, about=about)
+
+
+def _by_baseline(images: np.ndarray, options: FusionOptions) -> _Draft:
+    from pipelines.fusion.baselines import BASELINES
+
+    began = time.perf_counter()
+    colour = BASELINES[options.engine](images)
+    equal = np.full((len(images), 1, 1), 1 / len(images), np.float32)
+    about = {"seconds": {"infer": time.perf_counter() - began}}
+    return _Draft(_luma(colour[None])[0], equal, colour=None if TASKS[options.task].roles else colour, about=about)
+
+
+def _luma(images: np.ndarray) -> np.ndarray:
+    from pipelines.fusion.operators import luma
+
+    return luma(images)
+
+
+def _finish(draft: _Draft, images: np.ndarray, options: FusionOptions) -> np.ndarray:
+    """Detail, chroma and saturation; (H, W, 3) uint8."""
+    from pipelines.fusion.operators import rgb_image, to_bytes
+
+    luma = np.clip(_with_detail(draft.luma.astype(np.float32), options.detail), 0, 1)
+    chroma = (0.5 + options.saturation * (plane - 0.5) for plane in _chroma(draft, images, options))
+    return to_bytes(rgb_image(luma, *(plane.astype(np.float32) for plane in chroma)))
+
+
+def _with_detail(luma: np.ndarray, detail: float) -> np.ndarray:
+    """F = base + detail * (F - base), base = edge-preserving smooth of F by a self-guided filter."""
+    if detail == 1 or min(luma.shape) < 2 * SMOOTH_RADIUS_PX:
+        return luma
+    from pipelines.fusion.baselines import guided_filter
+
+    base = guided_filter(luma, luma, SMOOTH_RADIUS_PX, SMOOTH_EPS)
+    return base + detail * (luma - base)
+
+
+def _chroma(draft: _Draft, images: np.ndarray, options: FusionOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Cb and Cr (H, W): of the visible or functional frame for pairs of modalities, else of all frames together."""
+    from pipelines.fusion.operators import fuse_chroma, ycc_planes
+
+    if draft.colour is not None:
+        return ycc_planes(draft.colour)[1:]
+    if TASKS[options.task].roles:
+        return ycc_planes(images[1])[1:]
+    return fuse_chroma(images, _enlarged(draft.weights, images.shape[1:3]))
+
+
+def _enlarged(weights: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
+    import cv2
+
+    size_wh = (size_hw[1], size_hw[0])
+    return np.stack([cv2.resize(plane, size_wh, interpolation=cv2.INTER_LINEAR) for plane in weights])

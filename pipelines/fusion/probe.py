@@ -1,0 +1,71 @@
+"""Scores beside the faders: each task's mean score on a small fixed set of generated scenes, 0 to 1, higher is better."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.merging.recipe import MergeRecipe
+
+if TYPE_CHECKING:
+    from pipelines.fusion.synthetic.sample import FusionSample
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.family import ModelFamily
+
+SEED, SCENES, SIZE_HW = 2026, 6, (96, 128)
+MEASURES = {
+    "ivis": "mean of VIF / 2, Qabf and SCD / 2",
+    "mef": "mean of MEF-SSIM and the index with luminance",
+    "mff": "SSIM with the sharp scene",
+    "med": "mean of VIF / 2, Qabf and SCD / 2",
+}
+
+
+@functools.cache
+def probe_set(task: str) -> tuple[FusionSample, ...]:
+    """The fixed scenes of a task; seeds that no training run uses."""
+    from pipelines.fusion.synthetic.exposures import exposures
+    from pipelines.fusion.synthetic.infrared_visible import infrared_visible
+    from pipelines.fusion.synthetic.medical import medical
+    from pipelines.fusion.synthetic.multi_focus import multi_focus
+
+    make = {
+        "ivis": infrared_visible,
+        "mef": lambda rng, size: exposures(rng, size, 2),
+        "mff": lambda rng, size: multi_focus(rng, size, 2),
+        "med": medical,
+    }[task]
+    return tuple(make(np.random.default_rng([SEED, index]), SIZE_HW) for index in range(SCENES))
+
+
+def score_recipe(
+    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, tasks: Sequence[str] = tuple(MEASURES)
+) -> dict[str, float]:
+    """Task -> mean score of the mix, 0 to 1. Recipe None is the base."""
+    with cache.lease(family, recipe) as lease:
+        return score_model(lease.model, tasks)
+
+
+def score_model(model: object, tasks: Sequence[str] = tuple(MEASURES)) -> dict[str, float]:
+    """The same for a network at hand."""
+    return {task: float(np.mean([_score(model, task, sample) for sample in probe_set(task)])) for task in tasks}
+
+
+def _score(model: object, task: str, sample: FusionSample) -> float:
+    from pipelines.fusion import metrics
+    from pipelines.fusion.operators import luma, to_bytes
+    from pipelines.fusion.pipeline import run_network
+
+    weights, residual, _ = run_network(model, sample.frames, task)
+    fused = to_bytes((weights * sample.frames).sum(0) + residual)
+    if task == "mff":
+        from skimage.metrics import structural_similarity
+
+        return float(structural_similarity(fused, to_bytes(luma(sample.target)), data_range=255))
+    values = metrics.score(fused, list(to_bytes(sample.frames)), task)
+    if task == "mef":
+        return (values["mef_ssim"] + values["mef_index"]) / 2
+    return (values["vif"] / 2 + values["qabf"] + values["scd"] / 2) / 3

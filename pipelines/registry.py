@@ -1,0 +1,17 @@
+"""FAMILIES: a line per family; for the tabs' menus, the commands and the tests."""
+
+from __future__ import annotations
+
+from pipelines.fusion.family import FUSENET
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelFamily
+
+FAMILIES: tuple[ModelFamily, ...] = (FUSENET,)
+
+
+def family(name: str) -> ModelFamily:
+    """The family of that name. Raises UserError naming the known ones."""
+    for known in FAMILIES:
+        if known.name == name:
+            return known
+    raise UserError(f"No family {name!r}; known are {', '.join(known.name for known in FAMILIES)}.")
