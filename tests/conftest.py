@@ -1,0 +1,36 @@
+"""Fixtures every part shares: one thread for torch, the evaluation folder if there is one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Top of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def evaluation_data() -> Path:
+    """The folder named by MIXDECK_DATA; a test that needs it is skipped where there is none."""
+    folder = os.environ.get("MIXDECK_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("MIXDECK_DATA names no folder of evaluation data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
