@@ -78,7 +78,7 @@ def pyramid_blend(images: Images, weights: Plane) -> Plane:
     """Blend frames band by band: Laplacian pyramids of the frames, Gaussian pyramids of the weights.
 
     Args:
-        images: (K, H, W, 3) or (K, H, W) float32, 0 to 1.
+        images: (K, H, W, C) or (K, H, W) float32, 0 to 1.
         weights: (K, H, W) float32, 0 and up; normalised here, equal where all are 0.
 
     Returns:
@@ -91,7 +91,7 @@ def pyramid_blend(images: Images, weights: Plane) -> Plane:
         bands = _weighted_bands(image, (weight + TINY) / total, levels)
         fused = bands if fused is None else [cv2.add(a, b) for a, b in zip(fused, bands, strict=True)]
     assert fused is not None
-    return np.clip(collapse(fused), 0, 1)
+    return np.clip(collapse(fused), 0, 1).reshape(images.shape[1:])  # OpenCV drops a last axis of 1
 
 
 def pyramid_levels(size_hw: tuple[int, ...]) -> int:
@@ -246,11 +246,11 @@ def _fast_weight(image: NDArray[np.generic], table: Plane) -> Plane:
 
 
 def _weighted_bands(image: Plane, weight: Plane, levels: int) -> list[Plane]:
-    bands = laplacian_pyramid(image, levels)
+    bands = laplacian_pyramid(image[..., 0] if image.shape[2:] == (1,) else image, levels)
     for level, band in enumerate(bands):
         if level:
             weight = cv2.pyrDown(weight)
-        bands[level] = cv2.multiply(band, cv2.merge([weight] * 3) if band.ndim == 3 else weight)
+        bands[level] = cv2.multiply(band, cv2.merge([weight] * band.shape[2]) if band.ndim == 3 else weight)
     return bands
 
 
