@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,8 @@ import numpy as np
 from pipelines.fusion.synthetic.sample import FusionSample, stack
 from pipelines.shared.synthetic.textures import fractal_noise, sensor_noise, smooth_field
 
+Inside = Callable[..., np.ndarray]  # inside(edge, of): 1 where the field `of` is below `edge`, smooth over a pixel
+LARGE_PX = 200  # short side from which a picture is looked at, and gets finer folds
 KINDS = ("ct", "pet", "spect")
 PALETTES = {  # rows of RGB, spread evenly over 0..1
     "hot": ((0, 0, 0), (0.55, 0, 0), (1, 0.35, 0), (1, 0.85, 0.1), (1, 1, 1)),
@@ -65,7 +68,7 @@ def phantom(rng: np.random.Generator, size_hw: tuple[int, int], zoom: float = 1.
     outer = rng.uniform(0.9, 0.95)
     inner = outer - thick
     head, bone, brain = inside(1.0), inside(outer), inside(inner)
-    cortex, sulci, core = _folds(rng, size_hw, radius, x, inner, zoom, inside)
+    sulci, core = _folds(rng, radius, x, inner, zoom, inside)
     ventricles = _ventricles(rng, x, y, wobble, inside)
     fluid = np.maximum(np.maximum(brain - inside(inner - 0.02), sulci * brain), ventricles * brain)
     white = core * (1 - fluid) * brain * (1 - _nuclei(rng, x, y, wobble, inside))
@@ -83,29 +86,34 @@ def _coordinates(rng: np.random.Generator, size_hw: tuple[int, int], zoom: float
     return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
 
 
-def _folds(rng, size_hw, radius, x, inner, zoom, inside):  # type: ignore[no-untyped-def]
+def _folds(
+    rng: np.random.Generator, radius: np.ndarray, x: np.ndarray, inner: float, zoom: float, inside: Inside
+) -> tuple[np.ndarray, np.ndarray]:
     """Cortex, sulci and white core: a ridged field cut by depth below the skull, and the cleft in the middle."""
-    field = fractal_noise(rng, size_hw, max(int(rng.integers(6, 10) / zoom), 2), 0.4)
+    is_large = min(radius.shape) > LARGE_PX
+    field = fractal_noise(rng, radius.shape, max(int(rng.integers(6, 10) * (1.7 if is_large else 1) / zoom), 2), 0.4)
     depth = np.clip((inner - radius) / 0.3, 0, 1)
-    width = 0.2 * (1 - depth) ** 1.5
+    width = (0.34 if is_large else 0.2) * (1 - depth) ** 1.5
     sulci = np.clip((width - np.abs(field)) / 0.12 + 0.3, 0, 1) * (depth < 0.95)
     cleft = inside(0.012, np.abs(x + 0.02 * field)) * (np.abs(radius) > 0.35)
     edge = inner - 0.09 - 0.09 * np.abs(field)
-    return radius, np.maximum(sulci, cleft).astype(np.float32), inside(edge - 0.14 * np.clip(0.5 - np.abs(field), 0, 1))
+    return np.maximum(sulci, cleft).astype(np.float32), inside(edge - 0.14 * np.clip(0.5 - np.abs(field), 0, 1))
 
 
-def _ventricles(rng, x, y, wobble, inside):  # type: ignore[no-untyped-def]
+def _ventricles(
+    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, wobble: np.ndarray, inside: Inside
+) -> np.ndarray:
     wide, tall, apart = rng.uniform(0.05, 0.11), rng.uniform(0.16, 0.3), rng.uniform(0.07, 0.12)
     bent = np.abs(x) - apart - 0.25 * (y + 0.05) ** 2
     return inside(1.0, np.sqrt((bent / wide) ** 2 + ((y + 0.02) / tall) ** 2) + 2 * wobble).astype(np.float32)
 
 
-def _nuclei(rng, x, y, wobble, inside):  # type: ignore[no-untyped-def]
+def _nuclei(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, wobble: np.ndarray, inside: Inside) -> np.ndarray:
     bent = np.abs(x) - rng.uniform(0.2, 0.27)
     return inside(1.0, np.sqrt((bent / 0.08) ** 2 + ((y - rng.uniform(-0.05, 0.1)) / 0.17) ** 2) + 2 * wobble)
 
 
-def _lesion(rng, x, y, wobble, inside):  # type: ignore[no-untyped-def]
+def _lesion(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, wobble: np.ndarray, inside: Inside) -> np.ndarray:
     size = rng.uniform(0.06, 0.17) * (rng.random() < 0.5)
     if not size:
         return np.zeros_like(x)

@@ -17,9 +17,7 @@ def multi_focus(rng: np.random.Generator, size_hw: tuple[int, int], count: int =
     return focus(rng, layers, mattes, float(rng.uniform(1.0, 4.5)))
 
 
-def focus(
-    rng: np.random.Generator, layers: list[np.ndarray], mattes: list[np.ndarray], radius: float
-) -> FusionSample:
+def focus(rng: np.random.Generator, layers: list[np.ndarray], mattes: list[np.ndarray], radius: float) -> FusionSample:
     """Photograph layers (H, W, 3) with mattes (H, W), nearest first; `radius` px of defocus for a step of one layer."""
     target = _over([_defocus(layer, matte, 0) for layer, matte in zip(layers, mattes, strict=True)])
     noise, compress = float(rng.uniform(0, 0.008)), rng.random() < 0.3

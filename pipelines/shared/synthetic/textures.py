@@ -27,7 +27,9 @@ def fractal_noise(rng: np.random.Generator, size_hw: tuple[int, int], coarse: in
         rows, columns = max(int(height / step), 1) + 1, max(int(width / step), 1) + 1
         grid = rng.standard_normal((min(rows, height), min(columns, width)), dtype=np.float32)
         is_finest = rows >= height
-        octave = grid if grid.shape == (height, width) else cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        octave = (
+            grid if grid.shape == (height, width) else cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        )
         total += strength * octave
         power += strength * strength
         if is_finest:
