@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,9 +28,10 @@ OVERSIZE = 2  # scenes are painted this much larger and reduced, which smooths t
 
 @dataclass(frozen=True)
 class Example:
-    """What the tab says about an example, where its frames lie, and which sliders it starts with.
+    """What the tab says about an example, how it is painted.
 
-    task is one of ivis, mef, mff, med; `weights` are the experts' coefficients; `paint` makes images (K, H, W, 3).
+    `task` is one of ivis, mef, mff, med, and also the expert the example starts with; `paint` makes images
+    (K, H, W, 3), float32 0..1, from a generator seeded with `seed`.
     """
 
     slug: str
@@ -66,11 +68,6 @@ def behind_smoke(rng: np.random.Generator) -> np.ndarray:
     return _reduced(infrared_visible(rng, _oversize(SIZE_HW), "day", "smoke", False, people=3).images)
 
 
-def in_fog(rng: np.random.Generator) -> np.ndarray:
-    """Fog that takes the distance away from the visible frame."""
-    return _reduced(infrared_visible(rng, _oversize(SIZE_HW), "dusk", "fog", False, people=3).images)
-
-
 def warm_day(rng: np.random.Generator) -> np.ndarray:
     """A clear day: colour and paint in one frame, warm engines and people in the other."""
     return _reduced(infrared_visible(rng, _oversize(SIZE_HW), "day", "clear", False, people=2).images)
@@ -78,12 +75,12 @@ def warm_day(rng: np.random.Generator) -> np.ndarray:
 
 def window_pair(rng: np.random.Generator) -> np.ndarray:
     """A room and the street outside its window, 5 EV apart."""
-    return expose(rng, _reduced(_room(rng, _oversize(SIZE_HW))[None])[0], 2, 5.0).images
+    return expose(rng, _reduced(_room(rng, _oversize(SIZE_HW))[None])[0], 2, 5.0, bias=-0.6).images
 
 
 def evening_bracket(rng: np.random.Generator) -> np.ndarray:
     """A street against the low sun, four frames 2 EV apart."""
-    return expose(rng, _reduced(_evening(rng, _oversize(SIZE_HW))[None])[0], 4, 2.0).images
+    return expose(rng, _reduced(_evening(rng, _oversize(SIZE_HW))[None])[0], 4, 2.0, bias=-2.2).images
 
 
 def near_and_far(rng: np.random.Generator) -> np.ndarray:
@@ -172,7 +169,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     for entry in write_examples(folder):
         size = sum((folder / frame).stat().st_size for frame in entry.frames)
-        print(f"{entry.slug:24} {len(entry.frames)} frames {size / 1000:8.0f} kB")
+        sys.stdout.write(f"{entry.slug:24} {len(entry.frames)} frames {size / 1000:8.0f} kB\n")
 
 
 def _write(example: Example, folder: Path) -> Entry:
@@ -208,10 +205,10 @@ def _room(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
     for left, top, wide, high in ((0.06, 0.12, 0.17, 0.3), (0.27, 0.18, 0.13, 0.2)):
         _hang(room, collage(rng, (int(high * height), int(wide * width)), 6), int(left * width), int(top * height))
     table = int(0.72 * height)
-    wood = cv2.resize(grain(rng, (60, width // 4)), (width, height - table), interpolation=cv2.INTER_CUBIC)
+    wood = cv2.resize(grain(rng, (110, width // 2)), (width, height - table), interpolation=cv2.INTER_CUBIC)
     room[table:] = (0.35 + 0.65 * wood)[..., None] * np.array([0.55, 0.33, 0.18], np.float32)
-    for index in range(4):
-        _book(rng, room, int((0.12 + 0.03 * (index % 2)) * width), table + 30 - 34 * index)
+    for index, name in enumerate(("Light and Shade", "On Colour", "Pyramids", "Windows")):
+        _book(rng, room, int((0.12 + 0.03 * (index % 2)) * width), table + 30 - 34 * index, name)
     light = np.exp2(_room_light(size_hw) - 5)[..., None]
     radiance = room ** np.float32(1.5) * light
     return _with_window(rng, radiance, size_hw)
@@ -236,10 +233,9 @@ def _with_window(rng: np.random.Generator, radiance: np.ndarray, size_hw: tuple[
     radiance[top - 16 : bottom + 16, left - 16 : right + 16] = frame
     radiance[bottom + 16 : bottom + 30, left - 30 : right + 30] = frame * 3
     radiance[top:bottom, left:right] = outside
-    for share in (0.5,):
-        bar_x, bar_y = int(left + share * (right - left)), int(top + share * (bottom - top))
-        radiance[top:bottom, bar_x - 7 : bar_x + 7] = frame
-        radiance[bar_y - 7 : bar_y + 7, left:right] = frame
+    bar_x, bar_y = (left + right) // 2, (top + bottom) // 2
+    radiance[top:bottom, bar_x - 7 : bar_x + 7] = frame
+    radiance[bar_y - 7 : bar_y + 7, left:right] = frame
     return radiance.astype(np.float32)
 
 
@@ -251,11 +247,11 @@ def _hang(room: np.ndarray, picture: np.ndarray, left: int, top: int, border: in
     room[top : top + height, left : left + width] = picture
 
 
-def _book(rng: np.random.Generator, room: np.ndarray, left: int, top: int) -> None:
-    """Lay a closed book, spine to the front, with its title on it."""
+def _book(rng: np.random.Generator, room: np.ndarray, left: int, top: int, name: str) -> None:
+    """Lay a closed book, spine to the front, with its name on it."""
     wide, high = int(rng.integers(230, 300)), 34
     title = np.zeros((high, wide), np.uint8)
-    cv2.putText(title, "Light and Shade", (24, 24), cv2.FONT_HERSHEY_DUPLEX, 0.62, 255, 1, cv2.LINE_AA)
+    cv2.putText(title, name, (24, 24), cv2.FONT_HERSHEY_DUPLEX, 0.62, 255, 1, cv2.LINE_AA)
     spine = np.full((high, wide, 3), rng.uniform(0.1, 0.6, 3), np.float32)
     spine[:3] *= 1.5
     spine[-3:] *= 0.4

@@ -17,11 +17,17 @@ def exposures(rng: np.random.Generator, size_hw: tuple[int, int], count: int = 2
     return expose(rng, radiance(rng, size_hw), count, gap)
 
 
-def expose(rng: np.random.Generator, scene: np.ndarray, count: int, gap: float) -> FusionSample:
-    """Photograph linear radiance (H, W, 3), any unit, `count` times with `gap` EV between neighbours."""
+def expose(
+    rng: np.random.Generator, scene: np.ndarray, count: int, gap: float, bias: float | None = None
+) -> FusionSample:
+    """Photograph linear radiance (H, W, 3), any unit, `count` times with `gap` EV between neighbours.
+
+    `bias` shifts all exposures, in EV; None: up to 0.8 either way at random.
+    """
     light = np.log2(scene.mean(2) + 1e-6)
     middle = float(np.median(light) * 0.35 + (light.min() + light.max()) * 0.325)
-    key = -2.3 - middle + rng.uniform(-0.8, 0.8)  # log2 of the grey that the middle of the scene is put at
+    shift = float(rng.uniform(-0.8, 0.8)) if bias is None else bias
+    key = -2.3 - middle + shift  # log2 of the grey that the middle of the scene is put at
     stops = key + gap * ((count - 1) / 2 - np.arange(count))
     respond, noise = _response(rng), float(rng.uniform(0.001, 0.012))
     compress = rng.random() < 0.4

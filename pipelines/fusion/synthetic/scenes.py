@@ -81,7 +81,7 @@ class Canvas:
         depth: float,
     ) -> None:
         """Draw a capsule."""
-        a, b, size = self._pixel(*start), self._pixel(*end), max(int(round(width * self.scale)), 1)
+        a, b, size = self._pixel(*start), self._pixel(*end), max(round(width * self.scale), 1)
         cv2.line(self.albedo, a, b, _bytes(colour), size, cv2.LINE_AA)
         cv2.line(self.heat, a, b, heat * 255, size, cv2.LINE_AA)
         cv2.line(self.depth, a, b, depth * 255, size)
