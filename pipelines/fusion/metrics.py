@@ -123,6 +123,23 @@ def ssim_sum(fused: Grey, sources: Sequence[Grey], data_range: float) -> float:
     return float(sum(structural_similarity(fused, source, data_range=data_range) for source in sources))
 
 
+def confusion(
+    labels: NDArray[np.uint8], found: NDArray[np.uint8], classes: int, ignore: int = 255
+) -> NDArray[np.int64]:
+    """Pixel counts (classes, classes), rows as labelled, columns as found; labels of `ignore` are left out."""
+    counted = labels != ignore
+    codes = labels[counted].astype(np.int64) * classes + found[counted]
+    return np.bincount(codes, minlength=classes**2).reshape(classes, classes)
+
+
+def mean_iou(hits: NDArray[np.int64]) -> float:
+    """Mean intersection over union of the classes that occur in the labels, 0 to 1; 0 where none does."""
+    shared = np.diag(hits)
+    union = hits.sum(axis=0) + hits.sum(axis=1) - shared
+    present = hits.sum(axis=1) > 0
+    return float((shared[present] / union[present]).mean()) if present.any() else 0.0
+
+
 def _mef_scores(fused: Grey, frames: Sequence[Grey]) -> dict[str, float]:
     import torch
 
