@@ -80,7 +80,7 @@ def window_pair(rng: np.random.Generator) -> np.ndarray:
 
 def evening_bracket(rng: np.random.Generator) -> np.ndarray:
     """A street against the low sun, four frames 2 EV apart."""
-    return expose(rng, _reduced(_evening(rng, _oversize(SIZE_HW))[None])[0], 4, 2.0, bias=-2.2).images
+    return expose(rng, _reduced(_evening(rng, _oversize(SIZE_HW))[None])[0], 4, 2.0, bias=-1.8).images
 
 
 def near_and_far(rng: np.random.Generator) -> np.ndarray:
@@ -107,19 +107,19 @@ EXAMPLES = (
         "pedestrians-at-night",
         "Pedestrians at night",
         "The thermal camera sees people, the visible one reads signs and windows.",
-        "ivis", 3, pedestrians_at_night,
+        "ivis", 12, pedestrians_at_night,
     ),
     Example(
         "behind-smoke",
         "Behind smoke",
         "Smoke hides half of the street from the eye, but heat passes through it.",
-        "ivis", 5, behind_smoke,
+        "ivis", 16, behind_smoke,
     ),
     Example(
         "warm-day",
         "Thermal by day",
         "By day the colours should stay and the warm people and engines should still stand out.",
-        "ivis", 4, warm_day,
+        "ivis", 17, warm_day,
     ),
     Example(
         "window-pair",
@@ -131,7 +131,7 @@ EXAMPLES = (
         "evening-bracket",
         "Against the evening sun",
         "Four exposures 2 EV apart, from deep shadow to the sun's glow.",
-        "mef", 2, evening_bracket,
+        "mef", 14, evening_bracket,
     ),
     Example(
         "near-and-far",
