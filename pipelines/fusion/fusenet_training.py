@@ -58,21 +58,23 @@ def train(
     folder: Path = Path("checkpoints"),
 ) -> dict[str, Path]:
     """Train base and experts (or one expert from the stored base of this run); returns name -> fp16 safetensors file."""
-    from safetensors.torch import load_file
-
     plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
     run = folder / family.name / f"{preset}-seed{seed}"
     torch.manual_seed(seed)
     model = FuseNet()
-    files = {}
+    files: dict[str, Path] = {}
+    total = 0.0
     if expert is None:
-        seconds = _train_base(model, plan, seed, run, resume, device)
+        total = seconds = _train_base(model, plan, seed, run, resume, device)
         files["base"] = _store(model, run / "base.safetensors", seconds)
     for task in TASKS if expert is None else (expert,):
-        model.load_state_dict({k: v.float() for k, v in load_file(run / "base.safetensors").items()})
+        model.load_state_dict(_loaded(run / "base.safetensors"))
         stage = Stage(f"expert-{task}", plan.expert_steps, plan.learning_rate / 3, seed, trains=_trains_for(task))
         seconds = train_stage(model, stage, BatchMaker((task,), plan), TaskLoss(), run, resume, device)
         files[task] = _store(model, run / f"{task}.safetensors", seconds)
+        total += seconds
+    if expert is None and preset != "test":
+        publish_family(files, preset, seed, total)
     return files
 
 
@@ -191,3 +193,61 @@ class DynamicWeights:
             return
         ratio = np.exp(self.means[-1] / self.means[-2] / self.temperature)
         self.weights = len(ratio) * ratio / ratio.sum()
+
+
+def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: float) -> Path:
+    """Score every checkpoint on every task and put the family into assets; the matrix goes into the manifest."""
+    from pipelines.fusion.probe import MEASURES, score_model
+    from pipelines.training.publish import publish
+
+    model = FuseNet().eval()
+    matrix = {}
+    for name, path in files.items():
+        model.load_state_dict(_loaded(path))
+        matrix[name] = score_model(model)
+    about = {
+        "command": f"python -m pipelines train fusenet --preset {preset} --seed {seed}",
+        "seed": seed,
+        "preset": preset,
+        "data": "pipelines/fusion/synthetic, generated while training",
+        "seconds": round(seconds),
+        "measures": MEASURES,
+        "matrix": matrix,
+        "segmentation_miou": segmentation_scores(files["base"]),
+    }
+    return publish("fusenet", files, about)
+
+
+def _loaded(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return {name: value.float() for name, value in load_file(path).items()}
+
+
+@torch.inference_mode()
+def segmentation_scores(path: Path, scenes: int = 48) -> dict[str, float]:
+    """mIoU on generated validation scenes, the branch seeing composite and both, the visible or the thermal frame alone."""
+    model = FuseNet().eval()
+    model.load_state_dict(_loaded(path))
+    counts = {kind: np.zeros((7, 7)) for kind in ("fused", "visible", "thermal")}
+    for index in range(scenes):
+        sample = infrared_visible(np.random.default_rng([77, index]), (160, 160))
+        pair = _stacked([sample.frames])
+        fused = model(pair, torch.tensor([0, 1]), with_segmentation=True).fused.clamp(0, 1)
+        alone = {"visible": pair[:, 1:].expand(-1, 3, -1, -1), "thermal": pair[:, :1].expand(-1, 3, -1, -1)}
+        for kind, pixels in ({"fused": segmentation_input(pair, fused)} | alone).items():
+            logits = F.interpolate(model.segmentation(pixels), size=(160, 160), mode="bilinear", align_corners=False)
+            np.add.at(counts[kind], _known(sample.labels, logits.argmax(1)[0].numpy()), 1)
+    return {kind: _miou(table) for kind, table in counts.items()}
+
+
+def _known(labels: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    keep = labels != 255
+    return labels[keep].astype(int), predicted[keep].astype(int)
+
+
+def _miou(table: np.ndarray) -> float:
+    """Mean intersection over union of the classes that occur in the labels; rows truth, columns prediction."""
+    present = table.sum(1) > 0
+    hit = np.diag(table)
+    return float((hit / np.maximum(table.sum(0) + table.sum(1) - hit, 1))[present].mean())
