@@ -1,7 +1,7 @@
 """Training of the fusenet family: segmentation alone, the base on all tasks, then each expert from the base.
 
 Order and losses after SegMiF's alternation, with one joint round; data is generated while training (fusion/synthetic).
-Base and experts share one signature and the experts start from the base as it is stored (fp16), so task vectors are exact.
+Base and experts share one signature; the experts start from the base as it is stored (fp16), so task vectors are exact.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def train(
     resume: bool = False,
     folder: Path = Path("checkpoints"),
 ) -> dict[str, Path]:
-    """Train base and experts (or one expert from the stored base of this run); returns name -> fp16 safetensors file."""
+    """Train base and experts, or one expert from the stored base of this run; name -> fp16 safetensors file."""
     plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
     run = folder / family.name / f"{preset}-seed{seed}"
     torch.manual_seed(seed)
@@ -226,7 +226,7 @@ def _loaded(path: Path) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def segmentation_scores(path: Path, scenes: int = 48) -> dict[str, float]:
-    """mIoU on generated validation scenes, the branch seeing composite and both, the visible or the thermal frame alone."""
+    """mIoU on generated validation scenes; the branch sees the fused image and both frames, or one frame alone."""
     model = FuseNet().eval()
     model.load_state_dict(_loaded(path))
     counts = {kind: np.zeros((7, 7)) for kind in ("fused", "visible", "thermal")}

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MASK_MODES = ("off", "task", "union", "consensus")
+DEFAULT_THRESHOLD = 0.4  # lambda of TALL-masks when no labelled data chose another
+COEFFICIENT_RANGE = (-1.0, 1.5)
+SCALE_RANGE = (0.0, 2.0)
+FACTOR_RANGE = (-2.0, 2.0)
+THRESHOLD_RANGE = (0.0, 100.0)
+VOTES_RANGE = (0, 64)
 
 
 class MergeError(ValueError):
@@ -37,8 +44,10 @@ class Setting:
 class MergeMethod:
     """One published way to turn task vectors into one merged vector.
 
-    `combine(vectors, coefficients, **settings)` gets the effective coefficients (mute, solo and sign applied).
-    `masks` lists the mask modes (of MASK_MODES) that have a meaning for this method; ("off",) means none.
+    `combine(mixture, **settings)` takes what concerns the whole network (thresholds, norms) and gives back a function
+    `write(tile, live)` that fills one stretch of the live buffer with base + factor * merged vector.
+    `masks` lists the mask modes (of MASK_MODES) that have a meaning for this method, its usual one first.
+    `is_affine`: the result is base + a sum of coefficient * vector, so that one fader can move over a cached rest.
     """
 
     name: str
@@ -52,6 +61,7 @@ class MergeMethod:
     default_scale: float = 1.0
     min_experts: int = 1
     max_experts: int | None = None
+    is_affine: bool = False
 
     def defaults(self) -> dict[str, float | str]:
         """Setting name -> default."""
@@ -114,3 +124,215 @@ class MergeRecipe:
     def with_coefficient(self, task: str, value: float) -> MergeRecipe:
         """The same recipe with one fader at another value."""
         return replace(self, coefficients=tuple((dict(self.coefficients) | {task: float(value)}).items()))
+
+    def full_settings(self) -> dict[str, float | str]:
+        """Settings of the method, defaults filled in."""
+        return _method(self.method).defaults() | dict(self.settings)
+
+
+def check_recipe(recipe: MergeRecipe, tasks: Iterable[str] | None = None) -> None:
+    """Refuse a recipe with an unknown name or a number out of range.
+
+    Args:
+        tasks: the experts there are; None leaves their names unchecked.
+
+    Raises:
+        MergeError: says which entry, what came, and what is known.
+    """
+    method = _method(recipe.method)
+    _check_settings(method, recipe.settings)
+    _check_number("scale", recipe.scale, SCALE_RANGE)
+    for task, value in recipe.coefficients:
+        _check_number(f'weight of "{task}"', value, COEFFICIENT_RANGE)
+    for rule in recipe.blocks:
+        _check_number(f'factor of block "{rule.match}"', rule.factor, FACTOR_RANGE)
+    _check_masks(method, recipe.masks)
+    if tasks is not None:
+        for name in _experts_named(recipe):
+            _check_known("expert", name, tuple(tasks))
+
+
+def recipe_to_dict(recipe: MergeRecipe) -> dict[str, Any]:
+    """The recipe as plain lists, mappings, numbers and texts, for YAML and JSON; defaults filled in."""
+    masks = recipe.masks
+    return {
+        "vector": {"method": recipe.method, **recipe.full_settings()},
+        "weights": dict(recipe.coefficients),
+        "scale": recipe.scale,
+        "masks": {
+            "mode": masks.mode,
+            "tasks": list(masks.tasks),
+            "lambda": dict(masks.thresholds),
+            "k": masks.votes,
+            "compare": masks.compare,
+            "on_mute": masks.on_mute,
+        },
+        "blocks": [{"match": rule.match, "factor": rule.factor, "expert": rule.expert} for rule in recipe.blocks],
+        "muted": list(recipe.muted),
+        "soloed": list(recipe.soloed),
+        "negated": list(recipe.negated),
+    }
+
+
+def recipe_from_dict(document: Mapping[str, Any], tasks: Sequence[str] | None = None) -> MergeRecipe:
+    """The inverse of recipe_to_dict; what is missing has its default.
+
+    Args:
+        document: form of recipe_to_dict, read from a file or a request.
+        tasks: the experts there are; None leaves their names unchecked.
+
+    Raises:
+        MergeError: an unknown key, method, setting or expert (the message lists the known ones), a value of the wrong
+            type or out of range.
+    """
+    known = ("vector", "weights", "scale", "masks", "blocks", "muted", "soloed", "negated")
+    document = _mapping("merge", document, known)
+    vector = dict(_mapping("vector", document.get("vector", {})))
+    name = _text("vector.method", vector.pop("method", MergeRecipe.method))
+    method = _method(name)
+    recipe = MergeRecipe(
+        method=name,
+        coefficients=_numbers("weights", document.get("weights", {})),
+        scale=_number("scale", document.get("scale", method.default_scale)),
+        settings=tuple((key, _setting_value(key, value)) for key, value in vector.items()),
+        masks=_masks_from(document.get("masks", {}), method),
+        blocks=tuple(_rule_from(entry) for entry in _list("blocks", document.get("blocks", []))),
+        **{key: _texts(key, document.get(key, [])) for key in ("muted", "soloed", "negated")},
+    )
+    check_recipe(recipe, tasks)
+    return recipe
+
+
+def recipe_hash(recipe: MergeRecipe) -> str:
+    """SHA-256 of the canonical form, 64 hex digits: recipes that mean the same merge have the same one.
+
+    Canonical: keys sorted, defaults filled in, coefficients of 0 and thresholds at their default left out, numbers as
+    floats, sets of experts sorted. The order of block rules stays: the first that matches wins.
+    """
+    form = recipe_to_dict(recipe)
+    form["weights"] = {task: value for task, value in form["weights"].items() if value != 0}
+    masks = form["masks"]
+    masks["lambda"] = {task: value for task, value in masks["lambda"].items() if value != DEFAULT_THRESHOLD}
+    masks["tasks"] = sorted(set(masks["tasks"]))
+    for key in ("muted", "soloed", "negated"):
+        form[key] = sorted(set(form[key]))
+    text = json.dumps(_as_floats(form), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_floats(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_as_floats(entry) for entry in value]
+    return float(value) + 0.0 if isinstance(value, int | float) else value  # + 0.0 turns -0.0 into 0.0
+
+
+def _method(name: str) -> MergeMethod:
+    from pipelines.merging.registry import method  # the methods import this module
+
+    return method(name)
+
+
+def _experts_named(recipe: MergeRecipe) -> list[str]:
+    named = [task for task, _ in (*recipe.coefficients, *recipe.masks.thresholds)]
+    named += [*recipe.muted, *recipe.soloed, *recipe.negated, *recipe.masks.tasks]
+    return named + [rule.expert for rule in recipe.blocks if rule.expert is not None]
+
+
+def _check_known(kind: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise MergeError(f'unknown {kind} "{name}"; known are {", ".join(known) or "none"}')
+
+
+def _check_number(name: str, value: float, limits: tuple[float, float]) -> None:
+    low, high = limits
+    if not low <= value <= high:  # also refuses nan
+        raise MergeError(f"{name} is {value}, it must lie between {low:g} and {high:g}")
+
+
+def _check_settings(method: MergeMethod, settings: Iterable[tuple[str, float | str]]) -> None:
+    known = {setting.name: setting for setting in method.settings}
+    for name, value in settings:
+        _check_known(f"setting of {method.name}", name, tuple(known))
+        setting = known[name]
+        if setting.choices:
+            _check_known(f"choice for {name}", str(value), setting.choices)
+        else:
+            _check_number(name, _number(name, value), (setting.minimum, setting.maximum))
+
+
+def _check_masks(method: MergeMethod, masks: MaskChoice) -> None:
+    _check_known(f"mask mode of {method.name}", masks.mode, method.masks)
+    _check_known("comparison of masks", masks.compare, ("gt", "ge"))
+    _check_known("behaviour on mute", masks.on_mute, ("frozen", "rebuild"))
+    _check_number("votes k", masks.votes, VOTES_RANGE)
+    for task, value in masks.thresholds:
+        _check_number(f'lambda of "{task}"', value, THRESHOLD_RANGE)
+
+
+def _masks_from(entry: Any, method: MergeMethod) -> MaskChoice:
+    entry = _mapping("masks", entry, ("mode", "tasks", "lambda", "k", "compare", "on_mute"))
+    votes = _number("masks.k", entry.get("k", MaskChoice.votes))
+    if votes != int(votes):
+        raise MergeError(f"masks.k is {votes}, it must be a whole number of votes")
+    return MaskChoice(
+        mode=_text("masks.mode", entry.get("mode", method.masks[0])),
+        tasks=_texts("masks.tasks", entry.get("tasks", [])),
+        thresholds=_numbers("masks.lambda", entry.get("lambda", {})),
+        votes=int(votes),
+        compare=_text("masks.compare", entry.get("compare", MaskChoice.compare)),
+        on_mute=_text("masks.on_mute", entry.get("on_mute", MaskChoice.on_mute)),
+    )
+
+
+def _rule_from(entry: Any) -> BlockRule:
+    entry = _mapping("a block rule", entry, ("match", "factor", "expert"))
+    for key in ("match", "factor"):
+        if key not in entry:
+            raise MergeError(f'a block rule lacks "{key}": write match, factor and, for one expert only, expert')
+    expert = entry.get("expert")
+    return BlockRule(
+        match=_text("blocks.match", entry["match"]),
+        factor=_number("blocks.factor", entry["factor"]),
+        expert=None if expert is None else _text("blocks.expert", expert),
+    )
+
+
+def _mapping(name: str, value: Any, known: Sequence[str] | None = None) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise MergeError(f"{name} must be a mapping of names to values, got {type(value).__name__}")
+    for key in value if known is not None else ():
+        _check_known(f"entry of {name}", str(key), known or ())
+    return value
+
+
+def _list(name: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise MergeError(f"{name} must be a list, got {type(value).__name__}")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise MergeError(f"{name} must be a text, got {value!r}")
+    return value
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    return tuple(_text(name, entry) for entry in _list(name, value))
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise MergeError(f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def _numbers(name: str, value: Any) -> tuple[tuple[str, float], ...]:
+    entries = _mapping(name, value).items()
+    return tuple((_text(name, key), _number(f"{name}.{key}", entry)) for key, entry in entries)
+
+
+def _setting_value(name: str, value: Any) -> float | str:
+    return value if isinstance(value, str) else _number(f"vector.{name}", value)
