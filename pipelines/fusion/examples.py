@@ -255,8 +255,8 @@ def _book(rng: np.random.Generator, room: np.ndarray, left: int, top: int, name:
     spine = np.full((high, wide, 3), rng.uniform(0.1, 0.6, 3), np.float32)
     spine[:3] *= 1.5
     spine[-3:] *= 0.4
-    spine += (title / np.float32(255))[..., None] * (np.array([0.9, 0.85, 0.6], np.float32) - spine)
-    room[top : top + high, left : left + wide] = spine
+    ink = (title / np.float32(255))[..., None]
+    room[top : top + high, left : left + wide] = spine + ink * (np.array([0.9, 0.85, 0.6], np.float32) - spine)
 
 
 def _evening(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:

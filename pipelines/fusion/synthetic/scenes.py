@@ -41,9 +41,9 @@ class Canvas:
     @classmethod
     def blank(cls, size_hw: tuple[int, int], scale: float, origin: tuple[float, float]) -> Canvas:
         """All sky; `scale` is pixels per scene unit and `origin` the scene position of the top left pixel (x, y)."""
-        planes = [np.zeros(size_hw, np.uint8) for _ in range(3)]
-        planes[1] += 255
-        return cls(np.zeros((*size_hw, 3), np.uint8), *planes, scale, origin, [])
+        heat, labels = np.zeros(size_hw, np.uint8), np.zeros(size_hw, np.uint8)
+        depth = np.full(size_hw, 255, np.uint8)
+        return cls(np.zeros((*size_hw, 3), np.uint8), heat, depth, labels, scale, origin, [])
 
     def polygon(self, points: np.ndarray, label: int, colour: np.ndarray, heat: float, depth: float) -> None:
         """Fill scene points (N, 2) with one colour 0..1, heat 0..1 and depth 0..1."""
@@ -374,7 +374,8 @@ def _person(rng: np.random.Generator, canvas: Canvas, wide: float, horizon: floa
         )
     canvas.limb(hip, np.add(neck, (0, 0.04 * size)), 0.17 * size, PERSON, coat, heat, depth)
     canvas.blob(
-        *(neck - (0, 0.09 * size)),
+        neck[0],
+        neck[1] - 0.09 * size,
         0.075 * size,
         PERSON,
         np.array([0.75, 0.55, 0.45]) * rng.uniform(0.4, 1.1),
@@ -382,7 +383,7 @@ def _person(rng: np.random.Generator, canvas: Canvas, wide: float, horizon: floa
         depth,
     )
     if canvas.is_large:
-        canvas.blob(*(neck - (0, 0.125 * size)), 0.055 * size, PERSON, coat * 0.3, heat - 0.05, depth)
+        canvas.blob(neck[0], neck[1] - 0.125 * size, 0.055 * size, PERSON, coat * 0.3, heat - 0.05, depth)
 
 
 Painter = Callable[[np.random.Generator, Canvas, float, float, float], None]

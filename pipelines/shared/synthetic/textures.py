@@ -151,7 +151,7 @@ def collage(rng: np.random.Generator, size_hw: tuple[int, int], pieces: int = 5)
 def jpeg(rng: np.random.Generator, picture: np.ndarray, low: int = 60, high: int = 95) -> np.ndarray:
     """The picture (H, W, 3) after JPEG compression at a random quality from low to high."""
     encoded = cv2.imencode(".jpg", to_bytes(picture), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(low, high + 1))])[1]
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.float32) / 255
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:
