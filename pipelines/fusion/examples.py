@@ -263,11 +263,11 @@ def _evening(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
     """Linear radiance (H, W, 3): a street in shadow before a bright sky with the sun low in it."""
     canvas = street(rng, size_hw, people=2)
     albedo, _ = finish(rng, canvas)
-    stops = np.full(size_hw, -4.5, np.float32)
-    stops[canvas.labels == SKY] = 0.0
-    stops[canvas.labels == BUILDING] = -3.6
-    stops[canvas.labels == GROUND] = -3.8
-    stops = cv2.GaussianBlur(stops, (0, 0), 0.8) + 0.4 * fractal_noise(rng, size_hw, 3, 0.5)
+    shade = np.full(size_hw, -4.5, np.float32)
+    shade[canvas.labels == SKY] = 0.0
+    shade[canvas.labels == BUILDING] = -3.6
+    shade[canvas.labels == GROUND] = -3.8
+    stops = cv2.GaussianBlur(shade, (0, 0), 0.8) + 0.4 * fractal_noise(rng, size_hw, 3, 0.5)
     y, x = np.mgrid[0 : size_hw[0], 0 : size_hw[1]].astype(np.float32) / size_hw[0]
     far = np.sqrt((x - 0.62) ** 2 + (y - 0.3) ** 2)
     glow = (3.5 / (1 + (far / 0.12) ** 2))[..., None] * np.array([1.1, 0.8, 0.45], np.float32)
