@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipelines.fusion.fusenet import FuseNet, saliency_composite
+
+PAIR = torch.tensor([0, 1])
+
+
+@pytest.fixture(scope="module")
+def network() -> FuseNet:
+    torch.manual_seed(0)
+    return FuseNet().eval()
+
+
+def frames(count: int, height: int = 40, width: int = 56) -> torch.Tensor:
+    return torch.rand(1, count, height, width, generator=torch.Generator().manual_seed(count))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("count", [2, 3, 6])
+@pytest.mark.parametrize("size", [(40, 56), (33, 47), (7, 5)])
+def test_any_number_of_frames_of_any_size_runs(network: FuseNet, count: int, size: tuple[int, int]) -> None:
+    output = network(frames(count, *size), torch.full((count,), -1))
+    assert output.fused.shape == (1, *size)
+    assert output.weights.shape == (1, count, *size)
+    assert torch.allclose(output.weights.sum(1), torch.ones(1, *size), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_blend_stays_between_the_darkest_and_the_brightest_frame(network: FuseNet) -> None:
+    stack = frames(3)
+    blend = network(stack, torch.full((3,), -1)).blend
+    assert (blend <= stack.amax(1) + 1e-6).all() and (blend >= stack.amin(1) - 1e-6).all()
+
+
+@torch.inference_mode()
+def test_frames_without_roles_may_come_in_any_order(network: FuseNet) -> None:
+    stack, roles = frames(3), torch.full((3,), -1)
+    turned = network(stack[:, [2, 0, 1]], roles)
+    assert torch.allclose(turned.fused, network(stack, roles).fused, atol=1e-5)
+    assert torch.allclose(turned.weights, network(stack, roles).weights[:, [2, 0, 1]], atol=1e-5)
+
+
+@torch.inference_mode()
+def test_roles_and_segmentation_change_the_outcome(network: FuseNet) -> None:
+    stack = frames(2)
+    network.stem.role.data.copy_(torch.randn(2, 32, generator=torch.Generator().manual_seed(1)))
+    with_roles = network(stack, PAIR).fused
+    assert not torch.allclose(with_roles, network(stack, torch.tensor([-1, -1])).fused, atol=1e-4)
+    segmented = network(stack, PAIR, with_segmentation=True)
+    assert segmented.logits is not None and segmented.logits.shape[:2] == (1, 7)
+    assert not torch.allclose(segmented.fused, with_roles, atol=1e-6)
+
+
+def test_there_is_no_batch_norm_to_be_merged(network: FuseNet) -> None:
+    assert not [name for name, _ in network.named_buffers()]
+
+
+def test_the_segmentation_loss_reaches_the_fusion_network_and_back(network: FuseNet) -> None:
+    output = network(frames(2), PAIR, with_segmentation=True)
+    output.fused.sum().backward()
+    assert network.segmentation.embed[0].weight.grad.abs().sum() > 0
+    assert network.decoder.head.weight.grad.abs().sum() > 0
+    network.zero_grad()
+
+
+def test_the_composite_prefers_the_rare_grey() -> None:
+    flat = torch.full((1, 1, 16, 16), 0.2)
+    hot = flat.clone()
+    hot[..., 4:6, 4:6] = 1.0
+    composite = saliency_composite(torch.cat([hot, flat], 1))
+    assert composite[0, 4, 4] > 0.8
+    assert composite[0, 12, 12] == pytest.approx(0.2, abs=1e-6)

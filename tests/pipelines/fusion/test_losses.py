@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import torch
+
+from pipelines.fusion import losses
+
+
+def pair() -> torch.Tensor:
+    return torch.rand(1, 2, 48, 48, generator=torch.Generator().manual_seed(3))
+
+
+def test_the_strongest_gradient_keeps_its_sign_and_comes_from_one_frame() -> None:
+    ramp = torch.linspace(0, 1, 8).expand(8, 8)
+    frames = torch.stack([1 - ramp, 0.1 * ramp])[None]
+    strongest = losses.strongest_gradients(frames)
+    assert torch.allclose(strongest[0, 0], torch.full((7, 7), -1 / 7), atol=1e-6)
+    assert torch.allclose(strongest[0, 1], torch.zeros(7, 7), atol=1e-6)
+
+
+def test_ssim_of_a_picture_with_itself_is_one() -> None:
+    plane = pair()[:, 0]
+    assert torch.allclose(losses.ssim(plane, plane), torch.ones(1), atol=1e-5)
+
+
+def test_each_loss_is_lower_for_the_better_answer() -> None:
+    frames = pair()
+    better, worse = frames.amax(1), torch.zeros(1, 48, 48)
+    weights = torch.full((1, 2, 48, 48), 0.5)
+    assert losses.infrared_visible_loss(better, frames) < losses.infrared_visible_loss(worse, frames)
+    assert losses.medical_loss(better, frames) < losses.medical_loss(worse, frames)
+    assert losses.exposure_loss(frames.mean(1), frames, weights) < losses.exposure_loss(worse, frames, weights)
+    matte = torch.stack([torch.ones(48, 48), torch.zeros(48, 48)])[None]
+    right = losses.focus_loss(frames[:, 0], frames[:, 0], matte, matte)
+    assert right < losses.focus_loss(frames[:, 0], frames[:, 0], weights, matte)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.fusion.options import FusionOptions
+from pipelines.shared.errors import UserError
+
+
+def test_options_survive_the_way_through_json() -> None:
+    options = FusionOptions(task="mef", engine="lut", gains=(1.0, -0.5), tables=((0.0,) * 256, (1.0,) * 256))
+    assert FusionOptions.from_dict(options.to_dict()) == options
+
+
+def test_only_what_differs_from_the_default_is_written() -> None:
+    assert FusionOptions().to_dict() == {}
+    assert FusionOptions(detail=1.5).to_dict() == {"detail": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"task": "sonar"}, "sonar"),
+        ({"engine": "magic"}, "mertens"),
+        ({"detail": 3}, "detail"),
+        ({"gains": [9]}, "gains"),
+        ({"engine": "lut", "task": "ivis"}, "exposures only"),
+        ({"sharpness": 1}, "sharpness"),
+        ({"max_pixels": 10**9}, "max_pixels"),
+        ({"detail": "1"}, "detail"),
+    ],
+)
+def test_a_wrong_option_is_named(values: dict, word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        FusionOptions.from_dict(values)
