@@ -47,7 +47,13 @@ def test_constant_pictures_give_finite_numbers(greys: tuple[int, int, int]) -> N
     values = metrics.score(fused, [first, second], "mef")
     assert np.isfinite(list(values.values())).all()
     assert values["vif"] == 2
-    assert values["qabf"] == values["scd"] == values["mi"] == values["en"] == 0
+    assert values["scd"] == values["mi"] == values["en"] == 0
+
+
+def test_qabf_of_black_is_zero_and_of_grey_sees_the_border() -> None:
+    black, grey = np.zeros((50, 50)), np.full((50, 50), 128.0)
+    assert metrics.qabf(black, [black, black]) == 0
+    assert metrics.qabf(grey, [grey, grey]) == pytest.approx(0.975, abs=1e-3)  # zeros beyond the border are an edge
 
 
 def test_one_flat_source_leaves_numbers_finite() -> None:
@@ -121,5 +127,3 @@ def tno_scores(evaluation_data: Path) -> dict[str, dict[str, float]]:
 def test_known_levels_on_public_pairs(method: str, tno_scores: dict[str, dict[str, float]]) -> None:
     found = [tno_scores[method][name] for name in ("scd", "vif", "qabf", "ssim")]
     assert found == pytest.approx(TNO_LEVELS[method], abs=0.0051)
-
-
