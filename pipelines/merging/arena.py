@@ -1,0 +1,289 @@
+"""A family laid out for merging: flat float32 buffers, one for the base and one task vector per expert.
+
+A merge is one pass over these buffers into a reused live buffer; the network's parameters are views of that buffer, so
+nothing is copied after the merge. Expert order is fixed, sums are float32, and the result depends on the recipe alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipelines.merging.layout import (
+    Layout,
+    Weights,
+    as_float32,
+    check_blocks,
+    check_finite,
+    check_same_names_and_shapes,
+    classify,
+    tied_names,
+)
+from pipelines.merging.mixture import TILE, Mixture, Tile, selected_tasks, spans_of
+from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
+from pipelines.merging.registry import method
+from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
+from pipelines.merging.residual import Residual
+
+STAGGER_BYTES = 4096 + 256  # streams that share their page offset evict each other
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A finished merge: the live buffer, (length,) float32, bytes read and written, and seconds."""
+
+    flat: Tensor
+    bytes_moved: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A task vector, (length,) float32, and what it takes to get the expert back to the bit.
+
+    base + (expert - base) is not the expert in float32 where both differ much; `index` holds those places, `values`
+    the expert's own numbers there. For fine-tuned siblings they are few.
+    """
+
+    vector: Tensor
+    index: Tensor
+    values: Tensor
+
+    @classmethod
+    def between(cls, base: Tensor, expert: Tensor, out: Tensor) -> Expert:
+        torch.sub(expert, base, out=out)
+        differs = (base + out).view(torch.int32) != expert.view(torch.int32)
+        index = differs.nonzero().squeeze(1)
+        return cls(out, index, expert[index])
+
+    def restore(self, base: Tensor, live: Tensor) -> None:
+        torch.add(base, self.vector, out=live)
+        live[self.index] = self.values
+
+
+class Arena:
+    """Base and experts of one family, ready to be merged. Inputs are read once and never written to.
+
+    Attributes:
+        tasks: names of the experts, in family order.
+        key_classes: key -> "MERGE", "FROZEN", "COPY" or "TIED".
+        block_names: names of the blocks, in order of depth.
+        notices: what a person should know about the checkpoints, such as counters that differ between them.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        base: Tensor,
+        experts: Mapping[str, Expert],
+        others: Weights,
+        key_classes: Mapping[str, str],
+        tied: Mapping[str, str],
+        block_names: tuple[str, ...] = (),
+        notices: tuple[str, ...] = (),
+        tile_size: int = TILE,
+    ) -> None:
+        self.layout = layout
+        self.base = base
+        self.experts = dict(experts)
+        self.tasks = tuple(experts)
+        self.key_classes = dict(key_classes)
+        self.block_names = block_names
+        self.notices = notices
+        self.tile_size = tile_size
+        self._others = dict(others)
+        self._tied = dict(tied)
+        self._memory: dict[Any, Any] = {}
+        self._buffers = 1 + len(self.tasks)
+
+    @classmethod
+    def from_checkpoints(
+        cls,
+        base: Weights,
+        experts: Mapping[str, Weights],
+        blocks: Sequence[tuple[str, str]] = (),
+        tile_size: int = TILE,
+    ) -> Arena:
+        """Lay out a base and the experts tuned from it.
+
+        Args:
+            base, experts: state dicts; the order of `experts` is the order of summation, that of `base` of the layout.
+            blocks: (name, glob over keys); together they hold every key once.
+
+        Raises:
+            MergeError: a key is missing, has another shape, is not finite, or belongs to no block or to two.
+        """
+        check_finite("the base", base)
+        for task, expert in experts.items():
+            check_same_names_and_shapes(base, task, expert)
+            check_finite(f'expert "{task}"', expert)
+        check_blocks(base, blocks)
+        classes = classify(base, experts)
+        layout = Layout.of((key, tuple(base[key].shape)) for key in base if classes[key] == "MERGE")
+        flat_base = flatten(layout, base, 0)
+        vectors = {
+            task: Expert.between(flat_base, flatten(layout, expert, 0), staggered(layout.length, number))
+            for number, (task, expert) in enumerate(experts.items(), start=1)
+        }
+        return cls(
+            layout,
+            flat_base,
+            vectors,
+            others={key: live_dtype(base[key]) for key in base if classes[key] in ("FROZEN", "COPY")},
+            key_classes=classes,
+            tied=tied_names(base),
+            block_names=tuple(name for name, _ in blocks),
+            notices=copy_notices(base, experts, classes),
+            tile_size=tile_size,
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of base and task vectors."""
+        return 4 * self.layout.length * (1 + len(self.tasks))
+
+    def new_buffer(self) -> Tensor:
+        """An uninitialised live buffer, (length,) float32, at an offset that no other stream of this arena has."""
+        self._buffers += 1
+        return staggered(self.layout.length, self._buffers % 16)
+
+    def merge(self, recipe: MergeRecipe, out: Tensor | None = None) -> Merged:
+        """The canonical merge: the same bits whichever way the faders got there.
+
+        Args:
+            out: a buffer of `new_buffer` to be filled; None takes a new one.
+
+        Raises:
+            MergeError: the recipe names an unknown expert, setting or key, or the method cannot take it.
+        """
+        start_s = time.perf_counter()
+        mixture = self.mixture(recipe)
+        live = self.new_buffer() if out is None else out
+        streams = self._write(recipe, mixture, live)
+        return Merged(live, 4 * self.layout.length * streams, time.perf_counter() - start_s)
+
+    def mixture(self, recipe: MergeRecipe) -> Mixture:
+        """The recipe checked against this family and spread over its tensors."""
+        check_recipe(recipe, self.tasks)
+        self._check_rules(recipe)
+        self._check_expert_count(recipe)
+        return Mixture(
+            layout=self.layout,
+            base=self.base,
+            vectors={task: expert.vector for task, expert in self.experts.items()},
+            spans=spans_of(self.layout, recipe, self.tasks),
+            masks=recipe.masks,
+            selected=() if is_base(recipe, self.tasks) else selected_tasks(recipe, self.tasks),
+            memory=self._memory,
+            tile_size=self.tile_size,
+        )
+
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """The whole state dict: merged keys are views of `flat`, the others share the base's memory."""
+        merged = {slot.key: flat[slot.start : slot.stop].view(slot.shape) for slot in self.layout.slots}
+        merged |= self._others
+        return {key: merged[self._tied.get(key, key)] for key in self.key_classes}
+
+    def residual(self, recipe: MergeRecipe, task: str) -> Residual:
+        """Hold a fader: the merge of all others, ready for `move`."""
+        return Residual.of(self, recipe, task)
+
+    def mask_report(self, recipe: MergeRecipe) -> MaskReport:
+        """Densities and votes of the recipe's masks.
+
+        Raises:
+            MergeError: its method lays no masks.
+        """
+        return mask_report(self.mixture(recipe), recipe)
+
+    def diagnostics(self) -> Diagnostics:
+        """Norms of the task vectors against the base's, and the cosines between them."""
+        return diagnostics(self.base, {task: expert.vector for task, expert in self.experts.items()})
+
+    def _write(self, recipe: MergeRecipe, mixture: Mixture, live: Tensor) -> int:
+        """Fill `live`; gives the number of buffers read or written."""
+        if is_base(recipe, self.tasks):
+            live.copy_(self.base)
+            return 2
+        expert = self._whole_expert(recipe, mixture)
+        if expert is not None:
+            expert.restore(self.base, live)
+            return 3
+        write = method(recipe.method).combine(mixture, **recipe.full_settings())
+        for tile in mixture.tiles():
+            write_tile(write, tile, live[tile.start : tile.stop])
+        return 2 + sum(any(span.coefficients[i] for span in mixture.spans) for i in range(len(self.tasks)))
+
+    def _whole_expert(self, recipe: MergeRecipe, mixture: Mixture) -> Expert | None:
+        """The one expert that the recipe amounts to, if it does."""
+        settings = recipe.full_settings()
+        is_whole = settings.get("density", 1.0) == 1.0 and settings.get("vector", "sum") == "sum"
+        span = mixture.spans[0]
+        if recipe.masks.mode != "off" or not is_whole or len(mixture.spans) > 1 or span.factor != 1:
+            return None
+        active = [task for task, value in zip(self.tasks, span.coefficients, strict=True) if value != 0]
+        return self.experts[active[0]] if len(active) == 1 and sum(span.coefficients) == 1 else None
+
+    def _check_rules(self, recipe: MergeRecipe) -> None:
+        for rule in recipe.blocks:
+            if not any(fnmatchcase(key, rule.match) for key in self.key_classes):
+                raise MergeError(f'block rule "{rule.match}" matches no key, such as {next(iter(self.key_classes))}')
+
+    def _check_expert_count(self, recipe: MergeRecipe) -> None:
+        record = method(recipe.method)
+        active = [task for task in self.tasks if recipe.coefficient(task) != 0]
+        if record.max_experts is not None and len(active) > record.max_experts:
+            raise MergeError(
+                f"{record.title} takes at most {record.max_experts} experts, {len(active)} are raised: "
+                f"set the faders of all but {record.max_experts} of {', '.join(active)} to 0"
+            )
+
+
+def write_tile(write: Any, tile: Tile, live: Tensor) -> None:
+    """Fill one tile; where nothing acts it is the base to the bit."""
+    if tile.factor == 0 or not tile.parts:
+        live.copy_(tile.base)
+    else:
+        write(tile, live)
+
+
+def is_base(recipe: MergeRecipe, tasks: Sequence[str]) -> bool:
+    """Whether nothing is added to the base: scale 0, or every effective coefficient 0."""
+    return recipe.scale == 0 or all(recipe.coefficient(task) == 0 for task in tasks)
+
+
+def staggered(length: int, number: int) -> Tensor:
+    """Uninitialised float32 memory, (length,), starting on 64 bytes and `number` staggers into a page."""
+    offset_bytes = number * STAGGER_BYTES
+    memory = torch.empty(length + offset_bytes // 4 + 16, dtype=torch.float32)
+    start = (-memory.data_ptr() % 64 + offset_bytes) // 4
+    return memory[start : start + length]
+
+
+def flatten(layout: Layout, weights: Weights, number: int) -> Tensor:
+    """A state dict's merged keys in one buffer, zeros between them."""
+    flat = staggered(layout.length, number).zero_()
+    for slot in layout.slots:
+        flat[slot.start : slot.stop] = as_float32(weights[slot.key])
+    return flat
+
+
+def live_dtype(tensor: Tensor) -> Tensor:
+    """Floats as float32, like the merged keys beside them; other types as they are. Shares memory where it can."""
+    return tensor.detach().float() if tensor.is_floating_point() else tensor.detach()
+
+
+def copy_notices(base: Weights, experts: Mapping[str, Weights], classes: Mapping[str, str]) -> tuple[str, ...]:
+    """A line for each expert whose integer or bool tensors are not the base's, which are the ones used."""
+    copied = [key for key in base if classes[key] == "COPY"]
+    differing = {
+        task: [key for key in copied if not torch.equal(base[key], expert[key])] for task, expert in experts.items()
+    }
+    told = ((task, ", ".join(keys)) for task, keys in differing.items() if keys)
+    return tuple(f'expert "{task}" has other values in {keys}: those of the base are used' for task, keys in told)

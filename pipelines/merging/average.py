@@ -1,0 +1,39 @@
+"""Weighted average of the experts: task arithmetic whose coefficients are scaled to sum to one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.task_arithmetic import add_weighted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.merging.mixture import Mixture, Tile, TileWriter
+
+
+def average(mixture: Mixture) -> TileWriter:
+    """base + factor * sum of w_t / sum of |w_t| * vector; all faders equal give the mean of the experts.
+
+    Convention: absolute values in the divisor, so that a negative fader cannot make it 0. Faders are relative here: one
+    raised fader alone gives its whole expert at any height.
+    """
+
+    def write(tile: Tile, live: Tensor) -> None:
+        total = sum(abs(part.coefficient) for part in tile.parts)
+        add_weighted(replace(tile, factor=tile.factor / total), live)
+
+    return write
+
+
+AVERAGE = MergeMethod(
+    name="average",
+    title="Average",
+    group="averages",
+    paper="arXiv:2203.05482",
+    formula="θ = θ0 + α Σ w_t τ_t / Σ |w_t|",
+    settings=(),
+    combine=average,
+)

@@ -1,0 +1,115 @@
+"""DARE: drop entries of each task vector at random and rescale the rest (Yu et al. 2023, arXiv:2311.03099)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.ties import elected_vector, sum_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.merging.mixture import Mixture, Part, Tile, TileWriter
+
+WORD = 0xFFFFFFFF
+
+
+def dare(mixture: Mixture, *, density: float, rescale: str, combine: str, seed: float) -> TileWriter:
+    """base + factor * the sum, or the TIES election, of randomly thinned vectors.
+
+    Args:
+        density: probability p with which an entry is kept. The draw is nested: a larger p only adds entries.
+        rescale: "inverse" multiplies by 1/p (unbiased), "l1" keeps each vector's sum of sizes, "none" leaves it.
+        combine: "linear" sums, "ties" elects signs and takes the mean of those that agree.
+        seed: whole number. Draws depend on seed, expert name, key and index inside the tensor, on nothing else.
+    """
+    gains = {task: gain(mixture, task, density, rescale, int(seed)) for task in mixture.vectors}
+
+    def thinned(tile: Tile) -> list[Tensor]:
+        return [thin(mixture, tile, part, density, int(seed), gains[part.task]) for part in tile.parts]
+
+    elected = elected_vector(mixture, thinned, "mean")
+
+    def write(tile: Tile, live: Tensor) -> None:
+        import torch
+
+        vector = elected(tile) if combine == "ties" else sum_of(thinned(tile))
+        torch.add(tile.base, vector, alpha=tile.factor, out=live)
+
+    return write
+
+
+def thin(mixture: Mixture, tile: Tile, part: Part, density: float, seed: int, gain: float) -> Tensor:
+    """gain * coefficient * vector of one expert, (tile,), with 0 where it was dropped."""
+    thinned = part.vector * (part.coefficient * gain)
+    for slot, where in mixture.slots_in(tile) if density < 1 else ():
+        first = tile.start + where.start - slot.start
+        keep = draws(seed, part.task, slot.key, first, where.stop - where.start) < density * (WORD + 1)
+        thinned[where].masked_fill_(~keep, 0.0)
+    return thinned
+
+
+def draws(seed: int, task: str, key: str, first: int, count: int) -> Tensor:
+    """Uniform whole numbers 0 to 2^32 - 1, (count,) int64, for entries first, first + 1, ... of one tensor.
+
+    Counter based: each number is a mixing function of its own index, so any stretch can be drawn by itself.
+    """
+    import torch
+
+    digest = hashlib.sha256(f"{seed}\0{task}\0{key}".encode()).digest()
+    low, high = int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")
+    index = torch.arange(first, first + count, dtype=torch.int64)
+    return scramble(scramble((index & WORD) ^ low) + high + (index >> 32) & WORD)
+
+
+def scramble(word: Tensor) -> Tensor:
+    """A bijection on 32-bit words, held in int64, that sends neighbours far apart: xor-shifts and odd multipliers."""
+    word = word ^ (word >> 16)
+    word = (word * 0x7FEB352D) & WORD
+    word = word ^ (word >> 15)
+    word = (word * 0x46CA68B5) & WORD
+    return word ^ (word >> 16)
+
+
+def gain(mixture: Mixture, task: str, density: float, rescale: str, seed: int) -> float:
+    """What the kept entries of one expert are multiplied by."""
+    if rescale == "inverse":
+        return 1.0 / density
+    if rescale == "none" or density >= 1:
+        return 1.0
+    key = ("gain", task, density, seed)
+    if key not in mixture.memory:
+        mixture.memory[key] = l1_gain(mixture, task, density, seed)
+    return mixture.memory[key]
+
+
+def l1_gain(mixture: Mixture, task: str, density: float, seed: int) -> float:
+    """Sum of sizes before over after dropping, 1 if nothing was kept."""
+    from pipelines.merging.sums import absolute_sum
+
+    before = after = 0.0
+    for slot in mixture.layout.slots:
+        vector = mixture.vectors[task][slot.start : slot.stop]
+        keep = draws(seed, task, slot.key, 0, vector.numel()) < density * (WORD + 1)
+        before += absolute_sum(vector)
+        after += absolute_sum(vector * keep)
+    return before / after if after else 1.0
+
+
+DARE = MergeMethod(
+    name="dare",
+    title="DARE",
+    group="elect",
+    paper="arXiv:2311.03099",
+    formula="θ = θ0 + α Σ w_t (b_t ∘ τ_t) / p,  b_t ~ Bernoulli(p)",
+    settings=(
+        Setting("density", "Density p", 0.5, "Probability with which an entry of a task vector is kept", 0.01),
+        Setting("rescale", "Rescale", "inverse", "What makes up for the dropped", choices=("inverse", "l1", "none")),
+        Setting("combine", "Combine", "linear", "Sum, or elect signs as TIES does", choices=("linear", "ties")),
+        Setting("seed", "Seed", 0.0, "Another seed keeps other entries", 0.0, 2.0**31, 1.0),
+    ),
+    combine=dare,
+    default_scale=0.3,
+)

@@ -1,0 +1,150 @@
+"""What a method sees of a merge: task vectors and coefficients, cut into tiles that fit the processor's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import Tensor
+
+from pipelines.merging.layout import Layout, Slot
+from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
+
+TILE = 262_144  # elements; at float32 a tile of each of several streams fits a second-level cache
+
+TileWriter = Callable[["Tile", Tensor], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One expert inside a tile: its task vector there, (tile,), and its coefficient, not 0."""
+
+    task: str
+    vector: Tensor
+    coefficient: float
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Elements start to stop of the flat buffers, all with the same coefficients.
+
+    `factor` is scale times the block equaliser: what the merged vector is multiplied by.
+    """
+
+    start: int
+    stop: int
+    base: Tensor
+    parts: tuple[Part, ...]
+    factor: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the buffers where every coefficient is the same."""
+
+    start: int
+    stop: int
+    coefficients: tuple[float, ...]
+    factor: float
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One merge to be done.
+
+    Attributes:
+        vectors: task -> flat task vector, in family order, which is the order of summation.
+        selected: tasks whose masks count, in family order; muted ones are not among them.
+        memory: what outlives a merge, such as magnitude histograms of the vectors.
+    """
+
+    layout: Layout
+    base: Tensor
+    vectors: Mapping[str, Tensor]
+    spans: tuple[Span, ...]
+    masks: MaskChoice
+    selected: tuple[str, ...]
+    memory: dict[Any, Any] = field(default_factory=dict)
+    tile_size: int = TILE
+
+    def tiles(self) -> Iterator[Tile]:
+        """All elements once, in order."""
+        for span in self.spans:
+            for start in range(span.start, span.stop, self.tile_size):
+                yield self._tile(span, start, min(start + self.tile_size, span.stop))
+
+    def slots(self) -> Iterator[tuple[Slot, Tile]]:
+        """Tensor by tensor, each as one tile without padding."""
+        spans = iter(self.spans)
+        span = next(spans)
+        for slot in self.layout.slots:
+            while slot.start >= span.stop:
+                span = next(spans)
+            yield slot, self._tile(span, slot.start, slot.stop)
+
+    def slots_in(self, tile: Tile) -> Iterator[tuple[Slot, slice]]:
+        """Tensors that reach into a tile, each with its stretch of the tile."""
+        for slot in self.layout.slots:
+            start, stop = max(slot.start, tile.start), min(slot.stop, tile.stop)
+            if start < stop:
+                yield slot, slice(start - tile.start, stop - tile.start)
+
+    def _tile(self, span: Span, start: int, stop: int) -> Tile:
+        parts = tuple(
+            Part(task, vector[start:stop], coefficient)
+            for (task, vector), coefficient in zip(self.vectors.items(), span.coefficients, strict=True)
+            if coefficient != 0
+        )
+        return Tile(start, stop, self.base[start:stop], parts, span.factor)
+
+
+def vector_coefficients(recipe: MergeRecipe, tasks: tuple[str, ...]) -> tuple[float, ...]:
+    """Coefficients with which the experts enter the merged vector, in the order of `tasks`.
+
+    Convention: where masks are laid over the vector and `on_mute` is "frozen", mute and solo leave the vector as it is
+    and only take masks away; so switching a task is instant. Otherwise a muted expert has 0.
+    """
+    is_frozen = recipe.masks.mode != "off" and recipe.masks.on_mute == "frozen"
+    heard = MergeRecipe(coefficients=recipe.coefficients, negated=recipe.negated) if is_frozen else recipe
+    return tuple(heard.coefficient(task) for task in tasks)
+
+
+def selected_tasks(recipe: MergeRecipe, tasks: tuple[str, ...]) -> tuple[str, ...]:
+    """Tasks whose masks count: those chosen (none chosen means all) that are heard.
+
+    Raises:
+        MergeError: the mode wants one task and got none or several.
+    """
+    heard = tuple(task for task in tasks if recipe.coefficient(task) != 0)
+    if recipe.masks.mode != "task":
+        return tuple(task for task in heard if not recipe.masks.tasks or task in recipe.masks.tasks)
+    chosen = recipe.masks.tasks or heard
+    if len(set(chosen)) != 1:
+        raise MergeError(f"the mask of one task is asked for, got {len(chosen)}: choose one of {', '.join(tasks)}")
+    return tuple(task for task in heard if task in chosen)
+
+
+def spans_of(layout: Layout, recipe: MergeRecipe, tasks: tuple[str, ...]) -> tuple[Span, ...]:
+    """Stretches of equal coefficients, block rules applied; together they cover the buffers once."""
+    whole = vector_coefficients(recipe, tasks)
+    spans: list[Span] = []
+    for slot in layout.slots:
+        factors = tuple(rule_factor(recipe, slot.key, task) for task in tasks)
+        coefficients = tuple(w * f for w, f in zip(whole, factors, strict=True))
+        factor = recipe.scale * rule_factor(recipe, slot.key, None)
+        if spans and (spans[-1].coefficients, spans[-1].factor) == (coefficients, factor):
+            continue
+        if spans:
+            spans[-1] = Span(spans[-1].start, slot.start, spans[-1].coefficients, spans[-1].factor)
+        spans.append(Span(slot.start, layout.length, coefficients, factor))
+    return tuple(spans) or (Span(0, layout.length, whole, recipe.scale),)
+
+
+def rule_factor(recipe: MergeRecipe, key: str, expert: str | None) -> float:
+    """Factor of the first block rule that matches the key for this expert (None: for the merged vector); else 1."""
+    for rule in recipe.blocks:
+        if rule.expert == expert and fnmatchcase(key, rule.match):
+            return rule.factor
+    return 1.0

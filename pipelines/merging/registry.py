@@ -1,0 +1,27 @@
+"""METHODS: the merge methods there are, in the order of the menu. Importing this loads no tensor library."""
+
+from __future__ import annotations
+
+from pipelines.merging.average import AVERAGE
+from pipelines.merging.consensus import CONSENSUS
+from pipelines.merging.dare import DARE
+from pipelines.merging.emr import EMR
+from pipelines.merging.recipe import MergeError, MergeMethod
+from pipelines.merging.slerp import SLERP
+from pipelines.merging.tall_masks import TALL_MASKS
+from pipelines.merging.task_arithmetic import TASK_ARITHMETIC
+from pipelines.merging.ties import TIES
+
+METHODS: tuple[MergeMethod, ...] = (AVERAGE, TASK_ARITHMETIC, SLERP, TIES, DARE, TALL_MASKS, CONSENSUS, EMR)
+
+
+def method(name: str) -> MergeMethod:
+    """The method of that name.
+
+    Raises:
+        MergeError: there is none; the message lists those there are.
+    """
+    for record in METHODS:
+        if record.name == name:
+            return record
+    raise MergeError(f'unknown merge method "{name}"; known are {", ".join(record.name for record in METHODS)}')

@@ -1,0 +1,40 @@
+"""Task arithmetic: add task vectors to the base (Ilharco et al. 2023, arXiv:2212.04089)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.merging.recipe import MergeMethod
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.merging.mixture import Mixture, Tile, TileWriter
+
+
+def task_arithmetic(mixture: Mixture) -> TileWriter:
+    """base + factor * sum of coefficient * vector, with no tensor besides the live buffer."""
+    return add_weighted
+
+
+def add_weighted(tile: Tile, live: Tensor) -> None:
+    """One read of every operand and one write: the live tile stays in the processor's cache between the terms."""
+    import torch
+
+    start = tile.base
+    for part in tile.parts:
+        torch.add(start, part.vector, alpha=part.coefficient * tile.factor, out=live)
+        start = live
+
+
+TASK_ARITHMETIC = MergeMethod(
+    name="task_arithmetic",
+    title="Task arithmetic",
+    group="averages",
+    paper="arXiv:2212.04089",
+    formula="θ = θ0 + α Σ w_t τ_t",
+    settings=(),
+    combine=task_arithmetic,
+    default_scale=0.3,  # the usual value for four and more experts: the norm of the sum grows with their number
+    is_affine=True,
+)
