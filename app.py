@@ -1,0 +1,114 @@
+"""Serves the page. Flags first, so that `--help` costs nothing; torch only after the page is up."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from demos.tab import Workshop
+
+ROOT = Path(__file__).resolve().parent
+QUIET_ENVIRONMENT = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+
+def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Flags of the page; `arguments` None reads the command line."""
+    parser = argparse.ArgumentParser(prog="app.py", description="Serve the Mixdeck page.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=7860, help="port (default %(default)s)")
+    parser.add_argument("--share", action="store_true", help="open a public tunnel; anyone with the link can use it")
+    parser.add_argument("--public", action="store_true", help="smaller limits, for a server that strangers use")
+    parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as MCP tools")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (default %(default)s)")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
+    parser.add_argument("--cache-gb", type=float, default=None, help="memory for merged models, in GB")
+    return parser.parse_args(arguments)
+
+
+def launch_options(flags: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of `Blocks.launch` for these flags."""
+    from demos.theme import CSS, JS, THEME
+
+    on_space = "SPACE_ID" in os.environ
+    return {
+        "server_name": None if on_space else flags.host,
+        "server_port": None if on_space else flags.port,
+        "share": flags.share and not on_space,
+        "show_error": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "max_file_size": "20mb" if flags.public or on_space else "50mb",
+        "mcp_server": flags.mcp,
+        "footer_links": ["api", "settings"],
+        "theme": THEME,
+        "css": CSS,
+        "js": JS,
+    }
+
+
+def build_workshop(flags: argparse.Namespace) -> Workshop:
+    """The cache and what the tabs share; no torch is imported and no file is read."""
+    from pipelines.shared.cache import ModelCache
+
+    from demos.tab import Workshop
+
+    ram_bytes = None if flags.cache_gb is None else int(flags.cache_gb * 1e9)
+    assets = ROOT / "assets"
+    return Workshop(ModelCache(assets, device=flags.device, precision=flags.precision, ram_bytes=ram_bytes), assets)
+
+
+def build_app(workshop: Workshop, is_public: bool = False) -> gr.Blocks:
+    """The page: header, a tab per row of the registry, status bar, endpoints."""
+    from demos.page import build_page
+
+    return build_page(workshop, queue_size=20 if is_public else 32).blocks
+
+
+def check_flags(flags: argparse.Namespace) -> None:
+    """Exits with one line when a flag cannot be honoured."""
+    from importlib.util import find_spec
+
+    if flags.mcp and find_spec("mcp") is None:
+        raise SystemExit('--mcp needs an extra: pip install "gradio[mcp]"')
+    if flags.share:
+        logging.warning("--share: anyone who has the link can use this page and its memory.")
+
+
+def warm(workshop: Workshop) -> None:
+    """Imports torch and loads the families of the tabs, so that the first movement of a fader does not wait."""
+    from demos.registry import TABS
+
+    try:
+        for tab in TABS:
+            tab.warm(workshop)
+    except Exception:
+        logging.getLogger("mixdeck").exception("warming failed; the first run loads the models instead")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until interrupted."""
+    flags = parse_flags(arguments)
+    for name, value in QUIET_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    check_flags(flags)
+    workshop = build_workshop(flags)
+    page = build_app(workshop, flags.public)
+    page.launch(**launch_options(flags), prevent_thread_lock=True)
+    threading.Thread(target=warm, args=(workshop,), daemon=True, name="warm").start()
+    page.block_thread()
+
+
+if __name__ == "__main__":
+    main()

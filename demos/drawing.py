@@ -1,0 +1,96 @@
+"""Results as pictures and tables of the page: heat maps, label overlays, curves, scores. PIL and numpy only."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Colour = tuple[int, int, int]
+
+# Dark to light, told apart without colour too (anchors read off the cividis map, Nuñez et al. 2018).
+HEAT = np.array([(0, 32, 77), (62, 74, 107), (124, 123, 120), (186, 175, 109), (255, 234, 70)], np.float32)
+
+
+def heat_map(plane: np.ndarray) -> np.ndarray:
+    """(h, w) in 0..1 on the fixed scale 0..1, as (h, w, 3) uint8."""
+    position = np.clip(plane, 0, 1) * (len(HEAT) - 1)
+    channels = [np.interp(position, np.arange(len(HEAT)), HEAT[:, channel]) for channel in range(3)]
+    return np.rint(np.stack(channels, -1)).astype(np.uint8)
+
+
+def heat_legend() -> str:
+    """The scale of `heat_map`, in words and colour."""
+    stops = ", ".join(f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in HEAT)
+    bar = f'<i style="width:120px;background:linear-gradient(to right,{stops})"></i>'
+    return f'<div class="legend"><span>weight 0 {bar} 1</span></div>'
+
+
+def resized(image: np.ndarray, size_hw: tuple[int, int], is_label: bool = False) -> np.ndarray:
+    """(H, W[, 3]) uint8 at another size; labels by nearest neighbour."""
+    how = Image.Resampling.NEAREST if is_label else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(image).resize((size_hw[1], size_hw[0]), how))
+
+
+def overlay(image: np.ndarray, labels: np.ndarray, colours: Sequence[Colour], opacity: float) -> np.ndarray:
+    """The picture with each class in its colour, (H, W, 3) uint8; opacity 0..1. Other labels stay clear."""
+    full = resized(labels, (image.shape[0], image.shape[1]), is_label=True)
+    table = np.zeros((256, 3), np.float32)
+    table[: len(colours)] = colours
+    share = np.where(full < len(colours), opacity, 0.0)[..., None]
+    return np.rint(image * (1 - share) + table[full] * share).astype(np.uint8)
+
+
+def class_legend(labels: np.ndarray, names: Sequence[str], colours: Sequence[Colour]) -> str:
+    """Classes with their share of the picture, largest first."""
+    shares = np.bincount(labels.ravel(), minlength=256)[: len(names)] / labels.size
+    order = [index for index in np.argsort(-shares) if shares[index] > 0]
+    swatch = '<i style="background:rgb{}"></i>'
+    items = (f"{swatch.format(tuple(colours[i]))}{html.escape(names[i])} {shares[i]:.0%}" for i in order)
+    return f'<div class="legend">{"".join(f"<span>{item}</span>" for item in items)}</div>'
+
+
+def curve_table(tables: np.ndarray) -> pd.DataFrame:
+    """(K, 256) weight tables as long rows (grey, weight, frame) for a line plot; every third grey level."""
+    import pandas as pd
+
+    grey = np.arange(0, 256, 3)
+    named = ((f"frame {k + 1}", row[grey]) for k, row in enumerate(tables))
+    parts = [pd.DataFrame({"grey": grey, "weight": weights, "frame": name}) for name, weights in named]
+    return pd.concat(parts, ignore_index=True)
+
+
+def score_table(columns: Mapping[str, Mapping[str, float]], first: str = "metric") -> str:
+    """Methods as columns, metrics as rows, the best of each row bold. Every metric here is better when higher, except
+    `mean`, which is only told."""
+    rows = list(dict.fromkeys(name for scores in columns.values() for name in scores))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    body = "".join(_score_row(row, [scores.get(row) for scores in columns.values()]) for row in rows)
+    table = f'<table class="mdk-table"><thead><tr><th>{first}</th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll-x">{table}</div>'
+
+
+def _score_row(name: str, values: Sequence[float | None]) -> str:
+    told = [value for value in values if value is not None]
+    best = max(told) if len(told) > 1 and name != "mean" else None
+    cells = "".join(
+        f'<td class="best">{value:.3f}</td>' if value is not None and value == best
+        else f"<td>{'n/a' if value is None else f'{value:.3f}'}</td>"
+        for value in values
+    )
+    arrow = "" if name == "mean" else " ↑"
+    return f"<tr><td>{html.escape(name)}{arrow}</td>{cells}</tr>"
+
+
+def region(image: np.ndarray, centre_xy: tuple[int, int], zoom: float, size_px: int = 240) -> np.ndarray:
+    """A square around a point at 1x, 2x or 4x, (size_px, size_px, 3) uint8; inside the picture, pixels not blended."""
+    side = max(1, min(round(size_px / zoom), *image.shape[:2]))
+    left = int(np.clip(centre_xy[0] - side // 2, 0, image.shape[1] - side))
+    top = int(np.clip(centre_xy[1] - side // 2, 0, image.shape[0] - side))
+    return resized(image[top : top + side, left : left + side], (size_px, size_px), is_label=zoom >= 2)

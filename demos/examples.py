@@ -1,0 +1,34 @@
+"""The examples of a tab: frames, a caption and a mix, as index.json in assets/examples/<tab> lists them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example. `frames` are files of ours, in the order of the task; `recipe` is the `merge:` part of a recipe."""
+
+    slug: str
+    title: str
+    caption: str
+    task: str
+    frames: tuple[Path, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_examples(folder: Path) -> tuple[Example, ...]:
+    """The examples of a folder, in page order; none if it has no index."""
+    index = folder / "index.json"
+    if not index.is_file():
+        return ()
+    return tuple(_example(folder, entry) for entry in json.loads(index.read_text(encoding="utf-8")))
+
+
+def _example(folder: Path, entry: Mapping[str, Any]) -> Example:
+    frames = tuple(folder / name for name in entry["frames"])
+    return Example(entry["slug"], entry["title"], entry["caption"], entry["task"], frames, entry.get("recipe", {}))

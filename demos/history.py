@@ -1,0 +1,40 @@
+"""Undo and redo: a list of recipes and a cursor, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.merging.recipe import MergeRecipe
+
+MOST_ENTRIES = 50
+
+
+@dataclass(frozen=True)
+class History:
+    """Committed recipes, oldest first, and which of them is on the desk."""
+
+    entries: tuple[MergeRecipe, ...]
+    cursor: int = 0
+
+    @property
+    def current(self) -> MergeRecipe:
+        return self.entries[self.cursor]
+
+    @property
+    def undo_count(self) -> int:
+        return self.cursor
+
+    @property
+    def redo_count(self) -> int:
+        return len(self.entries) - 1 - self.cursor
+
+    def with_commit(self, recipe: MergeRecipe) -> History:
+        """One entry more; what could have been redone is cut off. The recipe that is there already adds nothing."""
+        if recipe == self.current:
+            return self
+        kept = (*self.entries[: self.cursor + 1], recipe)[-MOST_ENTRIES:]
+        return History(kept, len(kept) - 1)
+
+    def moved(self, steps: int) -> History:
+        """The cursor moved, stopping at the ends."""
+        return History(self.entries, min(max(self.cursor + steps, 0), len(self.entries) - 1))

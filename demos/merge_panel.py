@@ -1,0 +1,361 @@
+"""The mixing desk of one family: widgets drawn from the family's and the methods' records, and their recipe.
+
+The only place that knows which widget is which part of a recipe. Handlers get and give values keyed by component.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demos.fader import Fader
+from demos.history import History
+from pipelines.merging.recipe import MASK_MODES, BlockRule, MaskChoice, MergeMethod, MergeRecipe, Setting
+from pipelines.merging.registry import METHODS, method
+from pipelines.shared.family import ModelFamily
+
+if TYPE_CHECKING:
+    from gradio.components import Component
+
+Updates = dict[Any, Any]
+Values = Mapping[Any, Any]
+
+WEIGHT_RANGE = (-1.0, 1.5)
+FLAGS = (("Solo", "solo"), ("Mute", "mute"), ("± negate", "negate"))
+MASK_TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
+DEFAULT_THRESHOLD = 0.4
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The controls of one expert."""
+
+    task: str
+    weight: Fader
+    flags: gr.CheckboxGroup
+    threshold: Fader
+
+
+class MergePanel:
+    """Builds the desk inside the current layout.
+
+    Attributes:
+        controls: every widget whose value is part of the recipe.
+        faders, switches: those of `controls` that are dragged, and those that are set in one go.
+    """
+
+    def __init__(self, tab: str, family: ModelFamily) -> None:
+        self.family = family
+        self._id = f"{tab}-desk"
+        self._default = family.default
+        self._build_method()
+        self._build_strips()
+        self._build_settings()
+        self._build_masks()
+        self._build_stages()
+        self._build_memory()
+        self.faders: tuple[Fader, ...] = tuple(one for one in self._parts() if isinstance(one, Fader))
+        self.switches = tuple(one for one in self._parts() if not isinstance(one, Fader))
+        self.controls: tuple[Any, ...] = (*self._parts(), self.extra_rules)
+
+    # --- layout
+
+    def _build_method(self) -> None:
+        record = method(self._default.method)
+        choices = [(f"{one.title} ({one.group})", one.name) for one in METHODS]
+        self.method = gr.Dropdown(choices, value=record.name, label="Method", elem_id=f"{self._id}-method")
+        self.formula = gr.HTML(formula_line(record), elem_id=f"{self._id}-formula")
+        self.scale = Fader(0, 2, self._default.scale, step=0.01, label="Scale α", elem_id=f"{self._id}-scale",
+                           info="factor of the merged change; 0 is the base", buttons=[])
+
+    def _build_strips(self) -> None:
+        strips = []
+        for index, (task, spec) in enumerate(self.family.experts.items()):
+            with gr.Column(elem_classes=["strip", f"strip-{index}"]):
+                weight = Fader(*WEIGHT_RANGE, dict(self._default.coefficients).get(task, 0.0), step=0.01, label=task,
+                               info=spec.task, elem_id=f"{self._id}-w-{index}", buttons=[])
+                flags = gr.CheckboxGroup(FLAGS, value=[], label=f"{task} switches", show_label=False, container=False,
+                                         elem_id=f"{self._id}-flags-{index}", elem_classes="flags")
+            strips.append((task, weight, flags))
+        self._strip_parts = strips
+        self.relative = Fader(0, 2, 1, step=0.01, label="All experts ×", elem_id=f"{self._id}-all", buttons=[],
+                              info="scales all unmuted faders at once, then springs back to 1")
+
+    def _build_settings(self) -> None:
+        self.settings: dict[str, dict[str, Any]] = {}
+        self._setting_groups: dict[str, gr.Group] = {}
+        with gr.Accordion("Method settings", open=False, elem_id=f"{self._id}-settings"):
+            self.settings_note = gr.HTML(settings_note(method(self._default.method)))
+            for record in METHODS:
+                with gr.Group(visible=record.name == self._default.method) as group:
+                    controls = {one.name: self._setting_control(record, one) for one in record.settings}
+                self.settings[record.name], self._setting_groups[record.name] = controls, group
+
+    def _setting_control(self, record: MergeMethod, setting: Setting) -> Any:
+        elem_id = f"{self._id}-{record.name.replace('_', '-')}-{setting.name.replace('_', '-')}"
+        if setting.choices:
+            return gr.Dropdown(list(setting.choices), value=setting.default, label=setting.title, info=setting.meaning,
+                               elem_id=elem_id)
+        return Fader(setting.minimum, setting.maximum, float(setting.default), step=setting.step, label=setting.title,
+                     info=setting.meaning, elem_id=elem_id, buttons=[])
+
+    def _build_masks(self) -> None:
+        record, tasks = method(self._default.method), list(self.family.tasks)
+        with gr.Accordion("Masks", open=False, elem_id=f"{self._id}-masks"):
+            self.mask_mode = gr.Radio(mask_choices(record), value="off", label="Where the mix may act",
+                                      info=mask_reason(record), elem_id=f"{self._id}-mask-mode")
+            self.mask_tasks = gr.CheckboxGroup(tasks, value=tasks, label="Masks of", elem_id=f"{self._id}-mask-tasks")
+            self.votes = Fader(0, len(tasks), 2, step=1, label="Votes k", elem_id=f"{self._id}-votes", buttons=[],
+                               info="consensus: keep what at least k tasks use")
+            self.compare = gr.Radio([("> as released", "gt"), ("≥ as printed", "ge")], value="gt", label="Comparison",
+                                    elem_id=f"{self._id}-compare")
+            self.on_mute = gr.Radio([("frozen", "frozen"), ("rebuild", "rebuild")], value="frozen",
+                                    label="A muted expert", elem_id=f"{self._id}-on-mute",
+                                    info="frozen: its mask goes; rebuild: it also leaves the vector")
+            thresholds = [
+                Fader(0, 2, DEFAULT_THRESHOLD, step=0.01, label=f"λ {task}", elem_id=f"{self._id}-lambda-{index}",
+                      buttons=[])
+                for index, task in enumerate(tasks)
+            ]
+            self.mask_counts = gr.HTML("", elem_id=f"{self._id}-mask-counts")
+        self.strips = tuple(
+            Strip(task, weight, flags, threshold)
+            for (task, weight, flags), threshold in zip(self._strip_parts, thresholds, strict=True)
+        )
+
+    def _build_stages(self) -> None:
+        with gr.Accordion("Stages (flat)", open=False, elem_id=f"{self._id}-stages") as self.stages_box:
+            gr.HTML('<div class="hint">How much of the mix acts in each part of the network, first to last.</div>')
+            self.stages = [
+                Fader(0, 2, 1, step=0.01, label=block.name, elem_id=f"{self._id}-stage-{index}", buttons=[])
+                for index, block in enumerate(self.family.blocks)
+            ]
+        self.extra_rules = gr.State(())
+
+    def _build_memory(self) -> None:
+        with gr.Row(elem_classes="tight"):
+            self.undo = gr.Button("Undo (0)", size="sm", min_width=60, interactive=False, elem_id=f"{self._id}-undo")
+            self.redo = gr.Button("Redo (0)", size="sm", min_width=60, interactive=False, elem_id=f"{self._id}-redo")
+            self.reset = gr.Button("Reset", size="sm", min_width=60, elem_id=f"{self._id}-reset")
+        self.apply = gr.Radio(["Live", "On release", "Manual"], value="Live", label="Apply",
+                              elem_id=f"{self._id}-apply")
+        with gr.Row(elem_classes="tight"):
+            self.slot = gr.Radio(["A", "B"], value="A", label="Slot", info="B starts as the base network",
+                                 elem_id=f"{self._id}-slot", min_width=120)
+            self.pin = gr.Button("Copy to other slot", size="sm", min_width=110, elem_id=f"{self._id}-pin")
+        self.history = gr.State(History((self._default,)))
+        self.slots = gr.State({"A": self._default, "B": base_recipe(self.family)})
+
+    def _parts(self) -> list[Component]:
+        per_strip = [part for one in self.strips for part in (one.weight, one.flags, one.threshold)]
+        per_method = [control for controls in self.settings.values() for control in controls.values()]
+        masks = [self.mask_mode, self.mask_tasks, self.votes, self.compare, self.on_mute]
+        return [self.method, self.scale, *per_strip, *per_method, *masks, *self.stages]
+
+    # --- values to recipe
+
+    def recipe(self, values: Values) -> MergeRecipe:
+        """What the widgets ask for."""
+        record = method(values[self.method])
+        settings = tuple((name, values[control]) for name, control in self.settings[record.name].items())
+        return MergeRecipe(
+            method=record.name,
+            coefficients=tuple((one.task, values[one.weight]) for one in self.strips),
+            scale=values[self.scale],
+            settings=settings,
+            masks=self._mask_choice(values),
+            blocks=(*values[self.extra_rules], *self._stage_rules(values)),
+            muted=self._flagged(values, "mute"),
+            soloed=self._flagged(values, "solo"),
+            negated=self._flagged(values, "negate"),
+        )
+
+    def _flagged(self, values: Values, flag: str) -> tuple[str, ...]:
+        return tuple(one.task for one in self.strips if flag in (values[one.flags] or ()))
+
+    def _mask_choice(self, values: Values) -> MaskChoice:
+        if values[self.mask_mode] in (None, "off"):
+            return MaskChoice()
+        chosen = values[self.mask_tasks] or []
+        return MaskChoice(
+            mode=values[self.mask_mode],
+            tasks=() if len(chosen) == len(self.strips) else tuple(one for one in self.family.tasks if one in chosen),
+            thresholds=tuple((one.task, values[one.threshold]) for one in self.strips),
+            votes=int(values[self.votes]),
+            compare=values[self.compare],
+            on_mute=values[self.on_mute],
+        )
+
+    def _stage_rules(self, values: Values) -> tuple[BlockRule, ...]:
+        faders = zip(self.family.blocks, self.stages, strict=True)
+        return tuple(BlockRule(block.match, values[fader]) for block, fader in faders if values[fader] != 1)
+
+    # --- recipe to widgets
+
+    def shown(self, recipe: MergeRecipe) -> Updates:
+        """Updates that put a recipe on the desk."""
+        record, masks = method(recipe.method), recipe.masks
+        weights, thresholds = dict(recipe.coefficients), dict(masks.thresholds)
+        updates: Updates = {self.scale: recipe.scale, **self.fitted(record, masks.mode)}
+        updates[self.method] = record.name
+        for one in self.strips:
+            updates[one.weight] = weights.get(one.task, 0.0)
+            updates[one.flags] = self._flags_of(recipe, one.task)
+            updates[one.threshold] = gr.update(value=thresholds.get(one.task, DEFAULT_THRESHOLD),
+                                               interactive=masks.mode != "off")
+        settings = record.defaults() | dict(recipe.settings)
+        updates |= {control: settings[name] for name, control in self.settings[record.name].items()}
+        updates[self.mask_tasks] = gr.update(value=list(masks.tasks or self.family.tasks),
+                                             interactive=masks.mode != "off")
+        updates[self.votes] = gr.update(value=masks.votes, interactive=masks.mode == "consensus")
+        updates |= {self.compare: gr.update(value=masks.compare, interactive=masks.mode != "off")}
+        updates |= {self.on_mute: gr.update(value=masks.on_mute, interactive=masks.mode != "off")}
+        return updates | self._shown_stages(recipe)
+
+    @staticmethod
+    def _flags_of(recipe: MergeRecipe, task: str) -> list[str]:
+        sets = {"solo": recipe.soloed, "mute": recipe.muted, "negate": recipe.negated}
+        return [flag for flag, tasks in sets.items() if task in tasks]
+
+    def _shown_stages(self, recipe: MergeRecipe) -> Updates:
+        globs = {block.match for block in self.family.blocks}
+        factors = {rule.match: rule.factor for rule in recipe.blocks if rule.expert is None and rule.match in globs}
+        extra = tuple(rule for rule in recipe.blocks if rule.expert is not None or rule.match not in globs)
+        updates: Updates = {
+            fader: factors.get(block.match, 1.0) for block, fader in zip(self.family.blocks, self.stages, strict=True)
+        }
+        title = "Stages (flat)" if not recipe.blocks else "Stages (curved)"
+        return updates | {self.extra_rules: extra, self.stages_box: gr.update(label=title)}
+
+    def fitted(self, record: MergeMethod, mask_mode: str) -> Updates:
+        """What changes with the method: formula, settings, masks that have a meaning; a reason where one has none."""
+        mode = mask_mode if mask_mode in record.masks else record.masks[0]
+        updates: Updates = {
+            self.formula: formula_line(record),
+            self.settings_note: settings_note(record),
+            self.mask_mode: gr.update(choices=mask_choices(record), value=mode, info=mask_reason(record),
+                                      interactive=len(record.masks) > 1),
+        }
+        for name, group in self._setting_groups.items():
+            updates[group] = gr.update(visible=name == record.name)
+        return updates | self.fitted_mask(mode)
+
+    def fitted_mask(self, mode: str) -> Updates:
+        """Mask details are enabled where the mode uses them; the votes say what would enable them."""
+        is_on, is_vote = mode != "off", mode == "consensus"
+        idle = "no mask is in use" if not is_on else "only Consensus counts votes"
+        details = {one: gr.update(interactive=is_on) for one in (self.mask_tasks, self.compare, self.on_mute)}
+        details |= {one.threshold: gr.update(interactive=is_on) for one in self.strips}
+        info = "keep what at least k tasks use" if is_vote else idle
+        return details | {self.votes: gr.update(interactive=is_vote, info=info)}
+
+    @property
+    def shown_components(self) -> list[Any]:
+        """Everything `shown` and `fitted` may update."""
+        return [*self.controls, self.formula, self.settings_note, self.stages_box, *self._setting_groups.values()]
+
+    # --- events that stay on the desk
+
+    def when_method_changes(self, values: Values) -> Updates:
+        """The method's own scale, settings as they were, masks that fit."""
+        record = method(values[self.method])
+        return self.fitted(record, values[self.mask_mode] or "off") | {self.scale: record.default_scale}
+
+    def when_relative_moves(self, values: Values) -> Updates:
+        """All unmuted faders times the bar; the bar back to 1."""
+        recipe, (low, high), factor = self.recipe(values), WEIGHT_RANGE, values[self.relative]
+        moved = {
+            one.weight: round(min(max(values[one.weight] * factor, low), high), 4)
+            for one in self.strips
+            if one.task not in recipe.muted
+        }
+        return {**moved, self.relative: 1.0}
+
+    def when_slot_changes(self, values: Values) -> Updates:
+        """The desk is put aside in the slot that is left, and the other slot is put on it."""
+        left = "B" if values[self.slot] == "A" else "A"
+        slots = {**values[self.slots], left: self.recipe(values)}
+        return self.shown(slots[values[self.slot]]) | {self.slots: slots}
+
+    def when_pinned(self, values: Values) -> Updates:
+        """The desk copied into the other slot."""
+        other = "B" if values[self.slot] == "A" else "A"
+        return {self.slots: {**values[self.slots], other: self.recipe(values)}}
+
+    def other_slot(self, values: Values) -> MergeRecipe:
+        """The recipe the desk is compared with."""
+        other: MergeRecipe = values[self.slots]["B" if values[self.slot] == "A" else "A"]
+        return other
+
+    def when_undone(self, history: History, steps: int) -> Updates:
+        """The desk `steps` further in its history."""
+        moved = history.moved(steps)
+        return self.shown(moved.current) | self.remembered(moved)
+
+    def remembered(self, history: History) -> Updates:
+        """The history and what its buttons say."""
+        undo, redo = history.undo_count, history.redo_count
+        return {
+            self.history: history,
+            self.undo: gr.update(value=f"Undo ({undo})", interactive=undo > 0),
+            self.redo: gr.update(value=f"Redo ({redo})", interactive=redo > 0),
+        }
+
+    @property
+    def memory_components(self) -> list[Any]:
+        """Everything `remembered` updates."""
+        return [self.history, self.undo, self.redo]
+
+
+def base_recipe(family: ModelFamily) -> MergeRecipe:
+    """No expert at all."""
+    return replace(family.default, coefficients=tuple((task, 0.0) for task in family.tasks))
+
+
+def shipped_presets(family: ModelFamily) -> dict[str, MergeRecipe]:
+    """Starting points of every family: its own mix, the base, each expert alone, the even average."""
+    tasks = family.tasks
+    alone = {
+        f"{task} expert alone": MergeRecipe(coefficients=tuple((one, float(one == task)) for one in tasks), scale=1.0)
+        for task in tasks
+    }
+    even = MergeRecipe(coefficients=tuple((task, 1.0) for task in tasks), scale=round(1 / max(len(tasks), 1), 4))
+    return {"house mix": family.default, "base": base_recipe(family), "even average": even, **alone}
+
+
+def formula_line(record: MergeMethod) -> str:
+    """The formula and its source, under the menu."""
+    formula, paper = html.escape(record.formula), html.escape(record.paper)
+    return f'<div class="formula">{formula}</div><div class="hint">{paper}</div>'
+
+
+def settings_note(record: MergeMethod) -> str:
+    """Said where a method has nothing to set."""
+    text = "" if record.settings else f"{html.escape(record.title)} has no settings of its own."
+    return f'<div class="reason">{text}</div>'
+
+
+def mask_choices(record: MergeMethod) -> list[tuple[str, str]]:
+    """The mask modes that mean something for a method."""
+    return [(MASK_TITLES[mode], mode) for mode in MASK_MODES if mode in record.masks]
+
+
+def mask_reason(record: MergeMethod) -> str:
+    """Why there is no choice of masks, or what the choice is."""
+    if len(record.masks) > 1:
+        return "Task: where one expert moved most. Union: any of them. Consensus: at least k of them."
+    able = ", ".join(one.title for one in METHODS if len(one.masks) > 1)
+    return f"{record.title} takes no mask; choose {able}."
+
+
+def describe(recipe: MergeRecipe) -> str:
+    """The mix in a few words: method, scale, how many experts act."""
+    tasks = [task for task, _ in recipe.coefficients]
+    active = sum(recipe.coefficient(task) != 0 for task in tasks)
+    mask = "" if recipe.masks.mode == "off" else f" · {recipe.masks.mode} mask"
+    title = method(recipe.method).title
+    return f"{title} · α {recipe.scale:.2f} · {active} of {len(tasks)} experts{mask}"

@@ -1,0 +1,8 @@
+"""TABS: a line per tab, in screen order."""
+
+from __future__ import annotations
+
+from demos.fusion import FUSION
+from demos.tab import Tab
+
+TABS: tuple[Tab, ...] = (FUSION,)

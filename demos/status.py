@@ -1,0 +1,62 @@
+"""The bar at the foot of the page: device, memory, models, hits."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from demos.tab import BESIDE_QUEUE, Workshop, told
+
+TEMPLATE = (
+    "<div>{{value.device}} · {{value.memory}} in use · {{value.models}} models, {{value.merged}} · "
+    "{{value.hits}} hits / {{value.misses}} misses · {{value.evictions}} evicted</div>"
+)
+
+
+class StatusBar:
+    """Numbers of the cache, refreshed after each run; no timer ticks while nobody runs anything."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        with gr.Row(equal_height=True):
+            self.bar = gr.HTML(status_of(workshop), html_template=TEMPLATE, elem_id="status", scale=4)
+            self.free = gr.Button("Unload all models", size="sm", min_width=120, scale=0, elem_id="status-unload")
+        self.free.click(told(self.unload), None, [self.bar], **BESIDE_QUEUE)
+
+    def follow(self, runs: Sequence[Any]) -> None:
+        """Refresh after each of these runs."""
+        for run in runs:
+            run.then(self.now, None, [self.bar], **BESIDE_QUEUE)
+
+    def now(self) -> dict[str, Any]:
+        """The numbers of this moment."""
+        return status_of(self.workshop)
+
+    def unload(self) -> dict[str, Any]:
+        """Every model that is not running leaves memory; the next run loads it again."""
+        self.workshop.cache.unload_all()
+        return self.now()
+
+
+def status_of(workshop: Workshop) -> dict[str, Any]:
+    """What the bar shows; also what the endpoint `status` answers."""
+    counters = workshop.cache.counters()
+    return {
+        "device": str(workshop.cache.device),
+        "memory": f"{peak_memory_bytes() / 1e9:.1f} GB at most",
+        "models": len(counters.models),
+        "merged": f"{counters.bytes_ram / 1e6:.0f} MB",
+        "hits": counters.hits,
+        "misses": counters.misses,
+        "evictions": counters.evictions,
+    }
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,126 @@
+"""What every tab shares: the record of a tab, the workshop it works in, the device queue, errors, and turns."""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+import logging
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pipelines.merging.recipe import MergeError
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.shared.cache import ModelCache
+
+log = logging.getLogger("mixdeck")
+
+# One model run at a time, over all tabs; previews stay outside the queue and bring their own lock.
+ON_DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1, "api_visibility": "private"}
+BESIDE_QUEUE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Turns:
+    """Who may still write to a page. A run takes a turn when it starts; when it ends it may write only if no later turn
+    has written and nobody pressed Stop. Keyed by visitor, oldest forgotten."""
+
+    def __init__(self, most_visitors: int = 1000) -> None:
+        self._most = most_visitors
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._written: OrderedDict[str, int] = OrderedDict()
+
+    def take(self) -> int:
+        """The number of a run that starts now; later runs have larger ones."""
+        with self._lock:
+            self._taken += 1
+            return self._taken
+
+    def may_write(self, visitor: str, turn: int) -> bool:
+        """True once per turn, unless a later one has written or stopped this visitor's runs."""
+        with self._lock:
+            if turn <= self._written.get(visitor, 0):
+                return False
+            self._note(visitor, turn)
+            return True
+
+    def stop(self, visitor: str) -> None:
+        """No run that has started by now will write."""
+        with self._lock:
+            self._note(visitor, self._taken)
+
+    def _note(self, visitor: str, turn: int) -> None:
+        self._written[visitor] = turn
+        self._written.move_to_end(visitor)
+        while len(self._written) > self._most:
+            self._written.popitem(last=False)
+
+
+@dataclass
+class Workshop:
+    """What the tabs of one page share; made in app.py and passed down."""
+
+    cache: ModelCache
+    assets: Path
+    turns: Turns = field(default_factory=Turns)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab: its id, its title, what builds it inside `gr.Tab`, and what it wants loaded before the first visitor."""
+
+    name: str
+    title: str
+    build: Callable[[Workshop], Any]
+    warm: Callable[[Workshop], None]
+
+
+def visitor_of(request: gr.Request | None) -> str:
+    """The page a request comes from: one per opened browser tab."""
+    return getattr(request, "session_hash", None) or "script"
+
+
+def told(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler with its errors turned into messages: what a visitor can mend is said word for word, the rest is
+    logged under an id. Keeps generators generators."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def generate(*arguments: Any, **named: Any) -> Iterator[Any]:
+            try:
+                yield from handler(*arguments, **named)
+            except Exception as error:
+                raise as_message(error) from error
+
+        return generate
+
+    @functools.wraps(handler)
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return handler(*arguments, **named)
+        except Exception as error:
+            raise as_message(error) from error
+
+    return call
+
+
+def as_message(error: Exception) -> gr.Error:
+    """What a visitor reads about an exception."""
+    if isinstance(error, gr.Error):
+        return error
+    if isinstance(error, UserError | MergeError):
+        title = getattr(error, "title", "This mix cannot be made")
+        return gr.Error(html.escape(str(error), quote=False), duration=None, title=title, print_exception=False)
+    mark = secrets.token_hex(2)
+    log.error("unexpected problem %s", mark, exc_info=error)
+    text = f"Something of ours broke (id {mark}). Your settings are kept; the server's log has the details."
+    return gr.Error(text, duration=None, title="Unexpected problem", print_exception=False)

@@ -1,0 +1,91 @@
+"""A page on fakes: a pipeline that averages its frames by the faders, so that handlers run without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+class FakeCache:
+    """Counts nothing, holds nothing; enough of a ModelCache for a page."""
+
+    device = "cpu"
+
+    def __init__(self, assets: Path) -> None:
+        self.assets = assets
+        self.unloaded = 0
+
+    def counters(self) -> Any:
+        return SimpleNamespace(hits=3, misses=2, loads=1, evictions=0, bytes_ram=5_000_000, models=())
+
+    def unload_all(self) -> None:
+        self.unloaded += 1
+
+
+class FakePipeline:
+    """The first frame times the first expert's coefficient times alpha: any fader shows in the picture."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def __call__(self, frames: Any, options: Any, recipe: Any) -> Any:
+        from pipelines.merging.recipe import recipe_hash, recipe_to_dict
+
+        self.calls.append((options, recipe))
+        strength = recipe.coefficient("ivis") * recipe.scale
+        fused = np.clip(frames.images[0] * strength * 255, 0, 255).astype(np.uint8)
+        weights = np.full((len(frames.images), 8, 8), 1 / len(frames.images), np.float32)
+        run = SimpleNamespace(family="fusenet", tier="embedded", recipe=recipe_to_dict(recipe), device="cpu",
+                              recipe_hash=recipe_hash(recipe), weights_version=len(self.calls), is_cached=False,
+                              seconds={"total": 0.01}, bytes_moved=1_000_000)  # fmt: skip
+        labels = np.zeros((8, 8), np.uint8) if options.task == "ivis" else None
+        return SimpleNamespace(fused=fused, weights=weights, run=run, labels=labels, tables=None, notices=())
+
+
+@dataclass
+class Built:
+    """A tab on fakes, and the values its page starts with."""
+
+    tab: Any
+    page: Any
+    pipeline: FakePipeline
+    workshop: Any
+
+    def values(self, changes: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
+        """What the page sends when nothing was touched, with changes."""
+        return {one: started(one) for one in self.tab.inputs} | dict(changes or {})
+
+
+def started(component: Any) -> Any:
+    """The value a handler gets from an untouched component."""
+    import gradio as gr
+
+    value = component.value
+    if isinstance(component, gr.File):
+        return [one["path"] for one in value.model_dump()] if value is not None else None
+    return value
+
+
+@pytest.fixture(scope="module")
+def built(root: Path) -> Iterator[Built]:
+    from demos.page import build_page
+    from demos.tab import Workshop
+
+    pipeline = FakePipeline()
+    workshop: Any = Workshop(FakeCache(root / "assets"), root / "assets")  # type: ignore[arg-type]
+    page = build_page(workshop)
+    tab = page.tabs["fusion"]
+    tab.bench._make_pipeline = lambda: pipeline
+    yield Built(tab, page, pipeline, workshop)
+
+
+@pytest.fixture
+def visitor() -> Callable[[str], Any]:
+    """A request of a visitor with that name."""
+    return lambda name: SimpleNamespace(session_hash=name)
