@@ -27,6 +27,7 @@ KNOTS = 32
 LUMINANCE_SHARE = 0.3
 SMOOTHNESS = 0.02
 PRIOR_SPREAD = 0.5
+VALIDATION_SEED = 77_000
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,36 @@ def train(
             tables[key] = _trained_or_kept(run / f"{key}.safetensors", kind, count, plan, seed, resume)
     path = run / f"{expert or 'tables'}.safetensors"
     _save(tables, path)
+    if expert is None and preset != "test":
+        publish_tables(path, tables, preset, seed)
     return {"tables": path}
+
+
+def publish_tables(path: Path, tables: dict[str, Tensor], preset: str, seed: int) -> Path:
+    """Put the tables into assets, with their scores on unseen generated scenes."""
+    from pipelines.training.publish import publish
+
+    about = {
+        "command": f"python -m pipelines train meflut --preset {preset} --seed {seed}",
+        "seed": seed,
+        "preset": preset,
+        "data": "pipelines/fusion/synthetic/exposures, generated while training",
+        "measures": "MEF-SSIM and the index with luminance, means over unseen generated stacks",
+        "score": {key: score_tables(key.split(".")[0], curves, PRESETS[preset]) for key, curves in tables.items()},
+    }
+    return publish("meflut", {"tables": path}, about)
+
+
+@torch.no_grad()
+def score_tables(kind: str, curves: Tensor, plan: Preset, scenes: int = 8) -> dict[str, float]:
+    """Mean MEF-SSIM and index of tables (K, 256) on generated stacks that no training run has seen."""
+    values = []
+    for index in range(scenes):
+        frames = _batch(VALIDATION_SEED, len(curves), index, 1, plan.crop_px)
+        fused = fuse(frames, curves, kind, plan.low_px).clamp(0, 1)
+        values.append((mef_ssim(frames, fused).item(), mef_index(frames, fused).item()))
+    structure, index_mean = np.mean(values, axis=0)
+    return {"mef_ssim": round(float(structure), 4), "mef_index": round(float(index_mean), 4)}
 
 
 def train_direct(kind: str, count: int, plan: Preset, seed: int) -> Tensor:
