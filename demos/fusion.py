@@ -60,11 +60,12 @@ class FusionTab:
             "the fused picture changes.</div>"
         )
         with gr.Row(elem_classes="board"):
-            with gr.Column(scale=3, min_width=320):
+            with gr.Column(scale=3, min_width=240):
                 self._build_input()
+            with gr.Column(scale=7, min_width=320):
                 self._build_result()
                 self._build_details()
-            with gr.Column(scale=1, min_width=320, elem_classes="desk"):
+            with gr.Column(scale=4, min_width=320, elem_classes="desk"):
                 self.panel = MergePanel("fusion", self.family)
                 self._build_presets()
                 self._build_scores()
@@ -75,32 +76,33 @@ class FusionTab:
         tasks = [(task.title, name) for name, task in TASKS.items()]
         task = first.task if first else "ivis"
         self.task = gr.Radio(tasks, value=task, label="Task", elem_id="fusion-task")
-        with gr.Row(equal_height=True):
-            self.files = gr.File(
-                [str(path) for path in first.frames] if first else None, label=slots_label(task), file_count="multiple",
-                file_types=["image"], height=130, elem_id="fusion-files", min_width=220,
-            )  # fmt: skip
-            self.gallery = gr.Gallery(
-                [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=6,
-                height=130, elem_id="fusion-frames", object_fit="contain", min_width=220, **STILL,
-            )  # fmt: skip
+        self.files = gr.File(
+            [str(path) for path in first.frames] if first else None, label=slots_label(task), file_count="multiple",
+            file_types=["image"], height=110, elem_id="fusion-files",
+        )  # fmt: skip
+        self.gallery = gr.Gallery(
+            [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=2, height=140,
+            elem_id="fusion-frames", object_fit="contain", show_label=False, buttons=["fullscreen"], **STILL,
+        )  # fmt: skip
+        with gr.Row(elem_classes="tight"):
+            self.swap = gr.Checkbox(False, label="Swap frames", elem_id="fusion-swap", min_width=100)
+            self.align = gr.Checkbox(False, label="Align frames", elem_id="fusion-align", min_width=100)
+        with gr.Row(elem_classes="tight"):
+            self.run = gr.Button("Run", variant="primary", elem_id="fusion-run", size="md", min_width=80)
+            self.stop = gr.Button("Stop", elem_id="fusion-stop", size="md", min_width=80)
+        gr.HTML('<div class="hint">Examples: each brings its frames and its mix.</div>')
         self.example_menu = gr.Gallery(
-            [(str(one.frames[0]), one.title) for one in self.examples], label="Examples", columns=8, height=112,
-            allow_preview=False, elem_id="fusion-examples", object_fit="cover", **STILL,
+            [(str(thumb), one.title) for one in self.examples for thumb in one.frames[:1]], label="Examples", columns=2,
+            height=330, allow_preview=False, elem_id="fusion-examples", object_fit="cover", show_label=False,
+            buttons=[], **STILL,
         )  # fmt: skip
         self.example = gr.State(first.slug if first else "")
-        with gr.Row(elem_classes="tight"):
-            self.run = gr.Button("Run", variant="primary", elem_id="fusion-run", min_width=80)
-            self.stop = gr.Button("Stop", elem_id="fusion-stop", min_width=80)
-            self.swap = gr.Checkbox(False, label="Swap the two frames", elem_id="fusion-swap", min_width=150)
-            self.align = gr.Checkbox(False, label="Align frames", elem_id="fusion-align", min_width=120)
 
     def _build_result(self) -> None:
         with gr.Column(elem_classes="mdk-result"):
-            with gr.Row(equal_height=True):
-                self.version = gr.HTML(version_label("no result yet"), elem_id="fusion-version")
-                self.left = gr.Dropdown([("frame 1", "frame 1")], value="frame 1", label="Left side",
-                                        elem_id="fusion-left", min_width=160)
+            self.version = gr.HTML(version_label("no result yet"), elem_id="fusion-version")
+            self.left = gr.Dropdown([("frame 1", "frame 1")], value="frame 1", label="Left side of the slider",
+                                    elem_id="fusion-left")
             self.out = gr.ImageSlider(label="Before | fused", elem_id="fusion-out", max_height=440,
                                       elem_classes="mdk-picture", buttons=["download", "fullscreen"], **STILL)
             self.notices = gr.HTML("", elem_id="fusion-notices")

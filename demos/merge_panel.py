@@ -77,7 +77,7 @@ class MergePanel:
         for index, (task, spec) in enumerate(self.family.experts.items()):
             with gr.Column(elem_classes=["strip", f"strip-{index}"]):
                 weight = Fader(*WEIGHT_RANGE, dict(self._default.coefficients).get(task, 0.0), step=0.01, label=task,
-                               info=spec.task, elem_id=f"{self._id}-w-{index}", buttons=[])
+                               info=spec.task.partition(":")[0], elem_id=f"{self._id}-w-{index}", buttons=[])
                 flags = gr.CheckboxGroup(FLAGS, value=[], label=f"{task} switches", show_label=False, container=False,
                                          elem_id=f"{self._id}-flags-{index}", elem_classes="flags")
             strips.append((task, weight, flags))
