@@ -50,8 +50,8 @@ class ModelFamily:
         experts: task -> checkpoint, in panel order, which is also the order of summation.
         blocks: stages of the network in order of depth; their globs cover every key once.
         default: the recipe a page starts with.
-        trainer, evaluator: "module:function" behind `train` and `evaluate`; named, not imported, so that listing families
-            loads no network code.
+        trainer, evaluator: "module:function" behind `train` and `evaluate`; named, not imported, so that listing
+            families loads no network code.
     """
 
     name: str

@@ -1,0 +1,307 @@
+"""ModelCache: the only way to a network that can run. Loads once, merges once per recipe, forgets what fits no more.
+
+A lease lends a merged network that nobody changes: every recipe has its own buffer, so visitors with different faders
+never meet, and a run never sees a half-merged network.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.shared.family import ModelFamily
+from pipelines.shared.weights import Listener, LoadProgress, read_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from pipelines.merging.arena import Arena
+
+Made = TypeVar("Made")
+SMALLEST_BUDGET = 256 << 20
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A network ready to run, lent until the `with` block ends. `is_hit`: it was at hand, nothing was merged."""
+
+    model: nn.Module
+    recipe: MergeRecipe
+    recipe_hash: str
+    weights_version: int
+    load_s: float
+    merge_s: float
+    bytes_moved: int
+    is_hit: bool
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One line of the table of models: `users` counts the leases that hold it now."""
+
+    name: str
+    size_bytes: int
+    device: str
+    last_used_s: float
+    users: int
+
+
+@dataclass(frozen=True)
+class CacheCounters:
+    """What the status bar shows; times are sums over the life of the cache."""
+
+    hits: int
+    misses: int
+    loads: int
+    evictions: int
+    bytes_ram: int
+    bytes_device: int
+    load_ms: float
+    merge_ms: float
+    models: tuple[ModelRow, ...]
+
+
+@dataclass
+class _Entry:
+    """Something in the cache: a family's arena, or a merged network."""
+
+    name: str
+    value: Any
+    size_bytes: int
+    device: str = "cpu"
+    users: int = 0
+    used_at: float = 0.0
+
+
+@dataclass
+class _Merged:
+    model: nn.Module
+    version: int
+    merge_s: float
+    bytes_moved: int
+
+
+@dataclass
+class _Tally:
+    hits: int = 0
+    misses: int = 0
+    loads: int = 0
+    evictions: int = 0
+    load_s: float = 0.0
+    merge_s: float = 0.0
+
+
+@dataclass
+class ModelCache:
+    """One per process, made in `app.py` or by a command and passed down.
+
+    Attributes:
+        assets: folder that holds weights/.
+        device: "cpu", "cuda", "cuda:1".
+        ram_bytes, device_bytes: budgets; None takes half of what is free at the first load. What is lent is never
+            evicted, so a budget may be passed while leases are out.
+    """
+
+    assets: Path
+    device: str = "cpu"
+    precision: str = "float32"
+    ram_bytes: int | None = None
+    device_bytes: int | None = None
+    _entries: dict[tuple[str, str], _Entry] = field(default_factory=dict, repr=False)
+    _pending: dict[tuple[str, str], Future] = field(default_factory=dict, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _listeners: list[Listener] = field(default_factory=list, repr=False)
+    _tally: _Tally = field(default_factory=_Tally, repr=False)
+    _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+
+    @contextmanager
+    def lease(self, family: ModelFamily, recipe: MergeRecipe | None = None) -> Iterator[Lease]:
+        """Lend the family's network mixed by the recipe; None is the base.
+
+        Raises:
+            UserError: weights missing or damaged. MergeError: the recipe does not fit the family.
+        """
+        recipe = recipe or MergeRecipe()
+        digest = recipe_hash(recipe)
+        began, load_before = time.perf_counter(), self._tally.load_s
+        entry, is_hit = self._hold((family.name, digest), lambda: self._merge(family, recipe, digest))
+        with self._lock:
+            self._tally.hits += is_hit
+            self._tally.misses += not is_hit
+        merged: _Merged = entry.value
+        waited = time.perf_counter() - began
+        try:
+            yield Lease(
+                merged.model,
+                recipe,
+                digest,
+                merged.version,
+                load_s=0.0 if is_hit else min(waited, self._tally.load_s - load_before),
+                merge_s=0.0 if is_hit else merged.merge_s,
+                bytes_moved=0 if is_hit else merged.bytes_moved,
+                is_hit=is_hit,
+            )
+        finally:
+            self._release(entry)
+
+    def arena(self, family: ModelFamily) -> Arena:
+        """Base and task vectors of a family, loaded if need be."""
+        entry, _ = self._hold((family.name, ""), lambda: self._load(family))
+        self._release(entry)
+        return entry.value
+
+    def counters(self) -> CacheCounters:
+        """A snapshot."""
+        now = time.monotonic()
+        with self._lock:
+            rows = tuple(
+                ModelRow(entry.name, entry.size_bytes, entry.device, now - entry.used_at, entry.users)
+                for entry in self._entries.values()
+            )
+            tally = self._tally
+            return CacheCounters(
+                tally.hits, tally.misses, tally.loads, tally.evictions, self._bytes("cpu"), self._bytes(self.device, 1),
+                tally.load_s * 1e3, tally.merge_s * 1e3, rows,
+            )  # fmt: skip
+
+    def unload(self, name: str) -> bool:
+        """Forget one entry by its name in the table; False when it is lent or not there."""
+        with self._lock:
+            for key, entry in list(self._entries.items()):
+                if entry.name == name and entry.users == 0:
+                    del self._entries[key]
+                    return True
+        return False
+
+    def unload_all(self) -> int:
+        """Forget everything that is not lent; returns the bytes given back."""
+        with self._lock:
+            idle = {key: entry for key, entry in self._entries.items() if entry.users == 0}
+            for key in idle:
+                del self._entries[key]
+            return sum(entry.size_bytes for entry in idle.values())
+
+    def add_listener(self, listener: Listener) -> None:
+        """Call back with LoadProgress while weights are read."""
+        self._listeners.append(listener)
+
+    def _hold(self, key: tuple[str, str], make: Callable[[], _Entry]) -> tuple[_Entry, bool]:
+        """The entry, counted as in use; made by one thread while the others wait. Its error reaches all of them."""
+        while True:
+            with self._lock:
+                if entry := self._entries.get(key):
+                    entry.users += 1
+                    entry.used_at = time.monotonic()
+                    return entry, True
+                future = self._pending.get(key)
+                is_maker = future is None
+                if future is None:
+                    future = self._pending[key] = Future()
+            if not is_maker:
+                future.result()  # raises what the maker raised; else look again, for it may be evicted by now
+                continue
+            return self._make(key, make, future), False
+
+    def _make(self, key: tuple[str, str], make: Callable[[], _Entry], future: Future) -> _Entry:
+        try:
+            entry = make()
+        except BaseException as error:
+            with self._lock:
+                del self._pending[key]
+            future.set_exception(error)
+            raise
+        with self._lock:
+            entry.users, entry.used_at = 1, time.monotonic()
+            self._entries[key] = entry
+            del self._pending[key]
+            self._evict()
+        future.set_result(None)
+        return entry
+
+    def _release(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.users -= 1
+            entry.used_at = time.monotonic()
+            self._evict()
+
+    def _load(self, family: ModelFamily) -> _Entry:
+        from pipelines.merging.arena import Arena
+
+        began = time.perf_counter()
+        base = read_weights(family.base, self.assets, self._tell)
+        experts = {task: read_weights(spec, self.assets, self._tell) for task, spec in family.experts.items()}
+        arena = Arena.from_checkpoints(base, experts, [(block.name, block.match) for block in family.blocks])
+        with self._lock:
+            self._tally.loads += 1
+            self._tally.load_s += time.perf_counter() - began
+        return _Entry(family.name, arena, arena.size_bytes)
+
+    def _merge(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> _Entry:
+        holder, _ = self._hold((family.name, ""), lambda: self._load(family))
+        try:
+            arena: Arena = holder.value
+            merged = arena.merge(recipe)
+            model = bind(family, arena.views(self._placed(merged.flat)))
+        finally:
+            self._release(holder)
+        with self._lock:
+            self._tally.merge_s += merged.elapsed_s
+        value = _Merged(model, next(self._versions), merged.elapsed_s, merged.bytes_moved)
+        return _Entry(f"{family.name} #{digest[:8]}", value, 4 * merged.flat.numel(), self.device)
+
+    def _placed(self, flat: Tensor) -> Tensor:
+        return flat if self.device == "cpu" else flat.to(self.device)
+
+    def _tell(self, progress: LoadProgress) -> None:
+        for listener in tuple(self._listeners):
+            listener(progress)
+
+    def _evict(self) -> None:
+        """Drop what was used longest ago until both budgets hold. Merged networks go before arenas of equal age."""
+        for device, budget in self._budgets().items():
+            idle = sorted(
+                (key for key, entry in self._entries.items() if entry.users == 0 and entry.device == device),
+                key=lambda key: (key[1] == "", self._entries[key].used_at),
+            )
+            for key in idle:
+                if self._bytes(device) <= budget:
+                    break
+                del self._entries[key]
+                self._tally.evictions += 1
+
+    def _budgets(self) -> dict[str, int]:
+        if self.ram_bytes is None:
+            import psutil
+
+            self.ram_bytes = max(SMALLEST_BUDGET, psutil.virtual_memory().available // 2)
+        budgets = {"cpu": self.ram_bytes}
+        if self.device != "cpu":
+            if self.device_bytes is None:
+                import torch
+
+                self.device_bytes = torch.cuda.mem_get_info(self.device)[0] // 2
+            budgets[self.device] = self.device_bytes
+        return budgets
+
+    def _bytes(self, device: str, skip_cpu: bool = False) -> int:
+        if skip_cpu and device == "cpu":
+            return 0
+        return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
+
+
+def bind(family: ModelFamily, weights: dict[str, Tensor]) -> nn.Module:
+    """The family's network with these tensors as its parameters: nothing is copied."""
+    import torch
+
+    with torch.device("meta"):
+        model = family.build()
+    model.load_state_dict(weights, strict=True, assign=True)
+    return model.requires_grad_(False).eval()

@@ -1,0 +1,130 @@
+"""Reading checkpoints: safetensors only, hashes checked, progress in bytes. Files people bring are never unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHUNK_BYTES = 1 << 22
+MOST_BYTES = 64 << 30
+
+
+@dataclass(frozen=True)
+class LoadProgress:
+    """How far one checkpoint is: bytes read of bytes there are."""
+
+    name: str
+    done_bytes: int
+    total_bytes: int
+
+
+Listener = Callable[[LoadProgress], None]
+
+
+def locate(spec: ModelSpec, assets: Path) -> list[Path]:
+    """Weight files of a checkpoint, in order.
+
+    Raises:
+        UserError: no such file, not safetensors, or not on this machine while the network may not be used.
+    """
+    kind, _, rest = spec.source.partition(":")
+    if kind == "assets":
+        paths = [assets / "weights" / rest]
+    elif kind == "folder":
+        path = Path(rest)
+        paths = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    elif kind == "hub":
+        from pipelines.shared.hub import snapshot
+
+        paths = sorted(snapshot(rest).glob("*.safetensors"))
+    else:
+        raise UserError(f"{spec.name}: source {spec.source!r}; expected assets:, folder: or hub:.")
+    return _checked_paths(spec, paths)
+
+
+def _checked_paths(spec: ModelSpec, paths: list[Path]) -> list[Path]:
+    if not paths or not all(path.is_file() for path in paths):
+        raise UserError(f"{spec.name}: no weights at {spec.source}.", title="Weights are missing")
+    for path in paths:
+        if path.suffix != ".safetensors":
+            raise UserError(
+                f"{spec.name}: {path.name} is not safetensors. Other formats can hide programs and are not opened; "
+                "convert it with safetensors.torch.save_file.",
+                title="Format not accepted",
+            )
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(f"{spec.name}: {path.name} is larger than {MOST_BYTES >> 30} GiB.")
+    return paths
+
+
+def read_weights(spec: ModelSpec, assets: Path, listener: Listener | None = None) -> dict[str, Tensor]:
+    """State dict of a checkpoint, floats as float32; shards are joined.
+
+    Raises:
+        UserError: missing, damaged, or not the file that the manifest names.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    paths = locate(spec, assets)
+    total = sum(path.stat().st_size for path in paths)
+    weights: dict[str, Tensor] = {}
+    done = 0
+    for path in paths:
+        content = _read(path, spec.name, done, total, listener)
+        done += len(content)
+        _check_hash(spec, path, content, assets)
+        try:
+            weights |= load(content)
+        except SafetensorError as error:
+            raise UserError(f"{spec.name}: {path.name} is damaged ({error}).", title="Weights are damaged") from error
+    return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+
+
+def _read(path: Path, name: str, done: int, total: int, listener: Listener | None) -> bytes:
+    parts = []
+    with path.open("rb") as file:
+        while part := file.read(CHUNK_BYTES):
+            parts.append(part)
+            done += len(part)
+            if listener:
+                listener(LoadProgress(name, done, total))
+    return b"".join(parts)
+
+
+def _check_hash(spec: ModelSpec, path: Path, content: bytes, assets: Path) -> None:
+    wanted = spec.sha256 or _manifest_hash(spec, path, assets)
+    if wanted and (came := hashlib.sha256(content).hexdigest()) != wanted:
+        raise UserError(
+            f"{spec.name}: {path.name} has sha256 {came[:12]}…, the manifest says {wanted[:12]}…; restore the file.",
+            title="Weights are not the ones named",
+        )
+
+
+def _manifest_hash(spec: ModelSpec, path: Path, assets: Path) -> str | None:
+    if not spec.source.startswith("assets:"):
+        return None
+    files = manifest(assets).get(path.parent.name, {}).get("files", {})
+    return files.get(path.name, {}).get("sha256")
+
+
+def manifest(assets: Path) -> dict:
+    """The manifest of shipped weights: family -> command, seed, data, scores, files. Empty where there is none."""
+    path = assets / "weights" / "manifest.json"
+    return _parsed(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, changed_ns: int) -> dict:
+    return json.loads(path.read_text())

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.shared.cache import ModelCache
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelFamily
+
+INPUT = torch.linspace(-1, 1, 12).view(3, 4)
+
+
+def mix(left: float, right: float = 0.0, scale: float = 1.0) -> MergeRecipe:
+    return MergeRecipe(coefficients=(("left", left), ("right", right)), scale=scale)
+
+
+def answer(cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None) -> torch.Tensor:
+    with cache.lease(family, recipe) as lease, torch.inference_mode():
+        return lease.model(INPUT)
+
+
+def stored(family: ModelFamily, folder: Path, name: str) -> torch.Tensor:
+    from safetensors.torch import load_file
+
+    model = family.build()
+    model.load_state_dict(load_file(folder / "weights" / "toy" / f"{name}.safetensors"))
+    with torch.inference_mode():
+        return model(INPUT)
+
+
+def test_no_recipe_gives_the_base_and_a_fader_at_one_gives_the_expert(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    assert torch.equal(answer(cache, toy_family, None), stored(toy_family, tmp_path, "base"))
+    assert torch.equal(answer(cache, toy_family, mix(1.0)), stored(toy_family, tmp_path, "left"))
+
+
+def test_the_second_lease_of_a_recipe_is_a_hit_on_the_same_version(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    with cache.lease(toy_family, mix(0.5)) as first:
+        pass
+    with cache.lease(toy_family, mix(0.5)) as second:
+        pass
+    assert (first.is_hit, second.is_hit) == (False, True)
+    assert first.weights_version == second.weights_version and second.bytes_moved == 0
+    counters = cache.counters()
+    assert (counters.hits, counters.misses, counters.loads) == (1, 1, 1)
+
+
+def test_eight_visitors_with_random_mixes_get_their_own_answers(toy_family: ModelFamily, tmp_path: Path) -> None:
+    recipes = [mix(a / 4, b / 4) for a in range(4) for b in range(4)]
+    alone = ModelCache(tmp_path)
+    expected = {recipe: answer(alone, toy_family, recipe) for recipe in recipes}
+    shared = ModelCache(tmp_path, ram_bytes=4000)
+
+    def visit(seed: int) -> bool:
+        order = random.Random(seed).choices(recipes, k=40)
+        return all(torch.equal(answer(shared, toy_family, recipe), expected[recipe]) for recipe in order)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(visit, range(8)))
+    assert shared.counters().evictions > 0
+
+
+def test_many_waiters_cause_one_load(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    barrier = threading.Barrier(8)
+
+    def wait_and_lease(_: int) -> int:
+        barrier.wait()
+        with cache.lease(toy_family, mix(0.3)) as lease:
+            return lease.weights_version
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(wait_and_lease, range(8)))) == 1
+    assert cache.counters().loads == 1
+
+
+def test_what_is_lent_is_never_evicted_and_memory_comes_back(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path, ram_bytes=1)
+    with cache.lease(toy_family, mix(0.3)) as lease:
+        for step in range(5):
+            answer(cache, toy_family, mix(step / 10, 0.5))
+        names = [row.name for row in cache.counters().models if row.users]
+        assert names == [f"toy #{lease.recipe_hash[:8]}"]
+        assert lease.model(INPUT).isfinite().all()
+    assert cache.counters().bytes_ram == 0
+
+
+def test_a_failed_load_reaches_every_waiter_and_leaves_the_cache_usable(
+    toy_family: ModelFamily, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights" / "toy" / "left.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(b"not weights")
+    cache = ModelCache(tmp_path)
+    barrier = threading.Barrier(4)
+
+    def failing(_: int) -> str:
+        barrier.wait()
+        with pytest.raises(UserError, match=r"toy/left: left\.safetensors is damaged") as caught:
+            answer(cache, toy_family, None)
+        return str(caught.value)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(failing, range(4)))) == 4
+    path.write_bytes(content)
+    assert torch.equal(answer(cache, toy_family, None), stored(toy_family, tmp_path, "base"))
+
+
+def test_a_recipe_that_does_not_fit_is_refused_and_the_next_one_runs(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    with pytest.raises(MergeError, match="up"):
+        answer(cache, toy_family, MergeRecipe(coefficients=(("up", 1.0),)))
+    assert answer(cache, toy_family, mix(0.1)).isfinite().all()
+
+
+def test_loading_reports_bytes_up_to_the_whole(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache, seen = ModelCache(tmp_path), []
+    cache.add_listener(seen.append)
+    cache.arena(toy_family)
+    assert {progress.name for progress in seen} == {"toy/base", "toy/left", "toy/right"}
+    assert all(progress.done_bytes == progress.total_bytes > 0 for progress in seen)
+
+
+def test_unloading_spares_what_is_lent(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    with cache.lease(toy_family, mix(0.2)) as lease:
+        assert not cache.unload(f"toy #{lease.recipe_hash[:8]}")
+        cache.unload_all()
+        assert [row.users for row in cache.counters().models] == [1]
+    assert cache.unload_all() > 0 and cache.counters().models == ()
