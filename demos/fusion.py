@@ -25,6 +25,7 @@ from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.fusion.pipeline import FusionResult
+    from pipelines.merging.report import MaskReport
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -93,7 +94,7 @@ class FusionTab:
         gr.HTML('<div class="hint">Examples: each brings its frames and its mix.</div>')
         self.example_menu = gr.Gallery(
             [(str(thumb), one.title) for one in self.examples for thumb in one.frames[:1]], label="Examples", columns=2,
-            height=330, allow_preview=False, elem_id="fusion-examples", object_fit="cover", show_label=False,
+            height=420, allow_preview=False, elem_id="fusion-examples", object_fit="cover", show_label=False,
             buttons=[], **STILL,
         )  # fmt: skip
         self.example = gr.State(first.slug if first else "")
@@ -140,6 +141,7 @@ class FusionTab:
             self.drop = gr.File(label="Drop an exported picture or a recipe to restore its settings",
                                 file_types=[".png", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"], height=110,
                                 elem_id="recipe-drop")
+            self.restored = gr.HTML("", elem_id="fusion-restored")
 
     def _build_options(self) -> None:
         default = FusionOptions()
@@ -147,14 +149,14 @@ class FusionTab:
             self.engine = gr.Dropdown(engine_choices(self.task.value), value="net", label="Engine",
                                       elem_id="fusion-engine")
             self.operator = gr.Radio([(OPERATOR_TITLES[one], one) for one in OPERATORS], value=default.operator,
-                                     label="Table operator", interactive=False, info="the table engine's",
+                                     label="Table operator", interactive=False, info="needs the table engine",
                                      elem_id="fusion-operator")
             self.table_kind = gr.Radio(list(TABLE_KINDS), value=default.table_kind, label="Tables", interactive=False,
-                                       info="the table engine's", elem_id="fusion-table-kind")
+                                       info="needs the table engine", elem_id="fusion-table-kind")
         with gr.Row():
             self.detail = Fader(0, 2, 1, step=0.01, label="Detail", info="1 leaves it as it is", buttons=[],
                                 elem_id="fusion-detail")
-            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info="what the network adds to the blend",
+            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info="added by the network",
                                   elem_id="fusion-residual", buttons=[])
             self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", elem_id="fusion-saturation", buttons=[])
         with gr.Row():
@@ -165,10 +167,10 @@ class FusionTab:
             ]
         with gr.Row():
             self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",
-                                       info="exposures only", interactive=self.task.value == "mef")
+                                       info="needs exposures and the network", interactive=self.task.value == "mef")
             self.polarity = gr.Radio([("white", "white"), ("black", "black")], value="white", label="Hot is",
                                      elem_id="fusion-polarity", interactive=self.task.value == "ivis",
-                                     info="thermal frames only")
+                                     info="needs a thermal frame")
             self.fit = gr.Radio([("refuse", "ask"), ("centre crop", "crop"), ("register", "register")], value="ask",
                                 label="Frames of unlike shape", elem_id="fusion-fit")
 
@@ -209,7 +211,7 @@ class FusionTab:
                        panel.history, panel.relative, self.preset, self.own, self.yaml, self.drop}  # fmt: skip
         self.pictures = [self.version, self.out, self.left, self.notices, self.weights, self.labels, self.legend,
                          self.curves, self.target, self.regions, self.metrics, self.yaml, self.shown, self.gallery,
-                         *self.gains, *panel.memory_components, panel.stages_box]  # fmt: skip
+                         *self.gains, *panel.memory_components, panel.stages_box, panel.mask_counts]  # fmt: skip
         self.desk_outputs = [*panel.shown_components, *panel.memory_components, panel.slots, panel.relative]
         faders = [one for one in (*panel.faders, self.detail, self.residual, self.saturation, *self.gains)]
         plain = [one for one in (*panel.switches, self.operator, self.table_kind, self.deghost, self.polarity, self.fit,
@@ -268,7 +270,7 @@ class FusionTab:
 
     def _wire_views(self) -> None:
         source = [self.task, self.files, self.example, self.gallery, *self._settings, *self.desk_outputs]
-        restored = [*source, self.notices]
+        restored = [*source, self.restored]
         self._then_run(self.example_menu.select(told(self.when_example_chosen), None, source, trigger_mode="once",
                                                 **BESIDE_QUEUE))
         self._then_run(self.task.input(told(self.when_task_changes), self.inputs, source, trigger_mode="always_last",
@@ -368,7 +370,13 @@ class FusionTab:
         return self.panel.remembered(history.with_commit(job.recipe)) | {
             self.shown: job,
             self.panel.stages_box: gr.update(label=title),
+            self.panel.mask_counts: self._mask_counts(job),
         }
+
+    def _mask_counts(self, job: Job) -> str:
+        if job.recipe.masks.mode == "off" or job.options.engine != "net":
+            return ""
+        return mask_line(self.bench.cache.arena(self.family).mask_report(job.recipe))
 
     def pictured(self, job: Job, result: FusionResult, values: Values, is_kept: bool) -> Updates:
         """Everything on the page that belongs to a result."""
@@ -457,7 +465,9 @@ class FusionTab:
 
     def with_example(self, example: Example) -> Updates:
         """The page as an example wants it."""
-        recipe = recipe_from_dict(dict(example.recipe), self.family.tasks) if example.recipe else self.family.default
+        recipe = self.family.default
+        if example.recipe:  # names its expert; at full strength unless it says otherwise
+            recipe = recipe_from_dict({"scale": 1.0, **example.recipe}, self.family.tasks)
         return self._with_task(example.task) | self.panel.shown(recipe) | {
             self.task: example.task,
             self.files: gr.update(value=[str(path) for path in example.frames], label=slots_label(example.task)),
@@ -520,7 +530,7 @@ class FusionTab:
         updates |= self.panel.shown(recipe) | self._options_shown(options) | {self.align: is_aligned}
         updates |= {self.task: options.task, self.files: gr.update(label=slots_label(options.task))}
         gr.Success("Settings restored. " + html.escape(" ".join(report)))
-        return updates | {self.notices: notice_lines(report)}
+        return updates | {self.restored: notice_lines(("Restored.", *report))}
 
     def _options_shown(self, options: FusionOptions) -> Updates:
         default_gains = (*options.gains, *(0.0,) * MOST_FRAMES)[:MOST_FRAMES]
@@ -641,6 +651,16 @@ def version_label(text: str, is_preview: bool = False) -> str:
     kind = "preview · " if is_preview else ""
     pending = '<span class="pending">· newer settings pending</span>'
     return f'<div class="version" role="status">{kind}{text} {pending}</div>'
+
+
+def mask_line(report: MaskReport) -> str:
+    """What the masks keep, as shares of all merged weights."""
+    kept = " · ".join(f"{html.escape(task)} keeps {share:.0%}" for task, share in report.density.items())
+    shared = max(0.0, report.union - report.selfish)
+    return (
+        f'<div class="hint">{kept}<br>by any {report.union:.0%} · shared {shared:.0%} · selfish {report.selfish:.0%} · '
+        f"used by none {report.catastrophic:.0%}</div>"
+    )
 
 
 def notice_lines(notices: tuple[Any, ...]) -> str:

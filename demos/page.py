@@ -13,6 +13,8 @@ from demos.registry import TABS
 from demos.status import StatusBar
 from demos.tab import Workshop
 
+TITLE = '<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>'
+
 
 @dataclass(frozen=True)
 class Page:
@@ -26,7 +28,7 @@ def build_page(workshop: Workshop, queue_size: int = 32) -> Page:
     """Build it; nothing is loaded."""
     with gr.Blocks(title="Mixdeck", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
         with gr.Row(elem_id="header"):
-            gr.HTML('<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>')
+            gr.HTML(TITLE)
         built: dict[str, Any] = {}
         with gr.Tabs(selected=TABS[0].name, overflow_behavior="wrap"):
             for tab in TABS:
