@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.fusion.operators import Images, Plane, collapse, fuse_chroma, laplacian_pyramid, luma, rgb_image
 
@@ -79,7 +78,7 @@ def guided_filter(plane: Plane, guide: Plane, radius_px: int, eps: float) -> Pla
     # float64: eps = 1e-6 is below the float32 rounding of a variance.
     signal, along = plane.astype(np.float64), guide.astype(np.float64)
 
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(values: np.ndarray) -> np.ndarray:
         return cv2.blur(values, window)
 
     guide_mean, signal_mean = mean(along), mean(signal)

@@ -6,14 +6,17 @@ irvis/SET/ir and vi, medical/mri_X/mri and X, multifocus/lytro/NAME-A and -B. Fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.fusion.synthetic.sample import FusionSample
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 STACK_LONG_SIDE_PX = 1024
@@ -21,7 +24,7 @@ GENERATED_SIZE_HW = (192, 256)
 GENERATED_SCENES = 8
 GENERATED_SEED = 77_000
 
-Frames = tuple[NDArray[np.uint8], ...]
+Frames = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Scene:
 
     name: str
     frames: Frames
-    labels: NDArray[np.uint8] | None = None
+    labels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def generated_sets() -> tuple[GeneratedSet, ...]:
     return tuple(GeneratedSet(f"generated/{task}", task) for task in ("ivis", "mef", "mff", "med"))
 
 
-def published_tables(root: Path) -> Mapping[int, NDArray[np.float32]]:
+def published_tables(root: Path) -> Mapping[int, np.ndarray]:
     """The published tables, if the folder has them: count -> (K, 256), brightest exposure first."""
     from pipelines.fusion.meflut import parse_table
 
@@ -114,7 +117,7 @@ def published_tables(root: Path) -> Mapping[int, NDArray[np.float32]]:
     return found
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path) -> np.ndarray:
     """A picture file as (H, W, 3) RGB. Raises UserError naming the file."""
     import cv2
 
@@ -161,7 +164,7 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def _reduced(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _reduced(frame: np.ndarray) -> np.ndarray:
     import cv2
 
     factor = STACK_LONG_SIDE_PX / max(frame.shape[:2])
@@ -177,7 +180,12 @@ def _generated(task: str, index: int) -> Scene:
     from pipelines.fusion.synthetic.medical import medical
     from pipelines.fusion.synthetic.multi_focus import multi_focus
 
-    make = {"ivis": infrared_visible, "mef": exposures, "mff": multi_focus, "med": medical}[task]
-    sample = make(np.random.default_rng((GENERATED_SEED, index)), GENERATED_SIZE_HW)
+    makers: Mapping[str, Callable[..., FusionSample]] = {
+        "ivis": infrared_visible,
+        "mef": exposures,
+        "mff": multi_focus,
+        "med": medical,
+    }
+    sample = makers[task](np.random.default_rng((GENERATED_SEED, index)), GENERATED_SIZE_HW)
     frames = np.rint(sample.images * 255).astype(np.uint8)
     return Scene(f"{task}-{index}", tuple(frames), sample.labels)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.fusion.datasets import EvaluationSet, GeneratedSet, Scene, find_sets, generated_sets, published_tables
 from pipelines.fusion.metrics import confusion, mean_iou, score
@@ -27,7 +26,7 @@ CLASSICAL = {"mef": ("average", "laplacian", "mertens")}
 CLASSICAL_PAIRS = ("average", "max", "gff", "laplacian")
 
 Rows = dict[str, list[dict[str, float]]]
-Result = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
+Result = tuple[np.ndarray, np.ndarray | None]
 Method = Callable[[Scene, str], Result | None]
 
 
@@ -51,6 +50,7 @@ def evaluate(
         set -> {"n": scenes, "methods": {method: {metric: mean}}}. A method that cannot run on every scene of a set (no
         published tables for six frames) has its own "n" among its numbers.
     """
+    sets: Sequence[EvaluationSet | GeneratedSet]
     sets = find_sets(data) if data is not None else generated_sets()
     if family.name == "meflut":
         methods, sets = table_methods(cache.assets, data), tuple(one for one in sets if one.task == "mef")
@@ -116,7 +116,7 @@ def classical_methods(task: str) -> dict[str, Method]:
     return {name: run(name) for name in CLASSICAL.get(task, CLASSICAL_PAIRS)}
 
 
-def _by_tables(operator: str, tables_for: Callable[[int], NDArray[np.float32] | None]) -> Method:
+def _by_tables(operator: str, tables_for: Callable[[int], np.ndarray | None]) -> Method:
     from pipelines.fusion.operators import fuse_with_tables
 
     def run(scene: Scene, task: str) -> Result | None:
@@ -143,7 +143,7 @@ def _frame_set(scene: Scene) -> Any:
     )
 
 
-def _float_stack(scene: Scene) -> NDArray[np.float32]:
+def _float_stack(scene: Scene) -> np.ndarray:
     return np.stack(scene.frames).astype(np.float32) / np.float32(255)
 
 
@@ -153,11 +153,11 @@ def _grey_scene(scene: Scene) -> Scene:
     return replace(scene, frames=tuple(np.repeat(grey(f).astype(np.uint8)[..., None], 3, 2) for f in scene.frames))
 
 
-def _is_grey(frame: NDArray[np.uint8]) -> bool:
+def _is_grey(frame: np.ndarray) -> bool:
     return bool((frame == frame[..., :1]).all())
 
 
-def _hits(scene: Scene, labels: NDArray[np.uint8] | None) -> NDArray[np.int64]:
+def _hits(scene: Scene, labels: np.ndarray | None) -> np.ndarray:
     if scene.labels is None or labels is None:
         return np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
     import cv2
@@ -166,7 +166,7 @@ def _hits(scene: Scene, labels: NDArray[np.uint8] | None) -> NDArray[np.int64]:
     return confusion(scene.labels, cv2.resize(labels, size_wh, interpolation=cv2.INTER_NEAREST), CLASS_COUNT)
 
 
-def _iou(hits: NDArray[np.int64]) -> dict[str, float]:
+def _iou(hits: np.ndarray) -> dict[str, float]:
     return {"miou": mean_iou(hits)} if hits.any() else {}
 
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Grey = NDArray[np.float64]
+Grey = np.ndarray
 VIF_MIN_PX = 41
 SSIM_MIN_PX = 7
 MEF_MIN_PX = 11
@@ -21,7 +20,7 @@ VIF_NOISE = 2.0
 VIF_EPS = 1e-10
 
 
-def score(fused: NDArray[np.generic], sources: Sequence[NDArray[np.generic]], task: str) -> dict[str, float]:
+def score(fused: np.ndarray, sources: Sequence[np.ndarray], task: str) -> dict[str, float]:
     """All metrics of one result.
 
     Args:
@@ -50,7 +49,7 @@ def score(fused: NDArray[np.generic], sources: Sequence[NDArray[np.generic]], ta
     return values | {"mean": float(result.mean())}
 
 
-def grey(image: NDArray[np.generic]) -> Grey:
+def grey(image: np.ndarray) -> Grey:
     """Rounded BT.601 luma, (H, W) float64 in 0..255."""
     pixels = np.asarray(image, np.float64)
     return np.rint(pixels if pixels.ndim == 2 else pixels @ np.array([0.299, 0.587, 0.114]))
@@ -123,16 +122,14 @@ def ssim_sum(fused: Grey, sources: Sequence[Grey], data_range: float) -> float:
     return float(sum(structural_similarity(fused, source, data_range=data_range) for source in sources))
 
 
-def confusion(
-    labels: NDArray[np.uint8], found: NDArray[np.uint8], classes: int, ignore: int = 255
-) -> NDArray[np.int64]:
+def confusion(labels: np.ndarray, found: np.ndarray, classes: int, ignore: int = 255) -> np.ndarray:
     """Pixel counts (classes, classes), rows as labelled, columns as found; labels of `ignore` are left out."""
     counted = labels != ignore
     codes = labels[counted].astype(np.int64) * classes + found[counted]
     return np.bincount(codes, minlength=classes**2).reshape(classes, classes)
 
 
-def mean_iou(hits: NDArray[np.int64]) -> float:
+def mean_iou(hits: np.ndarray) -> float:
     """Mean intersection over union of the classes that occur in the labels, 0 to 1; 0 where none does."""
     shared = np.diag(hits)
     union = hits.sum(axis=0) + hits.sum(axis=1) - shared
@@ -198,13 +195,13 @@ def _correlation(first: Grey, second: Grey) -> float:
     return float((first * second).sum()) / norm if norm > 1e-9 else 0.0
 
 
-def _nats(counts: NDArray[np.integer]) -> float:
+def _nats(counts: np.ndarray) -> float:
     """Entropy in nats of a histogram."""
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())
 
 
-def _codes(image: Grey) -> NDArray[np.int64]:
+def _codes(image: Grey) -> np.ndarray:
     return np.clip(np.rint(image), 0, 255).astype(np.int64)
 
 
