@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -117,6 +119,43 @@ def _manifest_hash(spec: ModelSpec, path: Path, assets: Path) -> str | None:
         return None
     files = manifest(assets).get(path.parent.name, {}).get("files", {})
     return files.get(path.name, {}).get("sha256")
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """Write a state dict as safetensors, `about` in its header; the file appears whole or not at all.
+
+    Tied tensors are written under each of their names.
+    """
+    from safetensors.torch import save_file
+
+    places: set[int] = set()
+    separate = {}
+    for key, tensor in weights.items():
+        is_second = tensor.data_ptr() in places
+        places.add(tensor.data_ptr())
+        separate[key] = tensor.detach().cpu().clone() if is_second else tensor.detach().cpu().contiguous()
+    with whole_file(path) as draft:
+        save_file(separate, draft, dict(about))
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the name when all went well, else it is removed.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch()
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.", title="Cannot write the file") from error
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def manifest(assets: Path) -> dict:
