@@ -83,8 +83,12 @@ def pyramid_blend(images: Images, weights: Plane) -> Plane:
     Returns:
         float32 of one frame's shape, clipped to 0..1.
     """
+    return _blend_bands(images, _normalised(weights))
+
+
+def _blend_bands(images: Images, shares: Plane) -> Plane:
+    """`pyramid_blend` with weights that sum to 1."""
     levels = pyramid_levels(images.shape[1:3])
-    shares = _normalised(weights)
     fused, total = laplacian_pyramid(images[0], levels), _gaussian_pyramid(shares[0], levels)
     for image, share in zip(images[1:], shares[1:], strict=True):
         bands, planes = laplacian_pyramid(image, levels), _gaussian_pyramid(share, levels)
@@ -92,7 +96,8 @@ def pyramid_blend(images: Images, weights: Plane) -> Plane:
         # 1e-5 that OpenCV adds to each denominator stays below 1e-5 of the result.
         fused = [cv2.blendLinear(*args) for args in zip(fused, bands, total, planes, strict=True)]
         total = [cv2.add(*pair) for pair in zip(total, planes, strict=True)]
-    return np.clip(collapse(fused), 0, 1).reshape(images.shape[1:])  # OpenCV drops a last axis of 1
+    image = collapse(fused)
+    return np.clip(image, 0, 1, out=image).reshape(images.shape[1:])  # OpenCV drops a last axis of 1
 
 
 def pyramid_levels(size_hw: tuple[int, ...]) -> int:
@@ -105,7 +110,9 @@ def laplacian_pyramid(image: Plane, levels: int) -> list[Plane]:
     bands = []
     for _ in range(levels):
         coarse = cv2.pyrDown(image)
-        bands.append(cv2.subtract(image, _enlarged(coarse, image)))
+        enlarged = _enlarged(coarse, image)
+        # In place here and below: at 4K a fresh 100 MB array costs more than the arithmetic that fills it.
+        bands.append(cv2.subtract(image, enlarged, dst=enlarged))
         image = coarse
     return [*bands, image]
 
@@ -114,7 +121,8 @@ def collapse(bands: list[Plane]) -> Plane:
     """The picture of a Laplacian pyramid."""
     image = bands[-1]
     for band in reversed(bands[:-1]):
-        image = cv2.add(band, _enlarged(image, band))
+        enlarged = _enlarged(image, band)
+        image = cv2.add(band, enlarged, dst=enlarged)
     return image
 
 
@@ -202,7 +210,7 @@ def rgb_image(y: Plane, cb: Plane, cr: Plane) -> Plane:
 
 def to_bytes(image: Plane) -> np.ndarray:
     """0..1 to rounded 0..255."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(np.clip(image, 0, 1), alpha=255))  # rounds to even, as np.rint
 
 
 def look_up(plane: Plane, table: Plane) -> Plane:
@@ -214,7 +222,8 @@ def look_up(plane: Plane, table: Plane) -> Plane:
 
 def _fuse_pyramid(images: Images, tables: Plane) -> TableFusion:
     weights = np.stack([look_up(luma(image), table) for image, table in zip(images, tables, strict=True)])
-    return TableFusion(pyramid_blend(images, weights), _normalised(weights))
+    weights = _normalised(weights)
+    return TableFusion(_blend_bands(images, weights), weights)
 
 
 def _fuse_paper(images: Images, tables: Plane) -> TableFusion:
@@ -268,10 +277,15 @@ def _box_mean(plane: Plane, radius_px: int) -> Plane:
 
 def _normalised(weights: Plane) -> Plane:
     weights = weights + np.float32(TINY)
-    return weights / weights.sum(axis=0)
+    total = weights[0].copy()
+    for weight in weights[1:]:
+        cv2.add(total, weight, dst=total)
+    for weight in weights:
+        cv2.divide(weight, total, dst=weight)
+    return weights
 
 
 def _as_float(images: np.ndarray) -> Images:
     if images.dtype == np.uint8:
-        return images.astype(np.float32) / np.float32(255)
+        return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
     return np.asarray(images, np.float32)
