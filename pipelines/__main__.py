@@ -1,54 +1,60 @@
-"""`python -m pipelines COMMAND`: everything the page does, without the page. Heavy imports wait for the command."""
+"""`python -m pipelines COMMAND`: everything that can be done without the page."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from typing import NoReturn
 
-COMMANDS = {
-    "list": "families, experts, licences, and where the weights are",
-    "run": "run a pipeline on files",
-    "evaluate": "score a family, a mix of it or one expert beside the classical methods",
-    "train": "train a family's base, or experts from it",
-    "merge": "write a merged checkpoint, of a family or of any local safetensors files",
-    "bench": "time one part of the program beside its peers",
-}
+from pipelines.commands import bench, evaluate, list, merge, run, train
+from pipelines.merging.recipe import MergeError
+from pipelines.shared.errors import UserError
+
+COMMANDS = (list, run, evaluate, train, merge, bench)
+INTERRUPTED = 130
 
 
-def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """The parser; arguments of a command are read from its module only when it is the chosen one."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines", description="Mixdeck on the command line.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        if name == chosen:
-            import_module(f"pipelines.commands.{name}").add_arguments(command)
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help says more)\n")
+
+
+def build_parser() -> Parser:
+    """All commands; nothing heavy is imported for it."""
+    parser = Parser(prog="python -m pipelines", description="Mix task experts and run, score, train or store the mix.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Run one command; `arguments` None reads the command line.
 
     Returns:
-        exit status: 0 done, 1 something a person can put right (one line on stderr), 130 interrupted.
-    """
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    chosen = next((word for word in arguments if word in COMMANDS), None)
-    flags = build_parser(chosen).parse_args(arguments)
-    from pipelines.merging.recipe import MergeError
-    from pipelines.shared.errors import UserError
+        exit code: 0, or 1 with one line on stderr when an input, a recipe or a file is not right.
 
+    Raises:
+        SystemExit: 2 on unknown arguments, 0 after `--help`.
+    """
+    flags = build_parser().parse_args(arguments)
     try:
-        import_module(f"pipelines.commands.{flags.command}").run(flags)
+        flags.command(flags)
     except (UserError, MergeError) as error:
-        sys.stderr.write(f"{flags.command}: {' '.join(str(error).split())}\n")
-        return 1
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.strerror}: {error.filename}" if error.filename else str(error))
     except KeyboardInterrupt:
-        sys.stderr.write(f"{flags.command}: interrupted\n")
-        return 130
+        return _fail("interrupted", INTERRUPTED)
     return 0
+
+
+def _fail(message: str, code: int = 1) -> int:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -1,40 +1,46 @@
-"""`bench`: one benchmark of the benchmarks folder, by name."""
+"""`bench NAME`: one of the benchmarks in benchmarks/."""
 
 from __future__ import annotations
 
 import argparse
-from importlib.util import module_from_spec, spec_from_file_location
+import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pipelines.shared.errors import UserError
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(names()) or 'none here'}")
-    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-
-
-def names() -> list[str]:
-    """Benchmarks there are: bench_NAME.py."""
-    return sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
+def add(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("bench", help="run a benchmark")
+    parser.add_argument("name", metavar="NAME", help="NAME of benchmarks/bench_NAME.py")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers as JSON")
+    parser.set_defaults(command=run)
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Run it; it prints its own table."""
-    if flags.name not in names():
-        raise UserError(f"No benchmark {flags.name!r}; there are {', '.join(names()) or 'none'}.")
+    """Run the benchmark's main, which prints its own table."""
+    files = benchmarks()
+    if flags.name not in files:
+        raise UserError(f"No benchmark {flags.name!r}; known are {', '.join(files) or 'none'}.")
     if flags.json is not None:
         flags.json.parent.mkdir(parents=True, exist_ok=True)
-    _loaded(FOLDER / f"bench_{flags.name}.py").main(flags.json)
+    _loaded(files[flags.name]).main(flags.json)
+
+
+def benchmarks() -> dict[str, Path]:
+    """Name -> file of every benchmark."""
+    return {path.stem.removeprefix("bench_"): path for path in sorted(BENCHMARKS.glob("bench_*.py"))}
 
 
 def _loaded(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look their own module up
     spec.loader.exec_module(module)
     return module

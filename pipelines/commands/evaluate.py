@@ -1,67 +1,91 @@
-"""`evaluate`: a family, a mix of it or one expert on public or generated sets, beside the classical methods."""
+"""`evaluate FAMILY`: every method on every set, all metrics, in one shape for all families."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.commands.common import add_device, named, open_cache, recipe_for, write_json
 from pipelines.shared.errors import UserError
 
+if TYPE_CHECKING:
+    from pipelines.merging.recipe import MergeRecipe
+    from pipelines.shared.family import ModelFamily
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument("family", metavar="FAMILY", help="a name of `python -m pipelines list`")
-    parser.add_argument("--data", type=Path, help="folder that holds the sets; without it, generated ones are scored")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--recipe", type=Path, help="score this mix instead of the family's default")
-    which.add_argument("--expert", help="score one expert, or `base`")
-    parser.add_argument("--limit", type=int, help="most scenes per set")
-    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    add_device(parser)
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("evaluate", help="score a family, or one mix of it")
+    parser.add_argument("family", metavar="FAMILY")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder that holds the sets (default: generated ones)")
+    mix = parser.add_mutually_exclusive_group()
+    mix.add_argument("--recipe", type=Path, metavar="R.yaml", help="the mix to score (default: the family's own)")
+    mix.add_argument("--expert", metavar="E", help='score one expert alone; "base" is the base')
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes per set")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores as JSON")
+    parser.set_defaults(command=run)
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Print a table per set and write the JSON."""
-    from pipelines.merging.recipe import recipe_hash, recipe_to_dict
+    """Score, print a table per set, and write JSON if asked for."""
+    from pipelines.commands.reports import write_json
     from pipelines.registry import family as family_named
 
     family = family_named(flags.family)
-    if not family.evaluator:
-        raise UserError(f"{family.name} has no evaluation.")
-    if flags.data is not None and not flags.data.is_dir():
-        raise UserError(f"--data {flags.data} is no folder.")
-    if flags.limit is not None and flags.limit < 1:
-        raise UserError(f"--limit is {flags.limit}; it should be 1 or more.")
-    recipe = recipe_for(family, flags.recipe, flags.expert)
+    _check(flags, family)
+    report = evaluation(family, chosen_recipe(flags, family), flags)
+    for name, scores in report["sets"].items():
+        print(f"{name}, {scores['n']} scenes\n{score_table(scores['methods'])}\n")
+    if flags.json is not None:
+        write_json(report, flags.json)
+
+
+def evaluation(family: ModelFamily, recipe: MergeRecipe, flags: argparse.Namespace) -> dict[str, Any]:
+    """The report: the mix, device and seconds, and `sets`: set -> {"n", "methods": {method: {metric: number}}}."""
+    from pipelines.commands.loading import named, open_cache, working
+    from pipelines.commands.reports import about_mix
+
+    cache = open_cache(flags.device)
     began = time.perf_counter()
-    with open_cache(flags.device) as cache:
-        sets = named(family.evaluator)(family, cache, flags.data, recipe, flags.limit)
-        device = cache.device
-    result = {
-        "family": family.name,
-        "tier": family.tier,
-        "recipe": recipe_to_dict(recipe),
-        "recipe_hash": recipe_hash(recipe),
-        "device": device,
-        "seconds": round(time.perf_counter() - began, 3),
-        "sets": sets,
-    }
-    print("\n\n".join(as_table(name, numbers) for name, numbers in sets.items()))
-    write_json(flags.json, result)
+    with working(f"evaluating {family.name}"):
+        sets = named(family.evaluator)(family, cache, data=flags.data, recipe=recipe, limit=flags.limit)
+    if not sets:
+        raise UserError(f"No set that {family.name} is scored on in {flags.data}; give the folder that holds the sets.")
+    return about_mix(family, recipe, flags.device, time.perf_counter() - began) | {"sets": sets}
 
 
-def as_table(name: str, numbers: dict[str, Any]) -> str:
-    """One set: a row per method, a column per metric."""
-    methods: dict[str, dict[str, float]] = numbers["methods"]
-    metrics = list(dict.fromkeys(metric for row in methods.values() for metric in row))
-    lines = [f"{name}  (n = {numbers['n']})", f"{'':<14}" + "".join(f"{metric:>12}" for metric in metrics)]
-    for method, row in methods.items():
-        lines.append(f"{method:<14}" + "".join(f"{_number(row.get(metric)):>12}" for metric in metrics))
-    return "\n".join(lines)
+def chosen_recipe(flags: argparse.Namespace, family: ModelFamily) -> MergeRecipe:
+    """The mix asked for, by file or by expert, else the family's default."""
+    from pipelines.commands.recipes import expert_alone, read_recipe
+
+    if flags.expert is not None:
+        return expert_alone(family, flags.expert)
+    return family.default if flags.recipe is None else read_recipe(flags.recipe, family)
+
+
+def score_table(methods: Mapping[str, Mapping[str, float]]) -> str:
+    """A row per method, a column per metric; "-" where a method lacks one."""
+    from pipelines.commands.reports import table
+
+    metrics = list(dict.fromkeys(metric for scores in methods.values() for metric in scores))
+    rows = [[name, *(_number(scores.get(metric)) for metric in metrics)] for name, scores in methods.items()]
+    return table([["method", *metrics], *rows])
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _check(flags: argparse.Namespace, family: ModelFamily) -> None:
+    if not family.evaluator:
+        raise UserError(f"{family.name} has no evaluation.")
+    if flags.data is not None and not flags.data.is_dir():
+        raise UserError(f"--data {flags.data}: no such folder. Leave it out to score on generated sets.")
+    if flags.limit is not None and flags.limit < 1:
+        raise UserError(f"--limit is {flags.limit}; it counts scenes per set, 1 or more.")
+    if flags.data is None:
+        print("No --data: scores are on small generated sets.", file=sys.stderr)

@@ -1,53 +1,94 @@
-"""`merge`: a merged checkpoint as one safetensors file, its recipe in the header."""
+"""`merge RECIPE.yaml --out FILE.safetensors`: the mixed network as a checkpoint that names its recipe."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.commands.common import open_cache, read_recipe, write_json
 from pipelines.shared.errors import UserError
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument(
-        "recipe", metavar="RECIPE.yaml", type=Path, help="a recipe of the page, or one that names files"
-    )
-    parser.add_argument("--out", metavar="FILE.safetensors", type=Path, required=True, help="the merged checkpoint")
-    parser.add_argument("--json", type=Path, help="write recipe, hash and seconds to this file")
+    from pipelines.shared.recipe_file import RecipeDocument
+
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("merge", help="store a mix as a checkpoint")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="recipe file, or a PNG made by Mixdeck")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="float32, recipe inside")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write recipe, hash and seconds as JSON")
+    parser.set_defaults(command=run)
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Merge and write; the file appears whole or not at all."""
-    if flags.out.suffix != ".safetensors":
-        raise UserError(f"--out {flags.out} should end in .safetensors, the one format that is written.")
-    began = time.perf_counter()
-    about = merge_family(flags.recipe, flags.out)
-    about = about | {"device": "cpu", "seconds": round(time.perf_counter() - began, 3)}
-    print(f"{flags.out}  {flags.out.stat().st_size / 1e6:.2f} MB  recipe {about['recipe_hash'][:8]}")
-    write_json(flags.json, about)
-
-
-def merge_family(path: Path, out: Path) -> dict[str, Any]:
-    """A family that is known here, mixed by a recipe of the page."""
-    from pipelines.merging.recipe import recipe_hash, recipe_to_dict
+    """Merge on the processor, store the result, and write a report if asked for."""
+    from pipelines.commands.recipes import read_document
+    from pipelines.commands.reports import about_mix, write_json
     from pipelines.registry import family as family_named
-    from pipelines.shared.weights import write_weights
 
-    document = read_recipe(path)
+    _check_target(flags.out)
+    document = read_document(flags.recipe)
     family = family_named(document.family)
-    with open_cache("cpu") as cache:
-        arena = cache.arena(family)
-        weights = arena.views(arena.merge(document.recipe).flat)
-        write_weights(out, weights, {"mixdeck": json.dumps(document.to_dict())})
+    began = time.perf_counter()
+    size_bytes = save_weights(merged_weights(document), metadata(document), flags.out)
+    report = about_mix(family, document.recipe, "cpu", time.perf_counter() - began)
+    print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {report['recipe_hash'][:12]}")
+    if flags.json is not None:
+        write_json(report | {"output": flags.out.name, "size_bytes": size_bytes}, flags.json)
+
+
+def merged_weights(document: RecipeDocument) -> dict[str, Tensor]:
+    """Every key of the family's state dict, floats in float32.
+
+    Raises:
+        UserError: weights missing or damaged. MergeError: the recipe does not fit the family.
+    """
+    from pipelines.commands.loading import open_cache, working
+    from pipelines.registry import family as family_named
+
+    with working(f"merging {document.family}"):
+        arena = open_cache().arena(family_named(document.family))
+        return arena.views(arena.merge(document.recipe).flat)
+
+
+def metadata(document: RecipeDocument) -> dict[str, str]:
+    """What the file says about itself: the recipe as text, the merge's hash, family and format."""
+    from pipelines.merging.recipe import recipe_hash
+    from pipelines.shared.recipe_file import dump_yaml
+
     return {
-        "family": family.name,
-        "tier": family.tier,
-        "recipe": recipe_to_dict(document.recipe),
-        "recipe_hash": recipe_hash(document.recipe),
-        "file": out.name,
+        "format": "pt",
+        "mixdeck:family": document.family,
+        "mixdeck:recipe": dump_yaml(document),
+        "mixdeck:recipe_hash": recipe_hash(document.recipe),
     }
+
+
+def save_weights(weights: Mapping[str, Tensor], about: Mapping[str, str], path: Path) -> int:
+    """Write a checkpoint whole or not at all; gives its size in bytes.
+
+    Tensors are copied first: safetensors refuses tensors that share memory, and these are views of one buffer.
+    """
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        save_file({key: value.detach().clone().contiguous() for key, value in weights.items()}, partial, dict(about))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def _check_target(path: Path) -> None:
+    if path.suffix != ".safetensors":
+        raise UserError(f"--out {path}: a merged network is stored as .safetensors.")
+    if path.is_dir():
+        raise UserError(f"--out {path} is a folder; name a file.")

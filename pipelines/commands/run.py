@@ -1,55 +1,100 @@
-"""`run`: a pipeline on files, with the same result and the same recipe inside as on the page."""
+"""`run PIPELINE INPUT... --out DIR`: one result as the page gives it, with its recipe inside and a report beside it."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pipelines.commands.common import add_device, named, open_cache, read_recipe
+from pipelines.fusion.options import ENGINES, TASKS, FusionOptions
 from pipelines.shared.errors import UserError
 
-RUNNERS = {"fusion": "pipelines.fusion.command:run"}  # pipeline -> run(cache, inputs, out, document, settings)
+if TYPE_CHECKING:
+    from pipelines.fusion.inputs import FrameSet
+    from pipelines.fusion.pipeline import FusionResult
+    from pipelines.shared.recipe_file import RecipeDocument
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument("pipeline", metavar="PIPELINE", choices=tuple(RUNNERS), help=f"one of: {', '.join(RUNNERS)}")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", type=Path, help="pictures, in the order of the slots")
-    parser.add_argument("--recipe", type=Path, help="YAML or JSON file, or a picture with a recipe inside")
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="an option, such as task=mef")
-    parser.add_argument("--task", help="short for --set task=TASK")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results; made if missing")
-    add_device(parser)
+def add(commands: Any) -> None:
+    """Register the command, with a command per pipeline below it."""
+    parser = commands.add_parser("run", help="run a pipeline on files")
+    pipelines = parser.add_subparsers(metavar="PIPELINE", required=True)
+    _add_fusion(pipelines)
 
 
-def run(flags: argparse.Namespace) -> None:
-    """Write the results into the folder and print their paths."""
-    settings = parse_settings([*flags.set, *([f"task={flags.task}"] if flags.task else [])])
-    for path in flags.inputs:
-        if not path.is_file():
-            raise UserError(f"No input file {path}.")
-    document = None if flags.recipe is None else read_recipe(flags.recipe)
-    if document is not None and document.pipeline != flags.pipeline:
-        raise UserError(
-            f"{flags.recipe} is a recipe of {document.pipeline}; the pipeline asked for is {flags.pipeline}."
-        )
+def _add_fusion(pipelines: Any) -> None:
+    slots = "; ".join(f"{task.name}: {', '.join(task.slots)}" for task in TASKS.values())
+    about = f"Fuse pictures of one scene into one. Inputs stand in the order of the task ({slots})."
+    parser = pipelines.add_parser("fusion", help="fuse pictures of one scene into one", description=about)
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="picture files of one scene")
+    parser.add_argument("--task", choices=tuple(TASKS), help="default: that of the recipe, else ivis")
+    parser.add_argument("--engine", choices=ENGINES, help="default: that of the recipe, else net")
+    parser.add_argument("--recipe", type=Path, metavar="R.yaml", help="recipe file, or a PNG made by Mixdeck")
+    parser.add_argument("--fit", choices=("ask", "crop", "register"), default="ask", help="frames of unequal shape")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets fused.png and fused.json")
+    parser.set_defaults(command=run_fusion)
+
+
+def run_fusion(flags: argparse.Namespace) -> None:
+    """Fuse and store `fused.png` and `fused.json` in the folder, which is made if need be."""
+    from pipelines.commands.loading import open_cache, working
+    from pipelines.fusion.inputs import load_frames
+    from pipelines.fusion.pipeline import FusionPipeline
+
+    document = asked_for(flags)
+    options = FusionOptions.from_dict(document.options)
+    frames = load_frames(flags.inputs, options.task, fit=flags.fit)
     flags.out.mkdir(parents=True, exist_ok=True)
-    with open_cache(flags.device) as cache:
-        for path in named(RUNNERS[flags.pipeline])(cache, flags.inputs, flags.out, document, settings):
-            print(path)
+    with working("fusing"):
+        result = FusionPipeline(open_cache(flags.device), _family(document))(frames, options, document.recipe)
+    _tell(result)
+    print(store(result, frames, document, flags.out))
 
 
-def parse_settings(pairs: list[str]) -> dict[str, object]:
-    """NAME=VALUE texts as a mapping; a value that reads as YAML (0.5, true, [1, 2]) is that, else a text."""
-    import yaml
+def asked_for(flags: argparse.Namespace) -> RecipeDocument:
+    """The recipe file, or the defaults, with the flags over it.
 
-    settings: dict[str, object] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise UserError(f"--set {pair!r}: expected NAME=VALUE, such as task=mef.")
-        try:
-            settings[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            settings[name] = text
-    return settings
+    Raises:
+        UserError: a recipe of another pipeline, or options that do not go together.
+    """
+    from pipelines.commands.recipes import read_document
+    from pipelines.registry import family
+    from pipelines.shared.recipe_file import RecipeDocument
+
+    if flags.recipe is None:
+        document = RecipeDocument("fusion", "fusenet", family("fusenet").default)
+    else:
+        document = read_document(flags.recipe)
+    if document.pipeline != "fusion":
+        raise UserError(f"{flags.recipe.name} is a recipe of pipeline {document.pipeline!r}, not of fusion.")
+    chosen = {name: getattr(flags, name) for name in ("task", "engine") if getattr(flags, name) is not None}
+    options = FusionOptions.from_dict({**document.options, **chosen}).to_dict()
+    return RecipeDocument(document.pipeline, document.family, document.recipe, options)
+
+
+def store(result: FusionResult, frames: FrameSet, document: RecipeDocument, folder: Path) -> Path:
+    """Write picture and report, both with the recipe and the hashes of the inputs; gives the path of the picture."""
+    from pipelines.commands.reports import write_json
+    from pipelines.shared.figures import save_png
+    from pipelines.shared.recipe_file import InputRef, RecipeDocument, dump_yaml
+
+    inputs = tuple(InputRef(name, sha256) for name, sha256 in zip(frames.names, frames.sha256s, strict=True))
+    whole = RecipeDocument(document.pipeline, document.family, document.recipe, document.options, inputs)
+    path = save_png(result.fused, dump_yaml(whole), folder / "fused.png")
+    stated = {key: value for key, value in whole.to_dict().items() if key in ("pipeline", "options", "inputs")}
+    write_json({**asdict(result.run), **stated, "output": path.name}, folder / "fused.json")
+    return path
+
+
+def _family(document: RecipeDocument) -> Any:
+    from pipelines.registry import family
+
+    return family(document.family)
+
+
+def _tell(result: FusionResult) -> None:
+    for notice in result.notices:
+        print(f"{notice.level}: {notice.text}", file=sys.stderr)

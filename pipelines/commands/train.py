@@ -1,50 +1,40 @@
-"""`train`: a family's base, or experts from it."""
+"""`train FAMILY`: base and experts, or one expert, by the family's own trainer."""
 
 from __future__ import annotations
 
 import argparse
-import time
-from pathlib import Path
+from typing import Any
 
-from pipelines.commands.common import check_expert, named, write_json
-from pipelines.shared.errors import UserError
+PRESETS = ("cpu", "gpu", "test")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument("family", metavar="FAMILY", help="a name of `python -m pipelines list`")
-    parser.add_argument("--expert", help="train this expert only, from the base that is there")
-    parser.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="default %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="default %(default)s")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the same run")
-    parser.add_argument("--json", type=Path, help="write what was made to this file")
+def add(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("train", help="train a family, or one expert of it")
+    parser.add_argument("family", metavar="FAMILY")
+    parser.add_argument("--expert", metavar="E", help="one expert, from the base of the same run (default: all)")
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="cpu", help="size of the run; test is a few steps (default %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default %(default)s")
+    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run of this seed stopped")
+    parser.set_defaults(command=run)
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Train, then print the files."""
+    """Train and print where each checkpoint lies."""
+    from pipelines.commands.loading import named
+    from pipelines.commands.recipes import check_expert
     from pipelines.registry import family as family_named
+    from pipelines.shared.errors import UserError
 
     family = family_named(flags.family)
     if not family.trainer:
-        raise UserError(f"{family.name} cannot be trained here: it is a published checkpoint.")
-    if flags.expert is not None:
+        raise UserError(f"{family.name} is a published checkpoint; there is no training for it here.")
+    if flags.expert is not None and family.experts:
         check_expert(family, flags.expert)
-    if flags.seed < 0:
-        raise UserError(f"--seed is {flags.seed}; it should be 0 or more.")
-    began = time.perf_counter()
     files = named(family.trainer)(
         family, expert=flags.expert, preset=flags.preset, seed=flags.seed, resume=flags.resume
     )
     for name, path in files.items():
-        print(f"{name}  {path}")
-    write_json(
-        flags.json,
-        {
-            "family": family.name,
-            "expert": flags.expert,
-            "preset": flags.preset,
-            "seed": flags.seed,
-            "seconds": round(time.perf_counter() - began, 3),
-            "files": {name: str(path) for name, path in files.items()},
-        },
-    )
+        print(f"{name}: {path}")
