@@ -210,7 +210,8 @@ def rgb_image(y: Plane, cb: Plane, cr: Plane) -> Plane:
 
 def to_bytes(image: Plane) -> np.ndarray:
     """0..1 to rounded 0..255."""
-    return np.asarray(cv2.convertScaleAbs(np.clip(image, 0, 1), alpha=255))  # rounds to even, as np.rint
+    pixels = cv2.convertScaleAbs(np.clip(image, 0, 1), alpha=255)  # rounds to even, as np.rint
+    return np.asarray(pixels).reshape(image.shape)
 
 
 def look_up(plane: Plane, table: Plane) -> Plane:

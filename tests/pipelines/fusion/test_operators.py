@@ -167,6 +167,13 @@ def test_noise_in_an_almost_black_frame_has_no_colour_of_its_own() -> None:
     assert abs(held - operators.ycc_planes(bright)[2].mean()) < 1e-3 < abs(free - 0.5)
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (2, 5, 7), (2, 5, 600), (2, 5, 7, 3)])
+def test_bytes_are_rounded_in_any_shape(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(2).uniform(-0.2, 1.2, shape).astype(np.float32)
+    expected = np.rint(np.clip(values, 0, 1) * np.float32(255)).astype(np.uint8)
+    np.testing.assert_array_equal(to_bytes(values), expected)
+
+
 def test_colour_goes_there_and_back() -> None:
     planes = operators.ycc_planes(IMAGES[0])
     np.testing.assert_allclose(operators.rgb_image(*planes), IMAGES[0], atol=2e-5)
