@@ -1,9 +1,10 @@
 """FuseNet: one small network for four fusion tasks and any number of frames, in the structure of SegMiF.
 
-After SegMiF (Liu et al. 2023, arXiv:2308.02097): dilated residual dense blocks, hierarchical interactive attention with
-the features of a segmentation branch. Departures: one encoder shared by all frames (their role is a learned offset), the
-heavy part at half resolution, an order-free exchange between frames, LayerNorm over channels only, and an output that is
-a convex blend of the sources plus a bounded residual, so that every point of every fader gives a sane picture.
+After SegMiF (Liu et al. 2023, arXiv:2308.02097): dilated residual dense blocks, hierarchical interactive attention
+with the features of a segmentation branch. Departures: one encoder shared by all frames (their role is a learned
+offset), the heavy part at half resolution, an order-free exchange between frames, LayerNorm over channels only, and
+an output that is a convex blend of the sources plus a bounded residual, so that every point of every fader gives a
+sane picture.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
 
 
 def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) -> Tensor:
-    """Expert `mff`: supervised by the sharp scene (B, H, W) and the matte of what each frame has in focus (B, K, H, W)."""
+    """Expert `mff`: supervised by the sharp scene (B, H, W) and the mattes of what is in focus (B, K, H, W)."""
     difference = (fused - target).abs().mean() + 1 - ssim(fused, target).mean()
     return difference + 0.2 * F.binary_cross_entropy(weights.clamp(1e-4, 1 - 1e-4), matte.clamp(0, 1))
 

@@ -1,4 +1,4 @@
-"""Scores beside the faders: each task's mean score on a small fixed set of generated scenes, 0 to 1, higher is better."""
+"""Scores beside the faders: each task's mean on a small fixed set of generated scenes, 0 to 1, higher is better."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """SegNet-S: the segmentation branch of FuseNet, a small relative of SegFormer.
 
-After SegMiF (Liu et al. 2023, arXiv:2308.02097), section on the segmentation network. Departures: three stages of widths
-24/48/96 at strides 4/8/16 instead of a MiT-B3, mixing by depthwise-separable convolution with attention at stride 16
-only, and no batch norm anywhere, because statistics of a batch do not survive an average of weights.
+After SegMiF (Liu et al. 2023, arXiv:2308.02097), section on the segmentation network. Departures: three stages of
+widths 24/48/96 at strides 4/8/16 instead of a MiT-B3, mixing by depthwise-separable convolution with attention at
+stride 16 only, and no batch norm anywhere, because statistics of a batch do not survive an average of weights.
 """
 
 from __future__ import annotations

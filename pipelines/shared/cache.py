@@ -9,15 +9,18 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
-from pipelines.shared.family import ModelFamily
+from pipelines.shared.device import budget_bytes, free_bytes
+from pipelines.shared.family import ModelFamily, ModelSpec
+from pipelines.shared.full_tier import Pretrained, Turns, emptied, folder_of, place
 from pipelines.shared.weights import Listener, LoadProgress, read_weights
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ class CacheCounters:
 
 @dataclass
 class _Entry:
-    """Something in the cache: a family's arena, or a merged network."""
+    """Something in the cache: a family's arena (full tier: with the mould of its network), or a merged network."""
 
     name: str
     value: Any
@@ -79,6 +82,8 @@ class _Entry:
     device: str = "cpu"
     users: int = 0
     used_at: float = 0.0
+    mould: nn.Module | None = None
+    is_full_mix: bool = False
 
 
 @dataclass
@@ -106,8 +111,9 @@ class ModelCache:
     Attributes:
         assets: folder that holds weights/.
         device: "cpu", "cuda", "cuda:1".
-        ram_bytes, device_bytes: budgets; None takes half of what is free at the first load. What is lent is never
-            evicted, so a budget may be passed while leases are out.
+        precision: of the lent networks' floats; mixes are summed in float32 and rounded once.
+        ram_bytes, device_bytes: budgets; None takes MIXDECK_RAM_GB and MIXDECK_VRAM_GB, else half of what is free at
+            the first load. What is lent is never evicted, so a budget may be passed while leases are out.
     """
 
     assets: Path
@@ -120,17 +126,27 @@ class ModelCache:
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _listeners: list[Listener] = field(default_factory=list, repr=False)
     _tally: _Tally = field(default_factory=_Tally, repr=False)
+    _turns: Turns = field(default_factory=Turns, repr=False)
+    _building: threading.Lock = field(default_factory=threading.Lock, repr=False)  # libraries patch globals meanwhile
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
 
     @contextmanager
     def lease(self, family: ModelFamily, recipe: MergeRecipe | None = None) -> Iterator[Lease]:
         """Lend the family's network mixed by the recipe; None is the base.
 
+        In the full tier one mix is in memory at a time: another one waits until no lease holds it.
+
         Raises:
             UserError: weights missing or damaged. MergeError: the recipe does not fit the family.
         """
         recipe = recipe or MergeRecipe()
         digest = recipe_hash(recipe)
+        with self._turns.turn((family.name, digest)) if family.tier == "full" else nullcontext():
+            with self._leased(family, recipe, digest) as lease:
+                yield lease
+
+    @contextmanager
+    def _leased(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> Iterator[Lease]:
         began, load_before = time.perf_counter(), self._tally.load_s
         entry, is_hit = self._hold((family.name, digest), lambda: self._merge(family, recipe, digest))
         with self._lock:
@@ -168,7 +184,7 @@ class ModelCache:
             )
             tally = self._tally
             return CacheCounters(
-                tally.hits, tally.misses, tally.loads, tally.evictions, self._bytes("cpu"), self._bytes(self.device, 1),
+                tally.hits, tally.misses, tally.loads, tally.evictions, self._bytes("cpu"), self._bytes(self.device, True),
                 tally.load_s * 1e3, tally.merge_s * 1e3, rows,
             )  # fmt: skip
 
@@ -236,29 +252,57 @@ class ModelCache:
         from pipelines.merging.arena import Arena
 
         began = time.perf_counter()
-        base = read_weights(family.base, self.assets, self._tell)
-        experts = {task: read_weights(spec, self.assets, self._tell) for task, spec in family.experts.items()}
+        read = self._read_pretrained if isinstance(family.build, Pretrained) else self._read
+        base, mould = read(family, family.base)
+        experts = {task: read(family, spec)[0] for task, spec in family.experts.items()}
         arena = Arena.from_checkpoints(base, experts, [(block.name, block.match) for block in family.blocks])
         with self._lock:
             self._tally.loads += 1
             self._tally.load_s += time.perf_counter() - began
-        return _Entry(family.name, arena, arena.size_bytes)
+        return _Entry(family.name, arena, arena.size_bytes + _unmerged_bytes(arena), mould=mould)
+
+    def _read(self, family: ModelFamily, spec: ModelSpec) -> tuple[dict[str, Tensor], nn.Module | None]:
+        return read_weights(spec, self.assets, self._tell), None
+
+    def _read_pretrained(self, family: ModelFamily, spec: ModelSpec) -> tuple[dict[str, Tensor], nn.Module | None]:
+        assert isinstance(family.build, Pretrained)
+        folder = folder_of(spec)
+        size_bytes = sum(path.stat().st_size for path in folder.glob("**/*.safetensors"))
+        self._tell(LoadProgress(spec.name, 0, size_bytes))
+        with self._building:
+            model = family.build.load(folder)
+        weights = dict(model.state_dict())
+        self._tell(LoadProgress(spec.name, size_bytes, size_bytes))
+        return weights, emptied(model)
 
     def _merge(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> _Entry:
+        if family.tier == "full":
+            self._drop_full_mixes()
         holder, _ = self._hold((family.name, ""), lambda: self._load(family))
         try:
             arena: Arena = holder.value
             merged = arena.merge(recipe)
-            model = bind(family, arena.views(self._placed(merged.flat)))
+            weights = placed(arena.views(merged.flat), "cpu" if holder.mould else self.device, self.precision)
+            with self._building:
+                model = bind(family, weights) if holder.mould is None else poured(holder.mould, weights)
+            size_bytes = _own_bytes(weights, arena)
+            if holder.mould is not None:
+                model = place(model, self.device, self._budgets()[self.device])
         finally:
             self._release(holder)
         with self._lock:
             self._tally.merge_s += merged.elapsed_s
         value = _Merged(model, next(self._versions), merged.elapsed_s, merged.bytes_moved)
-        return _Entry(f"{family.name} #{digest[:8]}", value, 4 * merged.flat.numel(), self.device)
+        name = f"{family.name} #{digest[:8]}"
+        return _Entry(name, value, size_bytes, self.device, is_full_mix=family.tier == "full")
 
-    def _placed(self, flat: Tensor) -> Tensor:
-        return flat if self.device == "cpu" else flat.to(self.device)
+    def _drop_full_mixes(self) -> None:
+        """Make room before the next full-tier mix is made; its turn means that no lease holds another."""
+        with self._lock:
+            for key, entry in list(self._entries.items()):
+                if entry.is_full_mix and entry.users == 0:
+                    del self._entries[key]
+                    self._tally.evictions += 1
 
     def _tell(self, progress: LoadProgress) -> None:
         for listener in tuple(self._listeners):
@@ -281,13 +325,12 @@ class ModelCache:
         if self.ram_bytes is None:
             import psutil
 
-            self.ram_bytes = max(SMALLEST_BUDGET, psutil.virtual_memory().available // 2)
+            half = max(SMALLEST_BUDGET, psutil.virtual_memory().available // 2)
+            self.ram_bytes = budget_bytes("MIXDECK_RAM_GB") or half
         budgets = {"cpu": self.ram_bytes}
         if self.device != "cpu":
             if self.device_bytes is None:
-                import torch
-
-                self.device_bytes = torch.cuda.mem_get_info(self.device)[0] // 2
+                self.device_bytes = budget_bytes("MIXDECK_VRAM_GB") or free_bytes(self.device) // 2
             budgets[self.device] = self.device_bytes
         return budgets
 
@@ -297,7 +340,7 @@ class ModelCache:
         return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
 
 
-def bind(family: ModelFamily, weights: dict[str, Tensor]) -> nn.Module:
+def bind(family: ModelFamily, weights: Mapping[str, Tensor]) -> nn.Module:
     """The family's network with these tensors as its parameters: nothing is copied."""
     import torch
 
@@ -305,3 +348,39 @@ def bind(family: ModelFamily, weights: dict[str, Tensor]) -> nn.Module:
         model = family.build()
     model.load_state_dict(weights, strict=True, assign=True)
     return model.requires_grad_(False).eval()
+
+
+def poured(mould: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """A network of the mould's form with these tensors as its parameters; the mould stays empty."""
+    model = deepcopy(mould)
+    model.load_state_dict(weights, strict=True, assign=True)
+    if hasattr(model, "tie_weights"):
+        model.tie_weights()
+    return model.requires_grad_(False).eval()
+
+
+def placed(weights: Mapping[str, Tensor], device: str, precision: str) -> dict[str, Tensor]:
+    """Weights on the device, floats rounded to the precision; tied names stay one tensor."""
+    import torch
+
+    dtype = getattr(torch, precision)
+    done: dict[int, Tensor] = {}
+
+    def moved(tensor: Tensor) -> Tensor:
+        return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+
+    return {key: done.setdefault(id(tensor), moved(tensor)) for key, tensor in weights.items()}
+
+
+def _unmerged_bytes(arena: Arena) -> int:
+    """Memory of the tensors that no expert moved: shared by all mixes."""
+    unmerged = {id(view): view.nbytes for view in arena.views(arena.base).values()
+                if view.untyped_storage().data_ptr() != arena.base.untyped_storage().data_ptr()}  # fmt: skip
+    return sum(unmerged.values())
+
+
+def _own_bytes(weights: Mapping[str, Tensor], arena: Arena) -> int:
+    """Memory that a mix takes beside its arena: its buffer, and copies of shared tensors on another device."""
+    shared = {view.untyped_storage().data_ptr() for view in arena.views(arena.base).values()}
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in weights.values()}
+    return sum(size for address, size in storages.items() if address not in shared)

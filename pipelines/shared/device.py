@@ -45,6 +45,17 @@ def budget_bytes(variable: str) -> int | None:
     return int(size * 1e9)
 
 
+def free_bytes(device: str) -> int:
+    """Memory that is free on a device; of one that shares main memory, that."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
+    return psutil.virtual_memory().available
+
+
 def _present() -> list[str]:
     """Kinds of device that can be used, the best last."""
     import torch

@@ -11,7 +11,7 @@ PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
 
 def parse(reference: str) -> tuple[str, str]:
-    """"owner/name@commit" -> repository and commit. Raises UserError on anything else."""
+    """Repository and commit of "owner/name@commit". Raises UserError on anything else."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -37,9 +37,7 @@ def snapshot(reference: str, may_download: bool = False) -> Path:
     repository, revision = parse(reference)
     try:
         return Path(
-            snapshot_download(
-                repository, revision=revision, allow_patterns=PATTERNS, local_files_only=not may_download
-            )
+            snapshot_download(repository, revision=revision, allow_patterns=PATTERNS, local_files_only=not may_download)
         )
     except (LocalEntryNotFoundError, ConnectionError) as error:
         raise UserError(

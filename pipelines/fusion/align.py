@@ -1,0 +1,165 @@
+"""Alignment of frames, only when asked: median threshold bitmaps, phase correlation and ECC, by what suits the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pipelines.fusion.inputs import FrameSet
+
+ECC_STEPS, ECC_GAIN = 60, 1e-5
+SMALLEST_PX = 32
+RESPONSE = 0.08  # of phase correlation, below which a shift is a guess
+
+
+@dataclass(frozen=True)
+class Transform:
+    """How one frame was moved onto frame 1: a 2 x 3 affine matrix in pixels; `is_accepted` False left it as it was."""
+
+    frame: int
+    matrix: tuple[tuple[float, ...], ...]
+    is_accepted: bool
+    note: str
+
+
+def align(frames: FrameSet, task: str) -> tuple[FrameSet, tuple[Transform, ...]]:
+    """Move every frame onto the first and cut to the area that all share.
+
+    A transform is accepted only if mutual information rises; else the frame stays where it is and the note says so.
+    """
+    from pipelines.fusion.inputs import Notice
+    from pipelines.fusion.operators import luma
+
+    planes = luma(frames.images)
+    transforms = tuple(_transform(planes, index, task) for index in range(1, len(planes)))
+    moved = [frames.images[0]] + [
+        _warped(image, one.matrix) for image, one in zip(frames.images[1:], transforms, strict=True)
+    ]
+    top, bottom, left, right = _common_area(frames.images.shape[1:3], transforms)
+    images = np.stack(moved)[:, top:bottom, left:right]
+    notices = tuple(Notice("info" if one.is_accepted else "warning", one.note) for one in transforms)
+    return replace(
+        frames, images=np.ascontiguousarray(images), alpha=None, notices=_unshifted(frames) + notices
+    ), transforms
+
+
+def _unshifted(frames: FrameSet) -> tuple:
+    return tuple(notice for notice in frames.notices if "Press Align" not in notice.text)
+
+
+def _transform(planes: np.ndarray, index: int, task: str) -> Transform:
+    """The affine that maps frame 1's pixel positions into frame `index`, sampled inversely by warpAffine."""
+    first, other = planes[0], planes[index]
+    identity = np.eye(2, 3, dtype=np.float32)
+    if min(first.shape) < SMALLEST_PX:
+        return Transform(index, _rows(identity), False, f"Frame {index + 1} is too small to be aligned.")
+    is_pair = task in ("ivis", "med")
+    a, b = (_edges(first), _edges(other)) if is_pair else (_equalised(first), _equalised(other))
+    shifts = [estimate_shift(first, other)] + ([_bitmap_shift(first, other)] if task == "mef" else [])
+    start = max((_moved_by(shift) for shift in shifts), key=lambda matrix: _gain(first, other, matrix))
+    found = _ecc(a, b, start, is_affine=task != "mef")
+    matrix = start if found is None else found
+    if _gain(first, other, matrix) <= 0:
+        return Transform(index, _rows(identity), False, f"Frame {index + 1}: no better position found; it stays.")
+    dx, dy = matrix[:, 2]
+    return Transform(index, _rows(matrix), True, f"Frame {index + 1} is moved by {-dx:+.1f}, {-dy:+.1f} px.")
+
+
+def estimate_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """How far `other` lies from `first` (dx, dy) in px, by phase correlation of gradients; 0, 0 if unclear."""
+    import cv2
+
+    if min(first.shape) < SMALLEST_PX:
+        return 0.0, 0.0
+    factor = max(1.0, (first.size / 250_000) ** 0.5)
+    size_wh = (round(first.shape[1] / factor), round(first.shape[0] / factor))
+    small = [cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in (first, other)]
+    window = cv2.createHanningWindow(size_wh, cv2.CV_32F)
+    (dx, dy), response = cv2.phaseCorrelate(_edges(small[0]), _edges(small[1]), window)
+    return (dx * factor, dy * factor) if response > RESPONSE else (0.0, 0.0)
+
+
+def mutual_information(first: np.ndarray, other: np.ndarray) -> float:
+    """Nats between two planes in 0..1, from a 32 x 32 histogram."""
+    table = np.histogram2d(first.ravel(), other.ravel(), 32, [[0, 1], [0, 1]])[0] / first.size
+    outer = table.sum(1, keepdims=True) @ table.sum(0, keepdims=True)
+    seen = table > 0
+    return float((table[seen] * np.log(table[seen] / outer[seen])).sum())
+
+
+def _moved_by(shift: tuple[float, float]) -> np.ndarray:
+    return np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+
+
+def _gain(first: np.ndarray, other: np.ndarray, matrix: np.ndarray) -> float:
+    """Rise of mutual information by the move, both measured where it leaves pixels; -1 if that is under half."""
+    moved = _warped(other, _rows(matrix))
+    top, bottom, left, right = _common_area(first.shape, (Transform(1, _rows(matrix), True, ""),))
+    if bottom - top < first.shape[0] // 2 or right - left < first.shape[1] // 2:
+        return -1.0
+    area = slice(top, bottom), slice(left, right)
+    return mutual_information(first[area], moved[area]) - mutual_information(first[area], other[area])
+
+
+def _bitmap_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Shift between exposures by median threshold bitmaps (Ward 2003)."""
+    import cv2
+
+    a, b = ((plane * 255).astype(np.uint8) for plane in (first, other))
+    shift = cv2.createAlignMTB().calculateShift(a, b)
+    return -float(shift[0]), -float(shift[1])
+
+
+def _ecc(first: np.ndarray, other: np.ndarray, start: np.ndarray, is_affine: bool) -> np.ndarray | None:
+    import cv2
+
+    motion = cv2.MOTION_AFFINE if is_affine else cv2.MOTION_EUCLIDEAN
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, ECC_GAIN)
+    try:
+        return cv2.findTransformECC(first, other, start.copy(), motion, criteria, None, 5)[1]
+    except cv2.error:
+        return None  # it did not converge: the start stands
+
+
+def _edges(plane: np.ndarray) -> np.ndarray:
+    """Gradient strength of a smoothed plane, float32."""
+    import cv2
+
+    smooth = cv2.GaussianBlur(plane.astype(np.float32), (0, 0), 1.2)
+    return cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+
+
+def _equalised(plane: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.equalizeHist((np.clip(plane, 0, 1) * 255).astype(np.uint8)).astype(np.float32) / 255
+
+
+def _warped(image: np.ndarray, matrix: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    import cv2
+
+    size_wh = (image.shape[1], image.shape[0])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, np.array(matrix, np.float32), size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) -> tuple[int, int, int, int]:
+    """Rows and columns of frame 1 that every moved frame covers: top, bottom, left, right (exclusive)."""
+    import cv2
+
+    height, width = size_hw[:2]
+    valid = np.ones((height, width), np.uint8)
+    for one in transforms:
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        valid &= cv2.warpAffine(np.ones_like(valid), np.array(one.matrix, np.float32), (width, height), flags=flags)
+    rows, columns = valid[:, width // 2].nonzero()[0], valid[height // 2].nonzero()[0]
+    if not len(rows) or not len(columns):
+        return 0, height, 0, width
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(value) for value in row) for row in matrix)

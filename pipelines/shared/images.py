@@ -1,0 +1,201 @@
+"""One reader for every picture a person brings: bounded, upright, in sRGB, as floats; or a message that helps."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_PIXELS = 40_000_000
+MOST_BYTES = 256 << 20
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
+FOREIGN = {
+    "dcm": "DICOM", "dicom": "DICOM", "cr2": "RAW", "nef": "RAW", "arw": "RAW", "dng": "RAW", "heic": "HEIC",
+    "heif": "HEIC", "exr": "EXR", "svg": "SVG",
+}  # fmt: skip
+GREY = 0.5  # what lies under transparent pixels
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """A picture as it will be used.
+
+    Attributes:
+        pixels: (H, W, 3) float32 RGB, 0 to 1, upright, sRGB.
+        is_grey: one channel, or three equal ones.
+        alpha: (H, W) float32, 0 to 1; None where the file has none.
+        exposure_ev: exposure value from EXIF, larger is darker; None where it is not told.
+        orientation: the EXIF orientation that was applied, 1 to 8.
+        notices: what was done that a person should know.
+    """
+
+    pixels: np.ndarray
+    name: str
+    sha256: str
+    is_grey: bool
+    alpha: np.ndarray | None = None
+    exposure_ev: float | None = None
+    orientation: int = 1
+    notices: tuple[str, ...] = ()
+
+
+def open_image(source: str | Path | bytes, name: str | None = None) -> OpenedImage:
+    """Read a picture.
+
+    Args:
+        source: a path that this program or the upload made, or the bytes of a file.
+
+    Raises:
+        UserError: empty, damaged, too large (by its header, before pixels are read), or of a format that is not read.
+    """
+    label = name or (Path(source).name if not isinstance(source, bytes) else "picture")
+    content = _content(source, label)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a damaged EXIF block is no reason to refuse the pixels
+        picture = _opened(content, label)
+        _check_size(picture.size, label)
+        return _converted(picture, label, hashlib.sha256(content).hexdigest())
+
+
+def _content(source: str | Path | bytes, label: str) -> bytes:
+    if isinstance(source, bytes):
+        content = source[: MOST_BYTES + 1]
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise UserError(f"There is no file {label}.", title="File not found")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise UserError(f"{label} is larger than {MOST_BYTES >> 20} MB.", title="File too large")
+    if not content:
+        raise UserError(f"{label} is empty (0 bytes).", title="Cannot read this file")
+    return content
+
+
+def _opened(content: bytes, label: str) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    suffix = label.rpartition(".")[2].lower()
+    if suffix in FOREIGN or content[128:132] == b"DICM":
+        kind = FOREIGN.get(suffix, "DICOM")
+        raise UserError(f"{label}: {kind} is not supported; convert it to PNG or TIFF.", title="Cannot read this file")
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise UserError(
+            f"{label} has far more than {MOST_PIXELS / 1e6:.0f} megapixels, the limit; make it smaller.",
+            title="Image too large",
+        ) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        message = f"{label} is not PNG, JPEG, TIFF, WebP or BMP, or it is damaged."
+        raise UserError(message, title="Cannot read this file") from error
+
+
+def _check_size(size_wh: tuple[int, int], label: str) -> None:
+    width, height = size_wh
+    if width * height > MOST_PIXELS:
+        side = int(MOST_PIXELS**0.5)
+        raise UserError(
+            f"{label} has {width * height / 1e6:.0f} megapixels; the limit is {MOST_PIXELS / 1e6:.0f}. "
+            f"Resize it to at most {side} × {side}.",
+            title="Image too large",
+        )
+
+
+def _converted(picture: Any, label: str, sha256: str) -> OpenedImage:
+    import numpy as np
+    from PIL import ImageOps
+
+    notices = []
+    if getattr(picture, "n_frames", 1) > 1:
+        notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
+    try:
+        picture.load()
+        exif = picture.getexif()
+        orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
+        picture = ImageOps.exif_transpose(_in_srgb(picture, notices, label))
+        values, alpha = _values(picture)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise UserError(f"{label} is damaged: its pixels cannot be read.", title="Cannot read this file") from error
+    values = _scaled(values, label, notices)
+    if alpha is not None:
+        values = values * alpha[..., None] + GREY * (1 - alpha[..., None])
+        notices.append(f"{label} is partly transparent; mid-grey is put behind it.")
+    is_grey = values.shape[-1] == 1 or bool(np.ptp(values, axis=-1).max() < 2 / 255)
+    pixels = np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)), np.float32)
+    return OpenedImage(pixels, label, sha256, is_grey, alpha, exposure, int(orientation or 1), tuple(notices))
+
+
+def _exposure(exif: Any) -> float | None:
+    """log2(N^2 / t) - log2(ISO / 100): the exposure value of the settings; None if any is missing."""
+    import math
+
+    details = exif.get_ifd(0x8769)
+    seconds, aperture, iso = details.get(0x829A), details.get(0x829D), details.get(0x8827)
+    try:
+        iso = iso[0] if isinstance(iso, tuple) else iso
+        return math.log2(float(aperture) ** 2 / float(seconds)) - math.log2(float(iso) / 100)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _in_srgb(picture: Any, notices: list[str], label: str) -> Any:
+    from PIL import ImageCms
+
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            mode = "RGBA" if picture.mode == "RGBA" else "L" if picture.mode == "L" else "RGB"
+            if mode == "L":
+                return picture
+            return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            notices.append(f"{label} carries a colour profile that cannot be read; it is taken as sRGB.")
+    return picture
+
+
+def _values(picture: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Samples (H, W, 1 or 3) in the file's own range, and alpha (H, W) 0..1 or None."""
+    import numpy as np
+
+    if picture.mode in ("P", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    elif picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        picture = picture.convert("RGB")
+    elif picture.mode == "1":
+        picture = picture.convert("L")
+    values = np.asarray(picture)
+    if values.ndim == 2:
+        return values[..., None], None
+    if values.shape[-1] in (2, 4):
+        alpha = values[..., -1].astype(np.float32) / 255
+        return values[..., :-1], None if alpha.min() == 1 else alpha
+    return values, None
+
+
+def _scaled(values: np.ndarray, label: str, notices: list[str]) -> np.ndarray:
+    """0..1: eight bits by 255; more bits and floats by a window from the 0.5th to the 99.5th percentile."""
+    import numpy as np
+
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) / 255
+    numbers = values.astype(np.float64)
+    broken = ~np.isfinite(numbers)
+    if broken.any():
+        numbers[broken] = 0
+        notices.append(f"{label} has {int(broken.sum()):,} values that are no numbers; they are set to 0.")
+    low, high = np.percentile(numbers, (0.5, 99.5))
+    if high <= low:
+        low, high = float(numbers.min()), float(numbers.max())
+    notices.append(f"{label} has more than 8 bits; its values {low:.6g} to {high:.6g} are shown from black to white.")
+    return np.clip((numbers - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)

@@ -1,0 +1,160 @@
+"""Recipe documents: what goes into files, figures and links, as YAML or JSON; strict and bounded.
+
+One document is one tab's state: pipeline and family, the merge, the tab's own options, the hashes of its inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_to_dict
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelFamily
+
+VERSION = 1
+MOST_CHARACTERS = 1_000_000
+DEEPEST = 8
+KEYS = ("mixdeck_recipe", "pipeline", "family", "merge", "options", "inputs")
+
+
+@dataclass(frozen=True)
+class InputRef:
+    """One input of a run: its file name (no folder) and the hash of its bytes."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RecipeDocument:
+    """Everything that makes a result again, apart from the inputs' pixels."""
+
+    pipeline: str
+    family: str
+    recipe: MergeRecipe
+    options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[InputRef, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "mixdeck_recipe": VERSION,
+            "pipeline": self.pipeline,
+            "family": self.family,
+            "merge": recipe_to_dict(self.recipe),
+            "options": _plain(self.options),
+            "inputs": [{"name": one.name, "sha256": one.sha256} for one in self.inputs],
+        }
+
+
+def dump_yaml(document: RecipeDocument) -> str:
+    """The document as YAML 1.2 text, keys in a fixed order; equal documents give equal text."""
+    import yaml
+
+    return yaml.safe_dump(document.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+
+
+def document_hash(document: RecipeDocument) -> str:
+    """SHA-256 of the canonical JSON form, 64 hex digits."""
+    canonical = json.dumps(document.to_dict(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def parse_document(text: str, families: Iterable[ModelFamily]) -> tuple[RecipeDocument, tuple[str, ...]]:
+    """Read YAML or JSON text.
+
+    Returns:
+        the document, and one line for each thing that could not be restored (an expert that is not installed).
+
+    Raises:
+        UserError: not a recipe, too long, too deep, another version, an unknown key, family or value.
+    """
+    values = _mapping("the recipe", _parsed(text))
+    if values.get("mixdeck_recipe") != VERSION:
+        raise UserError(
+            f"This is not a Mixdeck recipe of version {VERSION}: its first key must be `mixdeck_recipe: {VERSION}`.",
+            title="Not a recipe",
+        )
+    if unknown := [str(key) for key in values if key not in KEYS]:
+        raise UserError(f"Unknown keys in the recipe: {', '.join(unknown)}; known are {', '.join(KEYS)}.")
+    family = _family(values.get("family"), families)
+    if values.get("pipeline") != family.pipeline:
+        raise UserError(f"Pipeline {values.get('pipeline')!r}; family {family.name} belongs to {family.pipeline!r}.")
+    merge, report = _without_strangers(_mapping("merge", values.get("merge", {})), family)
+    try:
+        recipe = recipe_from_dict(merge, family.tasks)
+    except MergeError as error:
+        raise UserError(str(error), title="The recipe does not fit") from error
+    options = _mapping("options", values.get("options") or {})
+    return RecipeDocument(family.pipeline, family.name, recipe, options, _inputs(values.get("inputs") or [])), report
+
+
+def _parsed(text: str) -> Any:
+    import yaml
+
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"A recipe has at most {MOST_CHARACTERS:,} characters; this one has {len(text):,}.")
+    if re.search(r"(^|[\s\[{,:])[&*][A-Za-z0-9_]", text):
+        raise UserError("A recipe uses no YAML anchors or aliases; write the values out.")
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f" (line {line + 1})" if line is not None else ""
+        raise UserError(f"The recipe is not YAML or JSON{where}.", title="Cannot read this recipe") from error
+    _check_depth(values)
+    return values
+
+
+def _check_depth(value: Any, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise UserError(f"The recipe is nested deeper than {DEEPEST} levels.")
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for one in inner:
+        _check_depth(one, depth + 1)
+
+
+def _family(name: Any, families: Iterable[ModelFamily]) -> ModelFamily:
+    known = {family.name: family for family in families}
+    if name not in known:
+        raise UserError(f"Family {name!r} is not known here; known are {', '.join(known)}.")
+    return known[name]
+
+
+def _without_strangers(merge: Mapping[str, Any], family: ModelFamily) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The merge without faders of experts that are not installed, and a line about each."""
+    weights = _mapping("weights", merge.get("weights") or {})
+    strangers = [str(task) for task in weights if task not in family.experts]
+    kept = {task: value for task, value in weights.items() if task in family.experts}
+    report = tuple(f"Expert “{task}” is not installed: its fader is left out." for task in strangers)
+    return dict(merge) | ({"weights": kept} if "weights" in merge else {}), report
+
+
+def _inputs(values: Any) -> tuple[InputRef, ...]:
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > 64:
+        raise UserError("`inputs` of a recipe is a list of at most 64 {name, sha256}.")
+    refs = []
+    for value in values:
+        entry = _mapping("an input", value)
+        name, sha256 = entry.get("name"), entry.get("sha256")
+        if not isinstance(name, str) or not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}|", sha256):
+            raise UserError("An input of a recipe has a name and a sha256 of 64 hex digits.")
+        refs.append(InputRef(name[:200], sha256))
+    return tuple(refs)
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{name} should be a mapping of names to values; it is {type(value).__name__}.")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,133 @@
+"""Every kind of file a person may bring: what is done to it, or what is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from pipelines.shared.errors import UserError
+from pipelines.shared.images import open_image
+
+RAMP = np.linspace(0, 255, 60 * 80).reshape(60, 80).astype(np.uint8)
+COLOUR = np.dstack([RAMP, RAMP[::-1], 255 - RAMP])
+
+
+def packed(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG whose header promises 900 megapixels."""
+    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    crc = struct.pack(">I", zlib.crc32(chunk))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + crc + packed(Image.fromarray(RAMP))[33:]
+
+
+def test_eight_bits_come_back_as_they_are() -> None:
+    image = open_image(packed(Image.fromarray(COLOUR)), "a.png")
+    assert np.array_equal(np.rint(image.pixels * 255), COLOUR)
+    assert not image.is_grey and image.alpha is None and image.notices == ()
+
+
+def test_a_grey_picture_becomes_three_equal_channels() -> None:
+    image = open_image(packed(Image.fromarray(RAMP)))
+    assert image.is_grey and image.pixels.shape == (60, 80, 3)
+
+
+def test_sixteen_bits_are_windowed_by_percentiles_and_never_cut_to_the_high_byte() -> None:
+    counts = (7000 + 5 * np.arange(4800).reshape(60, 80) / 48).astype(np.uint16)
+    image = open_image(packed(Image.fromarray(counts)), "thermal.png")
+    assert image.pixels.min() == 0 and image.pixels.max() == 1
+    assert len(np.unique(image.pixels)) > 100
+    assert "more than 8 bits" in image.notices[0]
+
+
+def test_floats_with_broken_values_become_finite_and_say_so() -> None:
+    values = np.linspace(0, 40, 4800).reshape(60, 80).astype(np.float32)
+    values[0, :3] = np.nan, np.inf, -np.inf
+    image = open_image(packed(Image.fromarray(values), "TIFF"), "x.tiff")
+    assert np.isfinite(image.pixels).all() and "3 values" in image.notices[0]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_pixels_lie_on_mid_grey_and_the_mask_is_kept(mode: str) -> None:
+    picture = Image.fromarray(np.full((20, 20, 4), (255, 255, 255, 0), np.uint8)).convert(mode)
+    image = open_image(packed(picture))
+    assert np.allclose(image.pixels, 0.5) and image.alpha is not None and image.alpha.max() == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        packed(Image.fromarray(COLOUR).convert("P")),
+        packed(Image.fromarray(COLOUR).convert("CMYK"), "TIFF"),
+        packed(Image.fromarray(COLOUR).convert("1")),
+        packed(Image.fromarray(COLOUR), "WEBP", lossless=True),
+        packed(Image.fromarray(COLOUR), "BMP"),
+    ],
+)
+def test_other_modes_and_formats_are_read(content: bytes) -> None:
+    image = open_image(content)
+    assert image.pixels.shape == (60, 80, 3) and 0 <= image.pixels.min() <= image.pixels.max() <= 1
+
+
+def test_the_camera_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = open_image(packed(Image.fromarray(COLOUR), "JPEG", exif=exif, quality=95))
+    assert image.pixels.shape == (80, 60, 3) and image.orientation == 6
+
+
+def test_exposure_settings_become_an_exposure_value() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x829A: 1 / 60, 0x829D: 4.0, 0x8827: 100})
+    assert open_image(packed(Image.fromarray(COLOUR), "JPEG", exif=exif)).exposure_ev == pytest.approx(9.9, abs=0.05)
+
+
+def test_a_colour_profile_is_converted_to_srgb() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = open_image(packed(Image.fromarray(COLOUR), icc_profile=profile))
+    assert np.abs(image.pixels * 255 - COLOUR).max() <= 2
+
+
+def test_of_an_animation_the_first_picture_is_used() -> None:
+    frames = [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1].copy())]
+    content = packed(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    assert "has 2 pictures" in open_image(content, "a.tiff").notices[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        (b"", "a.png", "empty"),
+        (b"hello, this is no picture", "report.docx", r"report\.docx is not PNG"),
+        (packed(Image.fromarray(COLOUR))[:200], "cut.png", "cut.png is damaged"),
+        (bomb(), "bomb.png", "megapixels"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 64, "scan", "DICOM is not supported"),
+        (b"ftypheic", "photo.heic", "HEIC is not supported"),
+        (b"II*\0", "shot.CR2", "RAW is not supported"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", "SVG is not supported"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_the_reason(content: bytes, name: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        open_image(content, name)
+
+
+def test_a_wrong_extension_does_not_matter() -> None:
+    assert open_image(packed(Image.fromarray(COLOUR)), "photo.jpg").pixels.shape == (60, 80, 3)
+
+
+def test_a_missing_file_is_named_without_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no file gone\.png") as caught:
+        open_image(tmp_path / "gone.png")
+    assert str(tmp_path) not in str(caught.value)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelFamily
+from pipelines.shared.recipe_file import InputRef, RecipeDocument, document_hash, dump_yaml, parse_document
+
+RECIPE = MergeRecipe("ties", (("left", 0.5), ("right", -0.25)), scale=0.4, settings=(("density", 0.3),), muted=("left",))
+
+
+@pytest.fixture
+def document(toy_family: ModelFamily) -> RecipeDocument:
+    return RecipeDocument("fusion", "toy", RECIPE, {"detail": 1.5}, (InputRef("a.png", "0" * 64),))
+
+
+def test_a_document_survives_yaml(document: RecipeDocument, toy_family: ModelFamily) -> None:
+    back, report = parse_document(dump_yaml(document), [toy_family])
+    assert recipe_hash(back.recipe) == recipe_hash(RECIPE) and back.recipe.muted == ("left",)
+    assert document_hash(back) == document_hash(document) and report == ()
+
+
+def test_an_expert_that_is_not_installed_is_reported(document: RecipeDocument, toy_family: ModelFamily) -> None:
+    text = dump_yaml(document).replace("  weights:\n", "  weights:\n    street: 1.0\n")
+    back, report = parse_document(text, [toy_family])
+    assert "street" in report[0] and dict(back.recipe.coefficients)["left"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "mapping"),
+        ("hello: 1", "first key"),
+        ("mixdeck_recipe: 2", "version 1"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nsize: 3", "Unknown keys in the recipe: size"),
+        ("mixdeck_recipe: 1\nfamily: car\npipeline: fusion", "known are toy"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: video", "belongs to"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nmerge: {vector: {method: blend}}", "blend"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nmerge: {weights: {left: 99}}", "left"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\ninputs: [{name: 3}]", "input"),
+        ("a: [", "not YAML"),
+        ("a: &b [1]\nc: *b", "anchors"),
+        ("[" * 20 + "]" * 20, "nested"),
+        ("!!python/object/apply:os.system [ls]", "not YAML"),
+        ("x" * 1_000_001, "at most"),
+    ],
+)
+def test_bad_text_is_refused_with_the_reason(text: str, words: str, toy_family: ModelFamily) -> None:
+    with pytest.raises(UserError, match=words):
+        parse_document(text, [toy_family])
