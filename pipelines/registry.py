@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pipelines.fusion.family import FUSENET
+from pipelines.fusion.meflut import FAMILY as MEFLUT
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
-FAMILIES: tuple[ModelFamily, ...] = (FUSENET,)
+FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT)
 
 
 def family(name: str) -> ModelFamily:
