@@ -58,6 +58,6 @@ def _check_device(device: str) -> None:
     import torch
 
     kind = device.partition(":")[0]
-    is_there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(kind)
-    if is_there is None or not is_there():
+    is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not is_there.get(kind, False):
         raise UserError(f"Device {device!r} is not on this machine; leave --device out to use the processor.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.pipeline import FusionResult
     from pipelines.shared.recipe_file import RecipeDocument
+
+ALIGN = "align"  # the one option of a recipe that is applied before the pipeline
 
 
 def add(commands: Any) -> None:
@@ -32,7 +35,10 @@ def _add_fusion(pipelines: Any) -> None:
     parser.add_argument("--task", choices=tuple(TASKS), help="default: that of the recipe, else ivis")
     parser.add_argument("--engine", choices=ENGINES, help="default: that of the recipe, else net")
     parser.add_argument("--recipe", type=Path, metavar="R.yaml", help="recipe file, or a PNG made by Mixdeck")
-    parser.add_argument("--fit", choices=("ask", "crop", "register"), default="ask", help="frames of unequal shape")
+    parser.add_argument("--align", action="store_true", help="move the frames onto the first one before they are fused")
+    parser.add_argument(
+        "--fit", choices=("ask", "crop"), default="ask", help="frames of unequal shape: refuse, or crop"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets fused.png and fused.json")
     parser.set_defaults(command=run_fusion)
@@ -41,14 +47,16 @@ def _add_fusion(pipelines: Any) -> None:
 def run_fusion(flags: argparse.Namespace) -> None:
     """Fuse and store `fused.png` and `fused.json` in the folder, which is made if need be."""
     from pipelines.commands.loading import open_cache, working
+    from pipelines.fusion.align import align
     from pipelines.fusion.inputs import load_frames
     from pipelines.fusion.pipeline import FusionPipeline
 
     document = asked_for(flags)
-    options = FusionOptions.from_dict(document.options)
+    options, is_aligned = split(document.options)
     frames = load_frames(flags.inputs, options.task, fit=flags.fit)
     flags.out.mkdir(parents=True, exist_ok=True)
     with working("fusing"):
+        frames = align(frames, options.task)[0] if is_aligned else frames
         result = FusionPipeline(open_cache(flags.device), _family(document))(frames, options, document.recipe)
     _tell(result)
     print(store(result, frames, document, flags.out))
@@ -71,8 +79,15 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     if document.pipeline != "fusion":
         raise UserError(f"{flags.recipe.name} is a recipe of pipeline {document.pipeline!r}, not of fusion.")
     chosen = {name: getattr(flags, name) for name in ("task", "engine") if getattr(flags, name) is not None}
-    options = FusionOptions.from_dict({**document.options, **chosen}).to_dict()
-    return RecipeDocument(document.pipeline, document.family, document.recipe, options)
+    options, is_aligned = split({**document.options, **chosen})
+    stated = options.to_dict() | ({ALIGN: True} if is_aligned or flags.align else {})
+    return RecipeDocument(document.pipeline, document.family, document.recipe, stated)
+
+
+def split(stated: Mapping[str, Any]) -> tuple[FusionOptions, bool]:
+    """Options of a recipe as the pipeline takes them, and whether the frames are aligned before it."""
+    options = {key: value for key, value in stated.items() if key != ALIGN}
+    return FusionOptions.from_dict(options), bool(stated.get(ALIGN, False))
 
 
 def store(result: FusionResult, frames: FrameSet, document: RecipeDocument, folder: Path) -> Path:

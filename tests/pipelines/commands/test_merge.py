@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from pipelines.__main__ import main
+from pipelines.merging.recipe import recipe_hash
+from pipelines.shared.family import ModelFamily
+from pipelines.shared.recipe_file import parse_document
+
+
+def test_the_file_holds_the_mix_in_float32(toy: ModelFamily, assets: Path, recipe_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made" / "mix.safetensors"
+    assert main(["merge", str(recipe_file), "--out", str(out)]) == 0
+    base, left, right = (
+        load_file(assets / "weights" / "toy" / f"{name}.safetensors") for name in ("base", "left", "right")
+    )
+    merged = load_file(out)
+    assert merged.keys() == base.keys()
+    for key, value in merged.items():
+        expected = base[key] + 0.75 * (left[key] - base[key]) + 0.5 * (right[key] - base[key])
+        torch.testing.assert_close(value, expected, rtol=1e-6, atol=1e-6)
+        assert value.dtype == torch.float32
+    toy.build().load_state_dict(merged)
+
+
+def test_the_file_names_its_recipe_and_hash(toy: ModelFamily, recipe_file: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "mix.safetensors", tmp_path / "mix.json"
+    assert main(["merge", str(recipe_file), "--out", str(out), "--json", str(report)]) == 0
+    with safe_open(out, "pt") as file:
+        about = file.metadata()
+    document, _ = parse_document(about["mixdeck:recipe"], (toy,))
+    assert document.recipe.coefficient("left") == 0.75
+    assert about["mixdeck:recipe_hash"] == recipe_hash(document.recipe)
+    written = json.loads(report.read_text())
+    assert written["recipe_hash"] == about["mixdeck:recipe_hash"]
+    assert written["device"] == "cpu" and written["seconds"] >= 0 and written["recipe"]["weights"]["right"] == 0.5
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    out = folder / "mix.safetensors"
+    out.write_bytes(b"old")
+
+    def fill_the_disk(weights: object, path: Path, about: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("safetensors.torch.save_file", fill_the_disk)
+    assert main(["merge", str(recipe_file), "--out", str(out)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["mix.safetensors"] and out.read_bytes() == b"old"
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("left: 0.75", "left: 7"), "between -1 and 1.5"),
+        (("task_arithmetic", "stirring"), "stirring"),
+        (("family: toy", "family: tay"), "known are toy"),
+        (("mixdeck_recipe: 1", "recipe: 1"), "not a Mixdeck recipe"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_is_refused(
+    change: tuple[str, str], said: str, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe_file.write_text(recipe_file.read_text().replace(*change))
+    out = tmp_path / "mix.safetensors"
+    assert main(["merge", str(recipe_file), "--out", str(out)]) == 1
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize("name", ["mix.pt", "mix.bin", "mix"])
+def test_only_safetensors_are_written(
+    name: str, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["merge", str(recipe_file), "--out", str(tmp_path / name)]) == 1
+    assert ".safetensors" in capsys.readouterr().err

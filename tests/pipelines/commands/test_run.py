@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.__main__ import main
+from pipelines.fusion.options import TASKS
+from pipelines.registry import FAMILIES
+from pipelines.shared.figures import read_embedded
+from pipelines.shared.recipe_file import parse_document
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[str]:
+    """A dark and a bright exposure of one small grey scene."""
+    scene = np.repeat(np.random.default_rng(5).uniform(40, 160, (24, 32, 1)), 3, axis=2)
+    paths = []
+    for name, gain in (("dark", 0.6), ("bright", 1.5)):
+        Image.fromarray(np.clip(scene * gain, 0, 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
+        paths.append(str(tmp_path / f"{name}.png"))
+    return paths
+
+
+def fuse(*arguments: object) -> int:
+    return main(["run", "fusion", *(str(one) for one in arguments)])
+
+
+def test_the_picture_carries_its_recipe_and_the_report_lies_beside_it(pair: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "made" / "here"
+    assert fuse(*pair, "--task", "mef", "--engine", "average", "--out", out) == 0
+    fused = np.asarray(Image.open(out / "fused.png"))
+    frames = np.stack([np.asarray(Image.open(path)) for path in pair]).astype(float)
+    assert np.abs(fused - frames.mean(0)).max() <= 1.5
+    text = read_embedded(out / "fused.png")
+    assert text is not None
+    document, _ = parse_document(text, FAMILIES)
+    assert document.options == {"task": "mef", "engine": "average"}
+    assert [one.name for one in document.inputs] == ["bright.png", "dark.png"]
+    report = json.loads((out / "fused.json").read_text())
+    assert report["inputs"] == [{"name": one.name, "sha256": one.sha256} for one in document.inputs]
+    assert {"family", "tier", "recipe", "recipe_hash", "device", "seconds"} <= report.keys()
+
+
+def test_a_picture_gives_itself_again(pair: list[str], tmp_path: Path) -> None:
+    assert fuse(*pair, "--task", "mef", "--engine", "laplacian", "--align", "--out", tmp_path / "one") == 0
+    assert fuse(*pair, "--recipe", tmp_path / "one" / "fused.png", "--out", tmp_path / "two") == 0
+    assert (tmp_path / "one" / "fused.png").read_bytes() == (tmp_path / "two" / "fused.png").read_bytes()
+
+
+def test_flags_go_over_the_recipe(pair: list[str], tmp_path: Path) -> None:
+    assert fuse(*pair, "--task", "mef", "--engine", "average", "--out", tmp_path / "one") == 0
+    assert fuse(*pair, "--recipe", tmp_path / "one" / "fused.png", "--engine", "max", "--out", tmp_path / "two") == 0
+    assert json.loads((tmp_path / "two" / "fused.json").read_text())["options"] == {"task": "mef", "engine": "max"}
+
+
+def test_what_cannot_be_fused_is_refused_and_nothing_is_written(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert fuse(*pair, "--engine", "lut", "--task", "ivis", "--out", out) == 1
+    assert "exposures only" in capsys.readouterr().err
+    assert fuse(*pair, "--recipe", pair[0], "--out", out) == 1
+    assert "carries no recipe" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_help_names_every_task_and_its_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        fuse("--help")
+    words = " ".join(capsys.readouterr().out.split())
+    assert all(f"{task.name}: {', '.join(task.slots)}" in words for task in TASKS.values())

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.__main__ import main
+from pipelines.registry import FAMILIES
+
+
+@pytest.mark.usefixtures("toy")
+def test_the_familys_trainer_gets_what_was_asked(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "toy"]) == 0
+    assert main(["train", "toy", "--expert", "left", "--preset", "gpu", "--seed", "7", "--resume"]) == 0
+    assert calls == [
+        {"expert": None, "preset": "cpu", "seed": 0, "resume": False},
+        {"expert": "left", "preset": "gpu", "seed": 7, "resume": True},
+    ]
+    assert capsys.readouterr().out.splitlines()[0] == "base: checkpoints/base.safetensors"
+
+
+@pytest.mark.usefixtures("toy")
+def test_an_unknown_expert_is_refused(calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "toy", "--expert", "up"]) == 1
+    assert "known are left, right" in capsys.readouterr().err and calls == []
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_trainer_and_evaluator_of_every_family_take_the_arguments_of_the_commands(family: Any) -> None:
+    import inspect
+
+    from pipelines.commands.loading import named
+
+    inspect.signature(named(family.trainer)).bind(family, expert=None, preset="cpu", seed=0, resume=False)
+    inspect.signature(named(family.evaluator)).bind(family, None, data=None, recipe=None, limit=None)
