@@ -141,9 +141,9 @@ class ModelCache:
         """
         recipe = recipe or MergeRecipe()
         digest = recipe_hash(recipe)
-        with self._turns.turn((family.name, digest)) if family.tier == "full" else nullcontext():
-            with self._leased(family, recipe, digest) as lease:
-                yield lease
+        turn = self._turns.turn((family.name, digest)) if family.tier == "full" else nullcontext()
+        with turn, self._leased(family, recipe, digest) as lease:
+            yield lease
 
     @contextmanager
     def _leased(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> Iterator[Lease]:
@@ -183,8 +183,9 @@ class ModelCache:
                 for entry in self._entries.values()
             )
             tally = self._tally
+            on_device = 0 if self.device == "cpu" else self._bytes(self.device)
             return CacheCounters(
-                tally.hits, tally.misses, tally.loads, tally.evictions, self._bytes("cpu"), self._bytes(self.device, True),
+                tally.hits, tally.misses, tally.loads, tally.evictions, self._bytes("cpu"), on_device,
                 tally.load_s * 1e3, tally.merge_s * 1e3, rows,
             )  # fmt: skip
 
@@ -334,9 +335,7 @@ class ModelCache:
             budgets[self.device] = self.device_bytes
         return budgets
 
-    def _bytes(self, device: str, skip_cpu: bool = False) -> int:
-        if skip_cpu and device == "cpu":
-            return 0
+    def _bytes(self, device: str) -> int:
         return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
 
 
@@ -354,8 +353,9 @@ def poured(mould: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     """A network of the mould's form with these tensors as its parameters; the mould stays empty."""
     model = deepcopy(mould)
     model.load_state_dict(weights, strict=True, assign=True)
-    if hasattr(model, "tie_weights"):
-        model.tie_weights()
+    tie = getattr(model, "tie_weights", None)
+    if tie is not None:
+        tie()
     return model.requires_grad_(False).eval()
 
 
@@ -364,12 +364,12 @@ def placed(weights: Mapping[str, Tensor], device: str, precision: str) -> dict[s
     import torch
 
     dtype = getattr(torch, precision)
-    done: dict[int, Tensor] = {}
-
-    def moved(tensor: Tensor) -> Tensor:
-        return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
-
-    return {key: done.setdefault(id(tensor), moved(tensor)) for key, tensor in weights.items()}
+    distinct = {id(tensor): tensor for tensor in weights.values()}
+    moved = {
+        name: tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+        for name, tensor in distinct.items()
+    }
+    return {key: moved[id(tensor)] for key, tensor in weights.items()}
 
 
 def _unmerged_bytes(arena: Arena) -> int:

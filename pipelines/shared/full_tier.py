@@ -54,10 +54,15 @@ class Pretrained:
                 title="Format not accepted",
             )
         try:
-            model = self._class().from_pretrained(place, **self._options())
+            model, found = self._class().from_pretrained(place, **self._options())
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(f"{folder.name} is no checkpoint of {self.reference}: {reason}") from error
+        if absent := sorted([*found["missing_keys"], *found["mismatched_keys"]], key=str):
+            raise UserError(
+                f"{folder.name} is no checkpoint of {self.reference}: it lacks {absent[0]}"
+                f"{f' and {len(absent) - 1} more' if len(absent) > 1 else ''}, which would be random numbers."
+            )
         return model.eval()
 
     def _class(self) -> Any:
@@ -70,7 +75,8 @@ class Pretrained:
         import torch
 
         dtype = "dtype" if self.reference.startswith("transformers") else "torch_dtype"
-        return {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": True, dtype: torch.float32}
+        safe = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": True}
+        return safe | {"output_loading_info": True, dtype: torch.float32}
 
 
 def folder_of(spec: ModelSpec) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -119,23 +119,6 @@ def _manifest_hash(spec: ModelSpec, path: Path, assets: Path) -> str | None:
         return None
     files = manifest(assets).get(path.parent.name, {}).get("files", {})
     return files.get(path.name, {}).get("sha256")
-
-
-def write_weights(path: Path, weights: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """Write a state dict as safetensors, `about` in its header; the file appears whole or not at all.
-
-    Tied tensors are written under each of their names.
-    """
-    from safetensors.torch import save_file
-
-    places: set[int] = set()
-    separate = {}
-    for key, tensor in weights.items():
-        is_second = tensor.data_ptr() in places
-        places.add(tensor.data_ptr())
-        separate[key] = tensor.detach().cpu().clone() if is_second else tensor.detach().cpu().contiguous()
-    with whole_file(path) as draft:
-        save_file(separate, draft, dict(about))
 
 
 @contextmanager
