@@ -107,7 +107,8 @@ class FusionTab:
             self.out = gr.ImageSlider(label="Before | fused", elem_id="fusion-out", max_height=440,
                                       elem_classes="mdk-picture", buttons=["download", "fullscreen"], **STILL)
             self.notices = gr.HTML("", elem_id="fusion-notices")
-        self.shown = gr.State(None)
+        self.shown = gr.State(None)  # the job whose full result was shown last
+        self.drawn = gr.State(None)  # the job and kind of the picture on the page, previews included
 
     def _build_details(self) -> None:
         with gr.Accordion("Settings", open=False, elem_id="fusion-settings"):
@@ -206,12 +207,14 @@ class FusionTab:
 
     def _wire(self) -> None:
         panel = self.panel
-        self.inputs = {self.task, self.files, self.left, self.opacity, self.shown, self.example, self.factor,
-                       self.point, *self._settings, *panel.controls, panel.apply, panel.slot, panel.slots,
-                       panel.history, panel.relative, self.preset, self.own, self.yaml, self.drop}  # fmt: skip
+        self.inputs = {self.task, self.files, self.left, self.opacity, self.shown, self.drawn, self.example,
+                       self.factor, self.point, *self._settings, *panel.controls, panel.apply, panel.slot,
+                       panel.slots, panel.history, panel.relative, self.preset, self.own, self.yaml,
+                       self.drop}  # fmt: skip
         self.pictures = [self.version, self.out, self.left, self.notices, self.weights, self.labels, self.legend,
-                         self.curves, self.target, self.regions, self.metrics, self.yaml, self.shown, self.gallery,
-                         *self.gains, *panel.memory_components, panel.stages_box, panel.mask_counts]  # fmt: skip
+                         self.curves, self.target, self.regions, self.metrics, self.yaml, self.shown, self.drawn,
+                         self.gallery, *self.gains, *panel.memory_components, panel.stages_box,
+                         panel.mask_counts]  # fmt: skip
         self.desk_outputs = [*panel.shown_components, *panel.memory_components, panel.slots, panel.relative]
         faders = [one for one in (*panel.faders, self.detail, self.residual, self.saturation, *self.gains)]
         plain = [one for one in (*panel.switches, self.operator, self.table_kind, self.deghost, self.polarity, self.fit,
@@ -236,15 +239,22 @@ class FusionTab:
             self.run.click(told(self.force), self.inputs, self.pictures, trigger_mode="once",
                            show_progress_on=[self.out], **ON_DEVICE),
         ]  # fmt: skip
-        gr.on([one.input for one in faders], told(self.preview), self.inputs, [self.version, self.out],
-              trigger_mode="always_last", **BESIDE_QUEUE)
+        drag = gr.on([one.input for one in faders], told(self.preview), self.inputs,
+                     [self.version, self.out, self.drawn], trigger_mode="always_last", **BESIDE_QUEUE)
         self.runs = runs
+        for run in (drag, *runs):
+            self._then_settle(run)
         self.stop.click(told(self.halt), None, [self.version], cancels=runs, **BESIDE_QUEUE)
 
     def _then_run(self, event: Any) -> None:
         """After an event that moved widgets from Python, which fires nothing by itself."""
-        self.runs.append(event.success(told(self.commit), self.inputs, self.pictures, show_progress="hidden",
-                                       **ON_DEVICE))
+        run = event.success(told(self.commit), self.inputs, self.pictures, show_progress="hidden", **ON_DEVICE)
+        self.runs.append(run)
+        self._then_settle(run)
+
+    def _then_settle(self, run: Any) -> None:
+        """Answers may arrive in another order than they were made: look once more at what is on the page."""
+        run.then(told(self.settle), self.inputs, [self.version, self.out, self.drawn], **BESIDE_QUEUE)
 
     def _wire_desk(self) -> None:
         panel, first = self.panel, {"trigger_mode": "always_last", **BESIDE_QUEUE}
@@ -357,7 +367,21 @@ class FusionTab:
         if not self.workshop.turns.may_write(visitor_of(request), turn):
             return {self.version: gr.skip()}
         label = version_label(about(job, result, False), is_preview=True)
-        return {self.version: label, self.out: self._pair(job, result, values)}
+        return {self.version: label, self.out: self._pair(job, result, values), self.drawn: (job, True)}
+
+    def settle(self, values: Values) -> Updates:
+        """A picture of other settings than the page's is marked; a late preview gives way to the full result."""
+        if values[self.drawn] is None:
+            return {self.version: gr.skip()}
+        (job, is_preview), asked = values[self.drawn], self.job(values)
+        if job != asked:
+            result, _ = self.bench.result(job.preview() if is_preview else job)
+            return {self.version: version_label(about(job, result, False), is_preview, is_stale=True)}
+        if not is_preview or values[self.shown] != asked:
+            return {self.version: gr.skip()}
+        result, is_kept = self.bench.result(asked)
+        label = version_label(about(asked, result, is_kept))
+        return {self.version: label, self.out: self._pair(asked, result, values), self.drawn: (asked, False)}
 
     def halt(self, request: gr.Request) -> Updates:
         """Nothing that runs now will write; the picture keeps its mark."""
@@ -369,6 +393,7 @@ class FusionTab:
         title = "Stages (curved)" if job.recipe.blocks else "Stages (flat)"
         return self.panel.remembered(history.with_commit(job.recipe)) | {
             self.shown: job,
+            self.drawn: (job, False),
             self.panel.stages_box: gr.update(label=title),
             self.panel.mask_counts: self._mask_counts(job),
         }
@@ -646,11 +671,12 @@ def about(job: Job, result: FusionResult, is_kept: bool) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def version_label(text: str, is_preview: bool = False) -> str:
+def version_label(text: str, is_preview: bool = False, is_stale: bool = False) -> str:
     """What the picture shows, and the hidden words that a newer setting turns on."""
     kind = "preview · " if is_preview else ""
     pending = '<span class="pending">· newer settings pending</span>'
-    return f'<div class="version" role="status">{kind}{text} {pending}</div>'
+    mark = " stale" if is_stale else ""
+    return f'<div class="version{mark}" role="status">{kind}{text} {pending}</div>'
 
 
 def mask_line(report: MaskReport) -> str:

@@ -9,6 +9,13 @@
     timers.set(fader, setTimeout(() => fader.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 250));
   });
 
+  // A number box is clamped when it is left, after its last event: the value that stays is released once more.
+  document.addEventListener("focusout", (event) => {
+    if (!event.target.matches?.("input[type=number]")) return;
+    const fader = event.target.closest(".block")?.querySelector("input[type=range]");
+    if (fader) setTimeout(() => fader.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 150);
+  });
+
   const isTyping = (element) => element.matches?.("textarea, [contenteditable=true], input:not([type=range]):not([type=checkbox]):not([type=radio])");
   const press = (suffix) => {
     const button = [...document.querySelectorAll(`button[id$="${suffix}"]`)].find((one) => one.offsetParent && !one.disabled);

@@ -68,7 +68,8 @@ def started(component: Any) -> Any:
 
     value = component.value
     if isinstance(component, gr.File):
-        return [one["path"] for one in value.model_dump()] if value is not None else None
+        paths = [one["path"] for one in value] if isinstance(value, list) else None
+        return paths
     return value
 
 

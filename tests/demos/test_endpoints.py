@@ -1,0 +1,59 @@
+"""The public endpoints, through a client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gradio_client import Client, handle_file
+
+PUBLIC = {"/fuse", "/merge_info", "/validate_recipe", "/status"}
+
+
+@pytest.fixture(scope="module")
+def client(built: Any) -> Iterator[Client]:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _, url, _ = built.page.blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_name="127.0.0.1")
+    yield Client(url, verbose=False)
+    built.page.blocks.close()
+
+
+def test_the_client_sees_exactly_the_public_endpoints(client: Client) -> None:
+    assert set(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == PUBLIC
+
+
+def test_merge_info_lists_families_methods_and_ranges(client: Client) -> None:
+    info = client.predict(api_name="/merge_info")
+    assert "fusenet" in [one["name"] for one in info["families"]]
+    ties = next(one for one in info["methods"] if one["name"] == "ties")
+    assert {"default", "minimum", "maximum"} <= set(ties["settings"][0])
+
+
+def test_a_recipe_is_completed_and_hashed(client: Client) -> None:
+    answer = client.predict(recipe={"weights": {"mef": 1.0}}, api_name="/validate_recipe")
+    assert len(answer["recipe_hash"]) == 64 and answer["recipe"]["vector"]["method"]
+
+
+def test_an_unknown_expert_is_an_error_that_lists_the_known(client: Client) -> None:
+    with pytest.raises(Exception, match="ivis"):
+        client.predict(recipe={"weights": {"street": 1.0}}, api_name="/validate_recipe")
+
+
+def test_fuse_gives_a_picture_and_what_made_it(client: Client, built: Any) -> None:
+    first, second = (handle_file(str(path)) for path in built.tab.examples[0].frames)
+    picture, about = client.predict(first=first, second=second, recipe={"weights": {"ivis": 1.0}}, api_name="/fuse")
+    assert picture.endswith(".png")
+    assert {"recipe", "recipe_hash", "weights_version", "seconds"} <= set(about)
+
+
+def test_fuse_refuses_an_unknown_task_by_name(client: Client, built: Any) -> None:
+    first, second = (handle_file(str(path)) for path in built.tab.examples[0].frames)
+    with pytest.raises(Exception, match="ivis, mef, mff, med"):
+        client.predict(first=first, second=second, task="xray", api_name="/fuse")
+
+
+def test_status_tells_device_and_hits(client: Client) -> None:
+    status = client.predict(api_name="/status")
+    assert status["device"] == "cpu" and status["hits"] == 3

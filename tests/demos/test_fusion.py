@@ -1,0 +1,220 @@
+"""The fusion tab's handlers, called as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from demos.fusion import engine_choices, left_choices, mask_line, notice_lines, version_label
+from demos.fusion_bench import Job
+from pipelines.fusion.options import FusionOptions
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.errors import UserError
+
+
+def run(built: Any, visitor: Any, changes: dict[Any, Any] | None = None) -> dict[Any, Any]:
+    """Updates of one full run."""
+    steps = list(built.tab.force(visitor("anna"), built.values(changes)))
+    return steps[-1]
+
+
+def test_a_run_shows_a_picture_its_label_and_its_recipe(built: Any, visitor: Callable[[str], Any]) -> None:
+    updates = run(built, visitor)
+    before, fused = updates[built.tab.out]
+    assert before.shape == fused.shape and fused.dtype == np.uint8
+    assert "4 of 4 experts" in updates[built.tab.version]
+    assert "mixdeck_recipe: 1" in updates[built.tab.yaml]
+
+
+def test_a_fader_changes_the_picture(built: Any, visitor: Callable[[str], Any]) -> None:
+    strip = built.tab.panel.strips[0]
+    weak, strong = (run(built, visitor, {strip.weight: value})[built.tab.out][1] for value in (0.2, 1.0))
+    assert weak.mean() < strong.mean()
+
+
+def test_no_frame_is_told_with_what_to_do(built: Any, visitor: Callable[[str], Any]) -> None:
+    with pytest.raises(UserError, match="choose an example"):
+        run(built, visitor, {built.tab.files: None})
+
+
+def test_in_manual_a_release_runs_nothing_and_run_does(built: Any, visitor: Callable[[str], Any]) -> None:
+    manual = built.values({built.tab.panel.apply: "Manual", built.tab.panel.strips[0].weight: 0.77})
+    count = len(built.pipeline.calls)
+    (updates,) = built.tab.commit(visitor("anna"), manual)
+    assert len(built.pipeline.calls) == count and built.tab.out not in updates
+    assert built.tab.out in next(built.tab.force(visitor("anna"), manual))
+
+
+def test_a_run_that_was_stopped_writes_nothing(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab, anna = built.tab, visitor("anna")
+    steps = tab.force(anna, built.values({tab.panel.scale: 0.11}))
+    original, tab.bench._make_pipeline = tab.bench._pipeline, None
+    tab.bench._pipeline = lambda *given: (tab.halt(anna), original(*given))[1]
+    try:
+        assert tab.out not in next(steps)
+    finally:
+        tab.bench._pipeline = original
+
+
+def test_two_visitors_get_their_own_mix(built: Any, visitor: Callable[[str], Any]) -> None:
+    strip = built.tab.panel.strips[0]
+    anna = built.tab.force(visitor("anna"), built.values({strip.weight: 0.1}))
+    ben = built.tab.force(visitor("ben"), built.values({strip.weight: 1.0}))
+    of_ben, of_anna = next(ben)[built.tab.out][1], next(anna)[built.tab.out][1]
+    assert of_anna.mean() < of_ben.mean()
+
+
+def test_a_preview_sees_fewer_pixels_and_says_so(built: Any, visitor: Callable[[str], Any]) -> None:
+    updates = built.tab.preview(visitor("anna"), built.values({built.tab.panel.scale: 0.31}))
+    assert updates[built.tab.version].count("preview") == 1
+    assert built.pipeline.calls[-1][0].max_pixels == 80_000
+
+
+def test_a_preview_leaves_the_full_result_of_the_same_settings(built: Any, visitor: Callable[[str], Any]) -> None:
+    shown = built.tab.job(built.values())
+    updates = built.tab.preview(visitor("anna"), built.values({built.tab.shown: shown}))
+    assert built.tab.out not in updates
+
+
+def test_a_picture_of_other_settings_is_marked(built: Any) -> None:
+    job = built.tab.job(built.values())
+    built.tab.bench.result(job)
+    moved = built.values({built.tab.drawn: (job, False), built.tab.panel.scale: 0.9})
+    assert "stale" in built.tab.settle(moved)[built.tab.version]
+    same = built.tab.settle(built.values({built.tab.drawn: (job, False)}))
+    assert not isinstance(same[built.tab.version], str)
+
+
+def test_a_late_preview_gives_way_to_the_full_result(built: Any) -> None:
+    job = built.tab.job(built.values())
+    late = built.values({built.tab.drawn: (job, True), built.tab.shown: job})
+    assert built.tab.settle(late)[built.tab.drawn] == (job, False)
+
+
+def test_a_commit_is_one_entry_of_history(built: Any, visitor: Callable[[str], Any]) -> None:
+    panel = built.tab.panel
+    updates = run(built, visitor, {panel.scale: 0.55})
+    assert updates[panel.history].undo_count == 1
+    undone = panel.when_undone(updates[panel.history], -1)
+    assert undone[panel.scale] == panel.family.default.scale and undone[panel.redo]["interactive"]
+
+
+def test_settings_without_a_meaning_stay_at_their_defaults(built: Any) -> None:
+    tab = built.tab
+    changes = {tab.engine: "average", tab.residual: 0.2, tab.operator: "fast", tab.deghost: True, tab.gains[0]: 1.0}
+    options = tab.options(built.values(changes), 2)
+    assert options == FusionOptions(task="ivis", engine="average")
+
+
+def test_an_example_sets_frames_task_and_desk(built: Any) -> None:
+    example = next(one for one in built.tab.examples if one.task == "mef")
+    updates = built.tab.with_example(example)
+    assert updates[built.tab.task] == "mef" and updates[built.tab.example] == example.slug
+    weights = [updates[strip.weight] for strip in built.tab.panel.strips]
+    assert weights == [0.0, 1.0, 0.0, 0.0] and updates[built.tab.panel.scale] == 1.0
+
+
+def test_every_example_has_its_frames_and_a_caption(built: Any) -> None:
+    assert len(built.tab.examples) >= 6
+    assert all(one.caption and all(path.is_file() for path in one.frames) for one in built.tab.examples)
+
+
+def test_own_frames_survive_a_change_of_task(built: Any) -> None:
+    updates = built.tab.when_task_changes(built.values({built.tab.example: "", built.tab.task: "mff"}))
+    assert "value" not in updates[built.tab.files]
+
+
+def test_swapping_turns_the_frames_round(built: Any) -> None:
+    paths = built.tab.job(built.values()).paths
+    assert built.tab.job(built.values({built.tab.swap: True})).paths == paths[::-1]
+
+
+def test_an_exported_picture_dropped_back_restores_the_settings(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tab, panel = built.tab, built.tab.panel
+    monkeypatch.setattr(tab.exported, "GRADIO_CACHE", str(tmp_path))
+    changes = {panel.strips[1].weight: -0.4, panel.scale: 1.25, tab.detail: 1.5, tab.polarity: "black"}
+    job = run(built, visitor, changes)[tab.shown]
+    picture, recipe = tab.when_exported(built.values({tab.shown: job}))[tab.exported]
+    restored = tab.when_dropped(built.values({tab.drop: picture}))
+    assert restored[panel.strips[1].weight] == -0.4 and restored[panel.scale] == 1.25
+    assert restored[tab.detail] == 1.5 and restored[tab.polarity]["value"] == "black"
+    assert "not stored inside" in restored[tab.restored]
+    assert tab.when_dropped(built.values({tab.drop: recipe}))[panel.scale] == 1.25
+
+
+def test_a_picture_without_a_recipe_says_why(built: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = tmp_path / "chat.jpg"
+    Image.new("RGB", (8, 8)).save(path)
+    with pytest.raises(UserError, match="Screenshots"):
+        built.tab.when_dropped(built.values({built.tab.drop: str(path)}))
+
+
+def test_a_recipe_with_an_unknown_method_is_refused_with_the_known_ones(built: Any) -> None:
+    text = "mixdeck_recipe: 1\npipeline: fusion\nfamily: fusenet\nmerge: {vector: {method: magic}}\n"
+    with pytest.raises(ValueError, match="ties"):
+        built.tab.when_yaml_used(built.values({built.tab.yaml: text}))
+
+
+def test_presets_of_ones_own_are_kept_and_the_shipped_ones_stay(built: Any) -> None:
+    tab, panel = built.tab, built.tab.panel
+    saved = tab.when_saved(built.values({tab.preset: "mine", panel.scale: 0.61}))
+    assert tab.when_preset_chosen(built.values({tab.preset: "mine", tab.own: saved[tab.own]}))[panel.scale] == 0.61
+    assert "mine" not in tab.when_deleted(built.values({tab.preset: "mine", tab.own: saved[tab.own]}))[tab.own]
+    with pytest.raises(UserError):
+        tab.when_saved(built.values({tab.preset: "base"}))
+
+
+def test_a_click_shows_the_region_of_every_frame(built: Any, visitor: Callable[[str], Any]) -> None:
+    job = run(built, visitor)[built.tab.shown]
+    event: Any = SimpleNamespace(index=(10, 12))
+    updates = built.tab.when_pointed(event, built.values({built.tab.shown: job}))
+    assert updates[built.tab.point] == (10, 12)
+    assert [name for _, name in updates[built.tab.regions]][2:] == ["result", "weight 1", "weight 2"]
+
+
+def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor: Callable[[str], Any]) -> None:
+    job = run(built, visitor)[built.tab.shown]
+    table = built.tab.when_measured(built.values({built.tab.shown: job}))[built.tab.metrics]
+    assert "this result" in table and "qabf" in table and "Laplacian" in table
+
+
+def test_the_table_engine_is_offered_for_exposures_only() -> None:
+    assert "lut" in [name for _, name in engine_choices("mef")]
+    assert "lut" not in [name for _, name in engine_choices("med")]
+
+
+def test_the_result_can_be_compared_with_frames_mixes_and_engines() -> None:
+    job = Job(("a", "b"), FusionOptions(task="mef"), MergeRecipe())
+    values = [value for _, value in left_choices(job, 2)]
+    assert {"frame 1", "frame 2", "base", "other", "mertens", "lut"} <= set(values) and "net" not in values
+
+
+def test_text_of_others_is_shown_not_rendered() -> None:
+    assert "<b>" not in notice_lines(("<b>frame</b>",))
+
+
+def test_labels_say_preview_and_stale() -> None:
+    assert "stale" not in version_label("v1") and 'class="version stale"' in version_label("v1", is_stale=True)
+    assert "preview" in version_label("v1", is_preview=True)
+
+
+def test_mask_shares_are_told_in_words() -> None:
+    report: Any = SimpleNamespace(density={"mef": 0.25}, union=0.5, selfish=0.3, catastrophic=0.1)
+    assert "mef keeps 25%" in mask_line(report) and "shared 20%" in mask_line(report)
+
+
+def test_the_first_visit_runs_the_first_example(built: Any, visitor: Callable[[str], Any]) -> None:
+    (updates,) = built.tab.on_load(visitor("new"), built.values())
+    assert built.tab.out in updates
+    (nothing,) = built.tab.on_load(visitor("new"), built.values({built.tab.files: None}))
+    assert nothing == {built.tab.version: gr.skip()}

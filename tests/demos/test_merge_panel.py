@@ -1,0 +1,113 @@
+"""The desk: widgets to recipe, recipe to widgets, and back to the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from demos.merge_panel import base_recipe, describe, mask_reason, shipped_presets
+from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
+from pipelines.merging.registry import METHODS, method
+
+
+def applied(values: dict[Any, Any], updates: dict[Any, Any]) -> dict[Any, Any]:
+    """Values of the page after these updates."""
+    after = dict(values)
+    for component, update in updates.items():
+        if not isinstance(update, dict) or "__type__" not in update:
+            after[component] = update
+        elif "value" in update:
+            after[component] = update["value"]
+    return after
+
+
+def test_an_untouched_desk_asks_for_the_familys_own_mix(built: Any) -> None:
+    panel = built.tab.panel
+    recipe = panel.recipe(built.values())
+    default = panel.family.default
+    assert (recipe.method, recipe.scale, recipe.coefficients) == (default.method, default.scale, default.coefficients)
+
+
+@pytest.mark.parametrize("name", [record.name for record in METHODS])
+def test_every_method_goes_on_the_desk_and_comes_back(built: Any, name: str) -> None:
+    panel, record = built.tab.panel, method(name)
+    wanted = MergeRecipe(
+        method=name,
+        coefficients=tuple((task, 0.25 * k - 0.25) for k, task in enumerate(panel.family.tasks)),
+        scale=0.7,
+        settings=tuple(record.defaults().items()),
+        muted=("mef",),
+        negated=("ivis",),
+    )
+    assert panel.recipe(applied(built.values(), panel.shown(wanted))) == wanted
+
+
+def test_masks_and_stages_come_back(built: Any) -> None:
+    panel = built.tab.panel
+    able = next(record for record in METHODS if "consensus" in record.masks)
+    block = panel.family.blocks[1]
+    wanted = MergeRecipe(
+        method=able.name,
+        coefficients=tuple((task, 1.0) for task in panel.family.tasks),
+        settings=tuple(able.defaults().items()),
+        masks=MaskChoice("consensus", ("ivis", "mef"), tuple((task, 0.6) for task in panel.family.tasks), 1, "ge"),
+        blocks=(BlockRule("*.bias", 0.5, "mef"), BlockRule(block.match, 0.3)),
+    )
+    assert panel.recipe(applied(built.values(), panel.shown(wanted))) == wanted
+
+
+def test_changing_the_method_disables_masks_that_mean_nothing_and_says_why(built: Any) -> None:
+    panel = built.tab.panel
+    unable = next(record for record in METHODS if record.masks == ("off",))
+    updates = panel.when_method_changes(built.values({panel.method: unable.name}))
+    assert updates[panel.mask_mode]["interactive"] is False
+    assert unable.title in updates[panel.mask_mode]["info"]
+    assert updates[panel.scale] == unable.default_scale
+
+
+def test_the_reason_names_a_method_that_takes_masks() -> None:
+    unable = next(record for record in METHODS if record.masks == ("off",))
+    assert any(one.title in mask_reason(unable) for one in METHODS if len(one.masks) > 1)
+
+
+def test_mute_keeps_the_faders_value(built: Any) -> None:
+    panel = built.tab.panel
+    strip = panel.strips[0]
+    recipe = panel.recipe(built.values({strip.weight: 0.8, strip.flags: ["mute"]}))
+    assert dict(recipe.coefficients)[strip.task] == 0.8 and recipe.coefficient(strip.task) == 0.0
+
+
+def test_the_bar_scales_unmuted_faders_and_springs_back(built: Any) -> None:
+    panel = built.tab.panel
+    muted, heard = panel.strips[0], panel.strips[1]
+    values = built.values({panel.relative: 0.5, muted.flags: ["mute"], heard.weight: 0.8, muted.weight: 0.8})
+    updates = panel.when_relative_moves(values)
+    assert updates[heard.weight] == 0.4 and muted.weight not in updates and updates[panel.relative] == 1.0
+
+
+def test_the_bar_stays_inside_the_faders_range(built: Any) -> None:
+    panel = built.tab.panel
+    updates = panel.when_relative_moves(built.values({panel.relative: 2.0, panel.strips[0].weight: 1.4}))
+    assert updates[panel.strips[0].weight] == 1.5
+
+
+def test_slot_b_starts_as_the_base_and_a_comes_back(built: Any) -> None:
+    panel, values = built.tab.panel, built.values({built.tab.panel.strips[0].weight: 0.33})
+    to_b = applied(values, panel.when_slot_changes({**values, panel.slot: "B"})) | {panel.slot: "B"}
+    assert all(weight == 0 for _, weight in panel.recipe(to_b).coefficients)
+    to_a = applied(to_b, panel.when_slot_changes({**to_b, panel.slot: "A"}))
+    assert dict(panel.recipe(to_a).coefficients)["ivis"] == 0.33
+
+
+def test_presets_start_with_the_familys_own_and_hold_every_expert_alone(built: Any) -> None:
+    family = built.tab.family
+    presets = shipped_presets(family)
+    assert presets["house mix"] == family.default and presets["base"] == base_recipe(family)
+    alone = presets["mef expert alone"]
+    assert [task for task in family.tasks if alone.coefficient(task)] == ["mef"]
+
+
+def test_the_summary_counts_experts_that_act() -> None:
+    recipe = MergeRecipe(coefficients=(("a", 1.0), ("b", 1.0), ("c", 0.0)), muted=("b",), scale=0.4)
+    assert describe(recipe) == f"{method('task_arithmetic').title} · α 0.40 · 1 of 3 experts"

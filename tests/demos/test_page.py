@@ -1,0 +1,76 @@
+"""The page as data: what a browser and a client are told about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import gradio as gr
+import pytest
+
+BUTTONS = {"click", "load", "then", "success", "failure"}
+IMAGES = {"image", "imageslider", "gallery"}
+PUBLIC = {"fuse", "merge_info", "validate_recipe", "status"}
+
+
+@pytest.fixture(scope="module")
+def config(built: Any) -> dict[str, Any]:
+    return built.page.blocks.get_config_file()
+
+
+def test_element_ids_are_unique(config: dict[str, Any]) -> None:
+    ids = Counter(one["props"].get("elem_id") for one in config["components"] if one["props"].get("elem_id"))
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+def test_the_promised_element_ids_exist(config: dict[str, Any]) -> None:
+    ids = {one["props"].get("elem_id") for one in config["components"]}
+    promised = {"fusion-run", "fusion-stop", "fusion-out", "fusion-desk-method", "fusion-desk-scale", "recipe-drop",
+                "fusion-desk-w-0", "fusion-desk-w-3", "fusion-desk-undo", "status"}  # fmt: skip
+    assert promised <= ids
+
+
+def test_every_listener_that_is_no_button_names_its_trigger_mode(built: Any) -> None:
+    unnamed = []
+    for one in built.page.blocks.fns.values():
+        events = {name for _, name in one.targets}
+        if not events <= BUTTONS and one.trigger_mode not in ("always_last", "multiple", "once"):
+            unnamed.append(one.name)
+    assert unnamed == []
+
+
+def test_a_release_never_drops_the_last_value(built: Any) -> None:
+    modes = {one.trigger_mode for one in built.page.blocks.fns.values() if "release" in {n for _, n in one.targets}}
+    assert modes == {"always_last"}
+
+
+def test_every_image_is_lossless(config: dict[str, Any]) -> None:
+    pictures = [one for one in config["components"] if one["type"] in IMAGES]
+    assert pictures
+    assert {one["props"]["format"] for one in pictures} == {"png"}
+
+
+def test_only_the_public_endpoints_are_listed_and_each_is_described(built: Any) -> None:
+    endpoints = built.page.blocks.get_api_info()["named_endpoints"]
+    assert {name.strip("/") for name in endpoints} == PUBLIC
+    assert all(endpoint["description"] for endpoint in endpoints.values())
+
+
+def test_every_public_endpoint_has_a_function_with_that_name(built: Any) -> None:
+    public = {one.api_name: one.fn.__name__ for one in built.page.blocks.fns.values() if one.api_name in PUBLIC}
+    assert {name: name for name in PUBLIC} == public
+
+
+def test_model_runs_share_one_place_on_the_device(built: Any) -> None:
+    queued = [one for one in built.page.blocks.fns.values() if one.concurrency_id == "device"]
+    assert len(queued) > 3 and {one.concurrency_limit for one in queued} == {1}
+
+
+def test_faders_are_stock_sliders_for_the_browser(config: dict[str, Any]) -> None:
+    assert {one["type"] for one in config["components"]}.isdisjoint({"fader"})
+    assert sum(one["type"] == "slider" for one in config["components"]) > 12
+
+
+def test_no_component_was_given_an_unknown_property(built: Any) -> None:
+    blocks = [one for one in built.page.blocks.blocks.values() if isinstance(one, gr.HTML)]
+    assert {key for one in blocks for key in (one.props or {})} <= {"value"}
