@@ -17,7 +17,7 @@ def consensus(mixture: Mixture, *, vector: str) -> TileWriter:
     k = 0 is the plain merge, 1 drops catastrophic weights (used by no task), 2 the selfish ones (used by one) too.
     """
     votes = 0 if mixture.masks.mode == "off" else mixture.masks.votes
-    return masked_writer(mixture, vector, lambda tile, merged: count_votes(mixture, tile, merged) >= votes)
+    return masked_writer(mixture, vector, lambda tile, merged: count_votes(mixture, tile, merged).ge_(votes))
 
 
 CONSENSUS = MergeMethod(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.merging.masks import restore_base
 from pipelines.merging.recipe import MergeMethod
 from pipelines.merging.ties import merge_agreeing, signs, sum_of
 
@@ -42,7 +43,7 @@ def write_task(tile: Tile, part: Part, scale: float, live: Tensor) -> None:
 
     unified = unified_vector(tile)
     torch.add(tile.base, unified, alpha=tile.factor * scale, out=live)
-    torch.where(emr_mask(part, unified), live, tile.base, out=live)
+    restore_base(emr_mask(part, unified), tile.base, live)
 
 
 def unified_vector(tile: Tile) -> Tensor:
@@ -52,9 +53,9 @@ def unified_vector(tile: Tile) -> Tensor:
 
 
 def emr_mask(part: Part, unified: Tensor) -> Tensor:
-    """True where the task moved the way the unified vector does, (tile,) bool. Compares signs: products underflow."""
+    """1.0 where the task moved the way the unified vector does, else 0.0. Of signs: products of entries underflow."""
     own = part.vector * part.coefficient
-    return (own.sign() == unified.sign()) & (own != 0)
+    return own.sign_().mul_(unified.sign()).gt_(0)
 
 
 def rescaler(mixture: Mixture, task: str) -> float:

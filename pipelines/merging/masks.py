@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import DEFAULT_THRESHOLD, Setting
 from pipelines.merging.task_arithmetic import add_weighted
-from pipelines.merging.ties import sum_of, ties_vector
+from pipelines.merging.ties import ties_vector
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,15 @@ def merged_vector(mixture: Mixture, vector: str) -> TileVector:
     """The vector that masks are cut from, without scale: "sum" or "ties" of the weighted task vectors."""
     if vector == "ties":
         return ties_vector(mixture, density=TIES_DENSITY, scope="global", aggregate="sum")
-    return lambda tile: sum_of([part.vector * part.coefficient for part in tile.parts])
+    return weighted_sum
+
+
+def weighted_sum(tile: Tile) -> Tensor:
+    """Sum of coefficient * vector, (tile,). Where one expert alone moved, its rounded product to the bit."""
+    total = tile.parts[0].vector * tile.parts[0].coefficient
+    for part in tile.parts[1:]:
+        total.add_(part.vector, alpha=part.coefficient)
+    return total
 
 
 def masked_writer(mixture: Mixture, vector: str, decide: Decide) -> TileWriter:
@@ -42,14 +50,26 @@ def masked_writer(mixture: Mixture, vector: str, decide: Decide) -> TileWriter:
             add_weighted(tile, live)  # the same bits as task arithmetic where the mask keeps
         else:
             torch.add(tile.base, merged, alpha=tile.factor, out=live)
-        torch.where(decide(tile, merged), live, tile.base, out=live)
+        restore_base(decide(tile, merged), tile.base, live)
 
     is_plain_sum = mixture.masks.mode == "off" and vector == "sum"
     return add_weighted if is_plain_sum else write
 
 
+def restore_base(mask: Tensor, base: Tensor, live: Tensor) -> None:
+    """live where the mask is 1, base to the bit where it is 0; the mask is float32, all are (tile,).
+
+    By bit operations: torch.where takes branches, and at random masks 5 ns an entry against 1.
+    """
+    import torch
+
+    keep = mask.to(torch.int32).neg_()  # all ones, or none
+    bits, base_bits = live.view(torch.int32), base.view(torch.int32)
+    bits.bitwise_xor_(base_bits).bitwise_and_(keep).bitwise_xor_(base_bits)
+
+
 def task_masks(mixture: Mixture, tile: Tile, merged: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Each selected task with its mask, (tile,) bool. A task with coefficient 0 here uses nothing: left out."""
+    """Each selected task with its mask, (tile,). A task with coefficient 0 here uses nothing: left out."""
     limits = dict(mixture.masks.thresholds)
     for part in tile.parts:
         if part.task in mixture.selected:
@@ -57,7 +77,7 @@ def task_masks(mixture: Mixture, tile: Tile, merged: Tensor) -> Iterator[tuple[s
 
 
 def tall_mask(part: Part, merged: Tensor, threshold: float, compare: str) -> Tensor:
-    """True where one task's own movement is large against that of all others.
+    """1.0 where one task's own movement is large against that of all others, else 0.0.
 
     |v| > lambda * |merged - v|, v the weighted vector; "ge" takes >=. A smaller lambda gives a denser mask.
 
@@ -66,14 +86,17 @@ def tall_mask(part: Part, merged: Tensor, threshold: float, compare: str) -> Ten
     """
     own = part.vector * part.coefficient
     others = (merged - own).abs_().mul_(threshold)
-    return own.abs_() >= others if compare == "ge" else own.abs_() > others
+    own.abs_()
+    return (
+        own.ge_(others) if compare == "ge" else own.gt_(others)
+    )  # in place: floats compare 3 times as fast as to bool
 
 
 def count_votes(mixture: Mixture, tile: Tile, merged: Tensor) -> Tensor:
-    """How many selected tasks use each weight, (tile,) uint8."""
+    """How many selected tasks use each weight, (tile,) float32."""
     import torch
 
-    votes = torch.zeros_like(merged, dtype=torch.uint8)
+    votes = torch.zeros_like(merged)
     for _, keep in task_masks(mixture, tile, merged):
         votes += keep
     return votes

@@ -12,7 +12,7 @@ from torch import Tensor
 from pipelines.merging.layout import Layout, Slot
 from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
 
-TILE = 262_144  # elements; at float32 a tile of each of several streams fits a second-level cache
+TILE = 131_072  # elements; at float32 a tile of each of several streams fits a second-level cache
 
 TileWriter = Callable[["Tile", Tensor], None]
 

@@ -11,7 +11,7 @@ from pipelines.merging.layout import Layout
 
 BIN_SHIFT = 15  # a magnitude's 31 bits: 16 choose its bin, 15 its place inside
 BINS = 1 << 16
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 
 
 def kept_count(density: float, count: int) -> int:
@@ -44,14 +44,16 @@ def magnitude_threshold(vector: Tensor, kept: int, histogram: Tensor | None = No
     place = int(torch.searchsorted(from_above, kept))
     bin_number = BINS - 1 - place
     above = int(from_above[place] - counts[bin_number])
-    inside = torch.cat([bits_in_bin(chunk, bin_number) for chunk in vector.split(CHUNK)])
-    bits = inside.sort(descending=True).values[kept - above - 1]
-    return float(bits.view(torch.float32))
+    scratch = torch.empty(min(CHUNK, vector.numel()))
+    inside = torch.cat([sizes_in_bin(chunk, bin_number, scratch[: len(chunk)]) for chunk in vector.split(CHUNK)])
+    return float(inside.sort(descending=True).values[kept - above - 1])
 
 
-def bits_in_bin(vector: Tensor, bin_number: int) -> Tensor:
-    bits = magnitude_bits(vector)
-    return bits[(bits >> BIN_SHIFT) == bin_number]
+def sizes_in_bin(vector: Tensor, bin_number: int, scratch: Tensor) -> Tensor:
+    """Absolute values of one bin, in the order of the vector; `scratch` is as long as the vector."""
+    edges = (torch.tensor([bin_number, bin_number + 1]) << BIN_SHIFT).to(torch.int32).view(torch.float32)
+    sizes = torch.abs(vector, out=scratch)
+    return sizes[(sizes >= edges[0]).logical_and_(sizes < edges[1])]
 
 
 def whole_threshold(memory: dict[Any, Any], layout: Layout, task: str, vector: Tensor, density: float) -> float:

@@ -63,7 +63,7 @@ def mask_report(mixture: Mixture, recipe: MergeRecipe) -> MaskReport:
     for active, masks in masks_by_tensor(mixture, recipe):
         counts = torch.zeros_like(active, dtype=torch.int64)
         for task, mask in masks:
-            used = mask & active
+            used = mask.bool() & active
             kept[task] += int(used.sum())
             counts += used
         votes += torch.bincount(counts[active], minlength=len(votes))

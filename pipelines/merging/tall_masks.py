@@ -17,7 +17,7 @@ def tall_masks(mixture: Mixture, *, vector: str) -> TileWriter:
     With lambda towards 0 this is task arithmetic, not the expert; the expert is approached in between.
     """
     needed = 0 if mixture.masks.mode == "off" else 1
-    return masked_writer(mixture, vector, lambda tile, merged: count_votes(mixture, tile, merged) >= needed)
+    return masked_writer(mixture, vector, lambda tile, merged: count_votes(mixture, tile, merged).ge_(needed))
 
 
 TALL_MASKS = MergeMethod(

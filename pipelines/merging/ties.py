@@ -51,11 +51,25 @@ def ties_vector(mixture: Mixture, *, density: float, scope: str, aggregate: str)
 
 def trim(mixture: Mixture, tile: Tile, part: Part, density: float, scope: str) -> Tensor:
     """Coefficient * vector of one expert, (tile,), with 0 where it is not among its largest."""
-    weighted = part.vector * part.coefficient
-    if density < 1:
-        for where, threshold in thresholds(mixture, tile, part.task, density, scope):
-            weighted[where].masked_fill_(part.vector[where].abs() < threshold, 0.0)
-    return weighted
+    import torch
+
+    if density >= 1:
+        return part.vector * part.coefficient
+    trimmed = torch.zeros_like(part.vector)
+    for where, threshold in thresholds(mixture, tile, part.task, density, scope):
+        keep_from(part.vector[where], threshold, trimmed[where])
+    return trimmed.mul_(part.coefficient)
+
+
+def keep_from(vector: Tensor, threshold: float, out: Tensor) -> None:
+    """The entries with |x| >= threshold, else 0. Hardshrink keeps |x| > limit: the next float below is the limit."""
+    import torch
+
+    if threshold == 0:
+        out.copy_(vector)
+    else:
+        below = torch.nextafter(torch.tensor(threshold), torch.tensor(0.0))
+        torch.hardshrink(vector, float(below), out=out)
 
 
 def thresholds(mixture: Mixture, tile: Tile, task: str, density: float, scope: str) -> list[tuple[slice, float]]:
@@ -77,7 +91,7 @@ def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> Tile
         vectors = votes(tile)
         total = sum_of(vectors)
         merged = merge_agreeing(vectors, signs(total, tied=1.0), aggregate)
-        if not bool(((total == 0) & (merged != 0)).any()):
+        if not float(total.clone().eq_(0).mul_(merged).abs_().max()):
             return merged
         if not commonest:
             commonest.append(commonest_sign(mixture, votes))
@@ -95,10 +109,11 @@ def sum_of(vectors: list[Tensor]) -> Tensor:
 
 
 def signs(total: Tensor, tied: float) -> Tensor:
-    """+1 or -1 for each weight; `tied` where the votes add up to 0."""
+    """+1 or -1 for each weight; `tied` where the votes add up to 0 (where all are 0, either)."""
     import torch
 
-    return torch.sign(total).masked_fill_(total == 0, tied)
+    sign = torch.copysign(torch.ones(()), total)  # votes that cancel add up to +0
+    return sign if tied > 0 else sign.masked_fill_(total == 0, tied)
 
 
 def commonest_sign(mixture: Mixture, votes: TileVectors) -> float:
@@ -121,7 +136,7 @@ def merge_agreeing(vectors: list[Tensor], sign: Tensor, aggregate: str) -> Tenso
             torch.maximum(merged, agreeing, out=merged)
         else:
             merged += agreeing
-            count += agreeing > 0
+            count += agreeing.sign_()
     if aggregate == "mean":
         merged /= count.clamp_(min=1.0)
     return merged.mul_(sign)
