@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,13 +76,11 @@ def save_weights(weights: Mapping[str, Tensor], about: Mapping[str, str], path: 
     """
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        save_file({key: value.detach().clone().contiguous() for key, value in weights.items()}, partial, dict(about))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    from pipelines.shared.weights import whole_file
+
+    apart = {key: value.detach().clone().contiguous() for key, value in weights.items()}
+    with whole_file(path) as draft:
+        save_file(apart, draft, dict(about))
     return path.stat().st_size
 
 

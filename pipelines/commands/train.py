@@ -33,6 +33,8 @@ def run(flags: argparse.Namespace) -> None:
         raise UserError(f"{family.name} is a published checkpoint; there is no training for it here.")
     if flags.expert is not None and family.experts:
         check_expert(family, flags.expert)
+    if flags.seed < 0:
+        raise UserError(f"--seed is {flags.seed}; it is a whole number, 0 or more.")
     files = named(family.trainer)(
         family, expert=flags.expert, preset=flags.preset, seed=flags.seed, resume=flags.resume
     )

@@ -22,9 +22,14 @@ def test_the_familys_trainer_gets_what_was_asked(
 
 
 @pytest.mark.usefixtures("toy")
-def test_an_unknown_expert_is_refused(calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "toy", "--expert", "up"]) == 1
-    assert "known are left, right" in capsys.readouterr().err and calls == []
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--expert", "up"], "known are left, right"), (["--seed", "-1"], "0 or more")]
+)
+def test_what_cannot_be_trained_is_refused(
+    arguments: list[str], said: str, calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "toy", *arguments]) == 1
+    assert said in capsys.readouterr().err and calls == []
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
