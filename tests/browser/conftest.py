@@ -1,0 +1,101 @@
+"""A page on the real engine, served once, and a browser; skipped with a reason where there is no Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer",
+         "--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def served(root: Path) -> Iterator[str]:
+    """Address of a running page."""
+    import app
+
+    flags = app.parse_flags([])
+    workshop = app.build_workshop(flags)
+    page = app.build_app(workshop)
+    options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
+    _, url, _ = page.launch(**options, prevent_thread_lock=True)
+    app.warm(workshop)
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium of the distribution; CHROMIUM names another."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.skip("no Chromium here: install the distribution's, or name one in CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """One opened page, with what a test looks at."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.label = page.locator("#fusion-version .version")
+
+    def settled(self, timeout_s: float = 60) -> str:
+        """Wait for a full, current result; its label."""
+        settled = self.page.locator("#fusion-version .version:not(.stale) b")
+        settled.wait_for(timeout=timeout_s * 1000)
+        self.page.wait_for_function(
+            "() => { const l = document.querySelector('#fusion-version .version');"
+            " return l && !l.classList.contains('stale') && !l.innerText.startsWith('preview'); }",
+            timeout=timeout_s * 1000,
+        )
+        return str(self.label.inner_text())
+
+    def until_label(self, text: str, timeout_s: float = 60) -> None:
+        """Wait for a full, current result whose label has this text."""
+        self.page.wait_for_function(
+            "(text) => { const l = document.querySelector('#fusion-version .version'); return l && "
+            "l.innerText.includes(text) && !l.classList.contains('stale') && !l.innerText.startsWith('preview'); }",
+            arg=text, timeout=timeout_s * 1000,
+        )  # fmt: skip
+
+    def until_undo(self, count: int, timeout_s: float = 60) -> None:
+        """Wait until that many commits can be undone."""
+        undo = self.page.locator("#fusion-desk-undo", has_text=f"Undo ({count})")
+        undo.wait_for(timeout=timeout_s * 1000)
+
+    def fader(self, name: str) -> Any:
+        """The range input of a fader."""
+        return self.page.locator(f"#{name} input[type=range]")
+
+
+@pytest.fixture
+def visit(served: str, browser: Any) -> Iterator[Callable[..., Visit]]:
+    """Open the page afresh; any script error on it fails the test."""
+    contexts, errors = [], []
+
+    def open_page(width: int = 1280, height: int = 900, theme: str = "light", on_request: Any = None) -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce",
+                                      locale="en-US", timezone_id="UTC")  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        if on_request:
+            page.on("request", on_request)
+        page.goto(f"{served}?__theme={theme}", wait_until="domcontentloaded")
+        page.locator("#fusion-run").wait_for(timeout=60_000)
+        return Visit(page)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
