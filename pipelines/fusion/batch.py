@@ -1,0 +1,281 @@
+"""Many pairs at once: frames matched by name, archives read within limits, results as a zip with a table of metrics.
+
+Names are matched by rules that are written out below; a name that fits none, or fits twice, is listed, never guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.fusion.inputs import FrameSet
+    from pipelines.fusion.options import FusionOptions
+    from pipelines.fusion.pipeline import FusionPipeline, FusionResult
+    from pipelines.merging.recipe import MergeRecipe
+
+MOST_MEMBERS = 200
+MOST_EXPANDED_BYTES = 200_000_000
+MOST_RATIO = 100
+MOST_FRAMES = 6
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+ARCHIVE_TITLE = "Cannot read this archive"
+FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # of zip members: equal results give equal bytes
+
+# Words that name the slot of a frame, in slot order; they stand at the end of the name or are its folder.
+ROLE_WORDS = (
+    ("a", "b"),
+    ("ir", "vi"),
+    ("ir", "vis"),
+    ("thermal", "visible"),
+    ("mri", "ct"),
+    ("mri", "pet"),
+    ("mri", "spect"),
+    ("over", "under"),
+    ("near", "far"),
+)
+
+
+@dataclass(frozen=True)
+class FrameGroup:
+    """Files of one scene: `stem` is what their names share, `names` stand in slot order."""
+
+    stem: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Groups sorted by stem, and every name that belongs to none."""
+
+    groups: tuple[FrameGroup, ...]
+    unmatched: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BatchStep:
+    """One group is done: how far the batch is, and `problem` if that group could not be fused."""
+
+    done: int
+    total: int
+    stem: str
+    problem: str | None = None
+
+
+def match_pairs(names: Sequence[str]) -> Matches:
+    """Groups of names that differ only in their slot: `_A/_B`, `ir/vi` (ending or folder), `_under/_over`, a number.
+
+    Numbers count from 0 or 1 without a gap, at most six. A stem that two rules or two files claim is left unmatched.
+    """
+    candidates = [group for words in ROLE_WORDS for group in _by_words(names, words)] + _by_numbers(names)
+    claims: dict[str, int] = {}
+    for group in candidates:
+        for name in group.names:
+            claims[name] = claims.get(name, 0) + 1
+    groups = tuple(sorted((g for g in candidates if all(claims[n] == 1 for n in g.names)), key=lambda g: g.stem))
+    matched = {name for group in groups for name in group.names}
+    return Matches(groups, tuple(name for name in names if name not in matched))
+
+
+def _by_words(names: Sequence[str], words: tuple[str, str]) -> list[FrameGroup]:
+    slots: dict[str, list[list[str]]] = {}
+    for name in names:
+        for slot, word in enumerate(words):
+            stem = _stem_without(name, word)
+            if stem is not None:
+                slots.setdefault(stem, [[], []])[slot].append(name)
+    return [
+        FrameGroup(stem, (first[0], other[0]))
+        for stem, (first, other) in slots.items()
+        if len(first) == len(other) == 1
+    ]
+
+
+def _stem_without(name: str, word: str) -> str | None:
+    """The name without its ending `_word` or its folder `word`; None if it has neither."""
+    path = PurePosixPath(name)
+    parts = list(path.parts[:-1])
+    ending = re.fullmatch(rf"(.+)[_\- .]{word}", path.stem, re.IGNORECASE)
+    if ending:
+        return "/".join([*parts, ending.group(1)])
+    if parts and parts[-1].lower() == word:
+        return "/".join([*parts[:-1], path.stem])
+    return None
+
+
+def _by_numbers(names: Sequence[str]) -> list[FrameGroup]:
+    numbered: dict[str, dict[int, list[str]]] = {}
+    for name in names:
+        path = PurePosixPath(name)
+        found = re.fullmatch(r"(.+)[_\- .](\d{1,3})", path.stem)
+        if found:
+            stem = str(path.with_name(found.group(1)))
+            numbered.setdefault(stem, {}).setdefault(int(found.group(2)), []).append(name)
+    return [_numbered(stem, places) for stem, places in numbered.items() if _is_run(places)]
+
+
+def _numbered(stem: str, places: Mapping[int, list[str]]) -> FrameGroup:
+    return FrameGroup(stem, tuple(places[number][0] for number in sorted(places)))
+
+
+def _is_run(places: Mapping[int, list[str]]) -> bool:
+    first, count = min(places), len(places)
+    is_unique = all(len(same) == 1 for same in places.values())
+    return is_unique and first <= 1 and 2 <= count <= MOST_FRAMES and max(places) == first + count - 1
+
+
+def read_archive(source: bytes | str | Path) -> dict[str, bytes]:
+    """Picture files of a zip, name -> bytes, read into memory within limits; nothing is written.
+
+    Folders, hidden files and files that are no pictures are passed over.
+
+    Raises:
+        UserError: not a zip, damaged, encrypted, a name that leaves the archive, a link, or a limit is passed:
+            200 members, 200 MB expanded, 100 times the packed size.
+    """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return _read_members(archive)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UserError("The archive is not a sound zip file. Pack it again.", ARCHIVE_TITLE) from error
+
+
+def _read_members(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        raise UserError(f"The archive has {len(members)} members; at most {MOST_MEMBERS} are read.", ARCHIVE_TITLE)
+    files: dict[str, bytes] = {}
+    expanded = 0
+    for member in members:
+        name = _safe_name(member)
+        if name is None:
+            continue
+        files[name] = _read_member(archive, member, MOST_EXPANDED_BYTES - expanded)
+        expanded += len(files[name])
+    return files
+
+
+def _safe_name(member: zipfile.ZipInfo) -> str | None:
+    """The normalised name of a picture; None for what is passed over."""
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", str(path)):
+        raise UserError("The archive holds a name that leads out of it. Pack the pictures alone.", ARCHIVE_TITLE)
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise UserError("The archive holds a link. Pack the pictures themselves.", ARCHIVE_TITLE)
+    is_hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return None if member.is_dir() or is_hidden or path.suffix.lower() not in SUFFIXES else str(path)
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: int) -> bytes:
+    """Counts what really comes out: the sizes that a header states are only a claim."""
+    if member.flag_bits & 1:
+        raise UserError("The archive is encrypted. Pack it without a password.", ARCHIVE_TITLE)
+    limit = min(room, MOST_RATIO * max(member.compress_size, 1))
+    with archive.open(member) as stream:
+        content = stream.read(limit + 1)
+    if len(content) <= limit:
+        return content
+    if limit == room:
+        raise UserError(f"The archive expands to more than {MOST_EXPANDED_BYTES // 1_000_000} MB.", ARCHIVE_TITLE)
+    raise UserError(f"A member of the archive expands to more than {MOST_RATIO} times its size.", ARCHIVE_TITLE)
+
+
+def run_batch(
+    pipeline: FusionPipeline,
+    files: Mapping[str, bytes],
+    options: FusionOptions,
+    recipe: MergeRecipe | None,
+    out_zip: Path,
+) -> Iterator[BatchStep]:
+    """Fuse every group of `files` and write `out_zip`: a PNG each, `metrics.csv`, and `unmatched.txt` if need be.
+
+    A group that cannot be fused is reported in its step and in the table; the others go on. The zip is complete when
+    the generator ends; stopping early leaves a sound zip with what was done so far.
+
+    Raises:
+        UserError: no two names belong together.
+    """
+    matches = match_pairs(tuple(files))
+    if not matches.groups:
+        raise UserError("No two names belong together. Name them like scene_A.png and scene_B.png.", "Nothing to fuse")
+    rows: list[dict[str, str]] = []
+    with zipfile.ZipFile(out_zip, "w") as archive:
+        try:
+            for done, group in enumerate(matches.groups, start=1):
+                row = _fuse_into(archive, group, pipeline, files, options, recipe)
+                rows.append(row)
+                yield BatchStep(done, len(matches.groups), group.stem, row.get("problem"))
+        finally:
+            _write(archive, "metrics.csv", csv_table(rows).encode())
+            if matches.unmatched:
+                _write(archive, "unmatched.txt", "\n".join(matches.unmatched).encode())
+
+
+def _fuse_into(
+    archive: zipfile.ZipFile,
+    group: FrameGroup,
+    pipeline: FusionPipeline,
+    files: Mapping[str, bytes],
+    options: FusionOptions,
+    recipe: MergeRecipe | None,
+) -> dict[str, str]:
+    """One row of the table; the picture goes into the archive."""
+    from pipelines.fusion.inputs import prepare_frames
+    from pipelines.shared.images import open_image
+
+    row = {"scene": group.stem, "frames": " + ".join(group.names)}
+    try:
+        opened = [open_image(files[name], PurePosixPath(name).name) for name in group.names]
+        frames = prepare_frames(opened, options.task)
+        result = pipeline(frames, options, recipe)
+    except UserError as error:
+        return {**row, "problem": str(error)}
+    _write(archive, f"{group.stem}_fused.png", _png(result))
+    return {**row, **_metrics(result, frames, options.task)}
+
+
+def _metrics(result: FusionResult, frames: FrameSet, task: str) -> dict[str, str]:
+    import numpy as np
+
+    from pipelines.fusion.metrics import score
+
+    sources = [np.round(image * 255).astype(np.uint8) for image in frames.images]
+    return {name: f"{value:.5g}" for name, value in score(result.fused, sources, task).items()}
+
+
+def _png(result: FusionResult) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(result.fused).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, FIXED_TIME), content)
+
+
+def csv_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows as CSV, columns in order of first appearance; words that a spreadsheet would run as a formula are quoted."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_harmless(row.get(column, "")) for column in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    is_number = re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", cell) is not None
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not is_number else cell

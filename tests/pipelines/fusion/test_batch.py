@@ -1,0 +1,159 @@
+"""Names that belong together, archives that mean harm, and a batch that goes on after a bad pair."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.fusion.batch import BatchStep, csv_table, match_pairs, read_archive, run_batch
+from pipelines.fusion.options import FusionOptions
+from pipelines.shared.errors import UserError
+
+
+def png(seed: int = 0, size_hw: tuple[int, int] = (48, 64)) -> bytes:
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 255, (*size_hw, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def packed(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@dataclass
+class Fused:
+    fused: np.ndarray
+
+
+def first_frame(frames, options, recipe) -> Fused:
+    """Stands in for the pipeline: gives back the first frame."""
+    return Fused((frames.images[0] * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("names", "stem", "in_order"),
+    [
+        (["x_B.png", "x_A.jpg"], "x", ("x_A.jpg", "x_B.png")),
+        (["vi/01.png", "ir/01.png"], "01", ("ir/01.png", "vi/01.png")),
+        (["set/s_vis.png", "set/s_ir.png"], "set/s", ("set/s_ir.png", "set/s_vis.png")),
+        (["c_under.png", "c_over.png"], "c", ("c_over.png", "c_under.png")),
+        (["h_CT.png", "h_MRI.png"], "h", ("h_MRI.png", "h_CT.png")),
+        (["s_3.png", "s_1.png", "s_2.png"], "s", ("s_1.png", "s_2.png", "s_3.png")),
+        (["s_0.png", "s_1.png"], "s", ("s_0.png", "s_1.png")),
+    ],
+)
+def test_names_that_differ_in_their_slot_belong_together(
+    names: list[str], stem: str, in_order: tuple[str, ...]
+) -> None:
+    matches = match_pairs(names)
+    assert [(group.stem, group.names) for group in matches.groups] == [(stem, in_order)]
+    assert matches.unmatched == ()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["cat.png", "dog.png"],
+        ["x_A.png"],
+        ["x_A.png", "x_A.jpg", "x_B.png"],
+        ["s_1.png", "s_3.png"],
+        ["s_4.png", "s_5.png"],
+        [f"s_{number}.png" for number in range(1, 8)],
+        ["x_A.png", "y_B.png"],
+    ],
+)
+def test_names_that_could_mean_two_things_are_listed_and_not_guessed(names: list[str]) -> None:
+    matches = match_pairs(names)
+    assert matches.groups == () and matches.unmatched == tuple(names)
+
+
+def test_an_archive_gives_its_pictures_and_passes_over_the_rest() -> None:
+    content = packed(
+        {"a/x_A.png": png(), "notes.txt": b"hi", "__MACOSX/x_A.png": b"", ".hidden.png": b"", "a\\y.png": b"1"}
+    )
+    assert sorted(read_archive(content)) == ["a/x_A.png", "a/y.png"]
+
+
+@pytest.mark.parametrize("name", ["../x.png", "/etc/x.png", "a/../../x.png", "..\\x.png", "C:\\x.png"])
+def test_a_name_that_leads_out_of_the_archive_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match="leads out"):
+        read_archive(packed({name: png()}))
+
+
+def test_too_many_members_are_refused() -> None:
+    with pytest.raises(UserError, match="201 members; at most 200"):
+        read_archive(packed({f"{number}.png": b"" for number in range(201)}))
+
+
+def test_a_member_that_expands_a_thousandfold_is_refused() -> None:
+    with pytest.raises(UserError, match="100 times"):
+        read_archive(packed({"x.png": bytes(3_000_000)}, zipfile.ZIP_DEFLATED))
+
+
+def test_an_archive_that_expands_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.fusion.batch.MOST_EXPANDED_BYTES", 15_000)
+    with pytest.raises(UserError, match="expands to more than"):
+        read_archive(packed({"x.png": png(0), "y.png": png(1)}))
+
+
+def test_a_link_is_refused() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        link = zipfile.ZipInfo("x.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(UserError, match="link"):
+        read_archive(buffer.getvalue())
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all", packed({"x.png": png()})[:900]])
+def test_what_is_no_sound_zip_is_said_in_one_line(content: bytes) -> None:
+    with pytest.raises(UserError, match="not a sound zip"):
+        read_archive(content)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+A1", "-A1", "@SUM(A1)", "\tx"])
+def test_cells_that_a_spreadsheet_would_run_are_quoted(cell: str) -> None:
+    assert csv_table([{"scene": cell}]) == f"scene\n'{cell}\n"
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    assert csv_table([{"scd": "-0.25"}]) == "scd\n-0.25\n"
+
+
+def test_a_batch_goes_on_after_a_bad_pair_and_reports_everything(tmp_path: Path) -> None:
+    files = {"a_A.png": png(1), "a_B.png": png(2), "b_A.png": b"", "b_B.png": png(3), "stray.png": png(4)}
+    out = tmp_path / "out.zip"
+    steps = list(run_batch(first_frame, files, FusionOptions(task="mff"), None, out))
+    assert steps[0] == BatchStep(1, 2, "a") and steps[1].problem is not None and "b_A.png is empty" in steps[1].problem
+    with zipfile.ZipFile(out) as archive:
+        assert archive.namelist() == ["a_fused.png", "metrics.csv", "unmatched.txt"]
+        assert archive.read("unmatched.txt") == b"stray.png"
+        table = archive.read("metrics.csv").decode().splitlines()
+    assert table[0].startswith("scene,frames,en,") and len(table) == 3
+
+
+def test_a_batch_that_is_stopped_leaves_a_sound_zip(tmp_path: Path) -> None:
+    files = {"a_A.png": png(1), "a_B.png": png(2), "b_A.png": png(3), "b_B.png": png(4)}
+    batch = run_batch(first_frame, files, FusionOptions(task="mff"), None, tmp_path / "out.zip")
+    next(batch)
+    batch.close()
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.namelist() == ["a_fused.png", "metrics.csv"]
+
+
+def test_a_batch_without_any_pair_says_how_to_name_files(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"scene_A\.png"):
+        list(run_batch(first_frame, {"cat.png": png()}, FusionOptions(), None, tmp_path / "out.zip"))
