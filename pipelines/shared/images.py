@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,18 @@ FOREIGN = {
     "dcm": "DICOM", "dicom": "DICOM", "cr2": "RAW", "nef": "RAW", "arw": "RAW", "dng": "RAW", "heic": "HEIC",
     "heif": "HEIC", "exr": "EXR", "svg": "SVG",
 }  # fmt: skip
+# What decoders raise on damaged bytes; each has its own habit, and all mean that the file is not sound.
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    struct.error,
+)
 GREY = 0.5  # what lies under transparent pixels
 
 
@@ -62,7 +75,7 @@ def open_image(source: str | Path | bytes, name: str | None = None) -> OpenedIma
         warnings.simplefilter("ignore")  # a damaged EXIF block is no reason to refuse the pixels
         picture = _opened(content, label)
         _check_size(picture.size, label)
-        return _converted(picture, label, hashlib.sha256(content).hexdigest())
+        return _converted(picture, content, label, hashlib.sha256(content).hexdigest())
 
 
 def _content(source: str | Path | bytes, label: str) -> bytes:
@@ -95,7 +108,7 @@ def _opened(content: bytes, label: str) -> Any:
             f"{label} has far more than {MOST_PIXELS / 1e6:.0f} megapixels, the limit; make it smaller.",
             title="Image too large",
         ) from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (UnidentifiedImageError, *DAMAGE) as error:
         message = f"{label} is not PNG, JPEG, TIFF, WebP or BMP, or it is damaged."
         raise UserError(message, title="Cannot read this file") from error
 
@@ -111,20 +124,22 @@ def _check_size(size_wh: tuple[int, int], label: str) -> None:
         )
 
 
-def _converted(picture: Any, label: str, sha256: str) -> OpenedImage:
+def _converted(picture: Any, content: bytes, label: str, sha256: str) -> OpenedImage:
     import numpy as np
     from PIL import ImageOps
 
-    notices = []
-    if getattr(picture, "n_frames", 1) > 1:
-        notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
+    notices: list[str] = []
     try:
-        picture.load()
-        exif = picture.getexif()
+        if getattr(picture, "n_frames", 1) > 1:
+            notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
+        exif = picture.getexif()  # before load(): a TIFF turns itself upright then, and forgets that it did
         orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
-        picture = ImageOps.exif_transpose(_in_srgb(picture, notices, label))
-        values, alpha = _values(picture)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        if _is_deep_colour(picture, content):
+            values, alpha = _deep_values(content, orientation)
+        else:
+            picture.load()
+            values, alpha = _values(ImageOps.exif_transpose(_in_srgb(picture, notices, label)))
+    except DAMAGE as error:
         raise UserError(f"{label} is damaged: its pixels cannot be read.", title="Cannot read this file") from error
     values = _scaled(values, label, notices)
     if alpha is not None:
@@ -144,7 +159,7 @@ def _exposure(exif: Any) -> float | None:
     try:
         iso = iso[0] if isinstance(iso, tuple) else iso
         return math.log2(float(aperture) ** 2 / float(seconds)) - math.log2(float(iso) / 100)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError, IndexError):
         return None
 
 
@@ -183,19 +198,52 @@ def _values(picture: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return values, None
 
 
+def _is_deep_colour(picture: Any, content: bytes) -> bool:
+    """More than 8 bits in several samples: Pillow would quietly drop the low byte."""
+    if picture.format == "PNG":
+        return content[24] > 8 and content[25] in (2, 4, 6)
+    if picture.format != "TIFF":
+        return False
+    return max(picture.tag_v2.get(258, (8,))) > 8 and picture.tag_v2.get(277, 1) > 1
+
+
+def _deep_values(content: bytes, orientation: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colour of 16 bits as RGB 0..1 over its whole range, so that exposures stay comparable; upright, and alpha."""
+    import cv2
+    import numpy as np
+
+    counts = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if counts is None or counts.ndim != 3 or counts.dtype != np.uint16:
+        raise ValueError("not a picture of 16 bits per sample")
+    values = _upright(counts, orientation).astype(np.float32) / 65535
+    colour = np.ascontiguousarray(values[..., 2::-1])
+    return colour, values[..., 3] if values.shape[-1] == 4 and values[..., 3].min() < 1 else None
+
+
+def _upright(values: np.ndarray, orientation: Any) -> np.ndarray:
+    """The stored rows turned as EXIF says: 5 to 8 swap the axes first, then axes are flipped."""
+    import numpy as np
+
+    turned = values.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else values
+    return np.flip(turned, {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}.get(orientation, ()))
+
+
 def _scaled(values: np.ndarray, label: str, notices: list[str]) -> np.ndarray:
-    """0..1: eight bits by 255; more bits and floats by a window from the 0.5th to the 99.5th percentile."""
+    """0..1: eight bits by 255; deep colour as it is; deep greys and floats by a window, percentiles 0.5 to 99.5."""
     import numpy as np
 
     if values.dtype == np.uint8:
         return values.astype(np.float32) / 255
+    if values.shape[-1] == 3:
+        return values
     numbers = values.astype(np.float64)
     broken = ~np.isfinite(numbers)
     if broken.any():
-        numbers[broken] = 0
         notices.append(f"{label} has {int(broken.sum()):,} values that are no numbers; they are set to 0.")
-    low, high = np.percentile(numbers, (0.5, 99.5))
+    known = numbers[~broken] if not broken.all() else np.zeros(1)
+    low, high = np.percentile(known, (0.5, 99.5))  # of the sound values: a border of NaN must not widen the window
     if high <= low:
-        low, high = float(numbers.min()), float(numbers.max())
+        low, high = float(known.min()), float(known.max())
+    numbers[broken] = low
     notices.append(f"{label} has more than 8 bits; its values {low:.6g} to {high:.6g} are shown from black to white.")
     return np.clip((numbers - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)

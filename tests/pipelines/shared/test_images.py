@@ -7,6 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -56,6 +57,53 @@ def test_floats_with_broken_values_become_finite_and_say_so() -> None:
     values[0, :3] = np.nan, np.inf, -np.inf
     image = open_image(packed(Image.fromarray(values), "TIFF"), "x.tiff")
     assert np.isfinite(image.pixels).all() and "3 values" in image.notices[0]
+
+
+def test_a_border_of_broken_values_does_not_widen_the_window() -> None:
+    values = np.linspace(290, 310, 4800).reshape(60, 80).astype(np.float32)
+    values[:6] = np.nan
+    image = open_image(packed(Image.fromarray(values), "TIFF"), "kelvin.tiff")
+    assert image.pixels[:6].max() == 0
+    assert image.pixels[30].mean() == pytest.approx(0.45, abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_colour_of_sixteen_bits_keeps_its_low_byte_and_its_brightness(suffix: str) -> None:
+    counts = np.linspace(0, 20_000, 60 * 80 * 3).reshape(60, 80, 3).astype(np.uint16)
+    content = cv2.imencode(suffix, counts[..., ::-1])[1].tobytes()
+    image = open_image(content, f"deep{suffix}")
+    assert np.allclose(image.pixels * 65535, counts, atol=0.01)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_colour_is_turned_like_any_other(orientation: int) -> None:
+    stored = np.random.default_rng(0).integers(0, 65535, (5, 7, 3), dtype=np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    shallow = open_image(packed(Image.fromarray((stored >> 8).astype(np.uint8)), exif=exif.tobytes()))
+    ok, encoded = cv2.imencode(".png", stored[..., ::-1])
+    block = exif.tobytes()[6:]
+    chunk = struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
+    content = encoded.tobytes()
+    image = open_image(content[:33] + chunk + content[33:])
+    assert ok and image.orientation == orientation and np.abs(image.pixels - shallow.pixels).max() < 1 / 250
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"])
+def test_damaged_bytes_give_a_picture_or_a_message_and_nothing_else(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x829A: 1 / 60, 0x829D: 4.0, 0x8827: 100})
+    content = packed(Image.fromarray(COLOUR[:24, :32]), kind, **({"exif": exif} if kind == "JPEG" else {}))
+    for _ in range(150):
+        damaged = bytearray(content)
+        for place in rng.integers(0, min(200, len(damaged)), rng.integers(1, 6)):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            assert np.isfinite(open_image(bytes(damaged), "x").pixels).all()
+        except UserError as error:
+            assert "x " in str(error)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
