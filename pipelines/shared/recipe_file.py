@@ -10,15 +10,27 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
+if TYPE_CHECKING:
+    import yaml
+
 VERSION = 1
 MOST_CHARACTERS = 1_000_000
 DEEPEST = 8
+PLAIN_VALUES = (  # YAML 1.2, core schema: tag, pattern, first characters
+    ("null", r"~|null|Null|NULL", "~nN"),
+    ("null", r"", ""),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+)
 KEYS = ("mixdeck_recipe", "pipeline", "family", "merge", "options", "inputs")
 
 
@@ -74,7 +86,7 @@ def parse_document(text: str, families: Iterable[ModelFamily]) -> tuple[RecipeDo
     Raises:
         UserError: not a recipe, too long, too deep, another version, an unknown key, family or value.
     """
-    values = _mapping("the recipe", _parsed(text))
+    values = mapping("the recipe", parse_text(text))
     if values.get("mixdeck_recipe") != VERSION:
         raise UserError(
             f"This is not a Mixdeck recipe of version {VERSION}: its first key must be `mixdeck_recipe: {VERSION}`.",
@@ -85,16 +97,17 @@ def parse_document(text: str, families: Iterable[ModelFamily]) -> tuple[RecipeDo
     family = _family(values.get("family"), families)
     if values.get("pipeline") != family.pipeline:
         raise UserError(f"Pipeline {values.get('pipeline')!r}; family {family.name} belongs to {family.pipeline!r}.")
-    merge, report = _without_strangers(_mapping("merge", values.get("merge", {})), family)
+    merge, report = _without_strangers(mapping("merge", values.get("merge", {})), family)
     try:
         recipe = recipe_from_dict(merge, family.tasks)
     except MergeError as error:
         raise UserError(str(error), title="The recipe does not fit") from error
-    options = _mapping("options", values.get("options") or {})
+    options = mapping("options", values.get("options") or {})
     return RecipeDocument(family.pipeline, family.name, recipe, options, _inputs(values.get("inputs") or [])), report
 
 
-def _parsed(text: str) -> Any:
+def parse_text(text: str) -> Any:
+    """Values of a YAML or JSON text. Raises UserError: too long, too deep, with anchors, or neither."""
     import yaml
 
     if len(text) > MOST_CHARACTERS:
@@ -102,13 +115,29 @@ def _parsed(text: str) -> Any:
     if re.search(r"(^|[\s\[{,:])[&*][A-Za-z0-9_]", text):
         raise UserError("A recipe uses no YAML anchors or aliases; write the values out.")
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _yaml_1_2())  # a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f" (line {line + 1})" if line is not None else ""
         raise UserError(f"The recipe is not YAML or JSON{where}.", title="Cannot read this recipe") from error
     _check_depth(values)
     return values
+
+
+@cache
+def _yaml_1_2() -> type[yaml.SafeLoader]:
+    """A safe loader for which `off` and `no` are texts, `1e-3` is a number and dates are texts.
+
+    PyYAML reads YAML 1.1, where `mode: off` is False.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+    for tag, pattern, first in PLAIN_VALUES:
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), list(first) or [""])
+    return Loader
 
 
 def _check_depth(value: Any, depth: int = 0) -> None:
@@ -128,7 +157,7 @@ def _family(name: Any, families: Iterable[ModelFamily]) -> ModelFamily:
 
 def _without_strangers(merge: Mapping[str, Any], family: ModelFamily) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The merge without faders of experts that are not installed, and a line about each."""
-    weights = _mapping("weights", merge.get("weights") or {})
+    weights = mapping("weights", merge.get("weights") or {})
     strangers = [str(task) for task in weights if task not in family.experts]
     kept = {task: value for task, value in weights.items() if task in family.experts}
     report = tuple(f"Expert “{task}” is not installed: its fader is left out." for task in strangers)
@@ -140,7 +169,7 @@ def _inputs(values: Any) -> tuple[InputRef, ...]:
         raise UserError("`inputs` of a recipe is a list of at most 64 {name, sha256}.")
     refs = []
     for value in values:
-        entry = _mapping("an input", value)
+        entry = mapping("an input", value)
         name, sha256 = entry.get("name"), entry.get("sha256")
         if not isinstance(name, str) or not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}|", sha256):
             raise UserError("An input of a recipe has a name and a sha256 of 64 hex digits.")
@@ -148,7 +177,8 @@ def _inputs(values: Any) -> tuple[InputRef, ...]:
     return tuple(refs)
 
 
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+def mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """The value, if it is a mapping. Raises UserError that names it."""
     if not isinstance(value, Mapping):
         raise UserError(f"{name} should be a mapping of names to values; it is {type(value).__name__}.")
     return value

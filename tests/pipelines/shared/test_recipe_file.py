@@ -5,9 +5,11 @@ import pytest
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
-from pipelines.shared.recipe_file import InputRef, RecipeDocument, document_hash, dump_yaml, parse_document
+from pipelines.shared.recipe_file import InputRef, RecipeDocument, document_hash, dump_yaml, parse_document, parse_text
 
-RECIPE = MergeRecipe("ties", (("left", 0.5), ("right", -0.25)), scale=0.4, settings=(("density", 0.3),), muted=("left",))
+RECIPE = MergeRecipe(
+    "ties", (("left", 0.5), ("right", -0.25)), scale=0.4, settings=(("density", 0.3),), muted=("left",)
+)
 
 
 @pytest.fixture
@@ -49,3 +51,17 @@ def test_an_expert_that_is_not_installed_is_reported(document: RecipeDocument, t
 def test_bad_text_is_refused_with_the_reason(text: str, words: str, toy_family: ModelFamily) -> None:
     with pytest.raises(UserError, match=words):
         parse_document(text, [toy_family])
+
+
+def test_plain_words_stay_words_and_short_numbers_are_numbers() -> None:
+    text = "{a: off, b: no, c: 1e-3, d: 2026-01-01, e: true, f: ~, g: -2, h: .5, i: '1', j: , k: 012}"
+    values = parse_text(text)
+    assert values == {
+        "a": "off", "b": "no", "c": 0.001, "d": "2026-01-01", "e": True, "f": None, "g": -2, "h": 0.5, "i": "1",
+        "j": None, "k": 12.0,
+    }  # fmt: skip
+
+
+def test_no_python_object_is_made_from_a_recipe() -> None:
+    with pytest.raises(UserError, match="not YAML"):
+        parse_text("a: !!python/object/apply:os.getcwd []")
