@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Register the command."""
     parser = commands.add_parser("merge", help="store a mix as a checkpoint")
-    parser.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="recipe file, or a PNG made by Mixdeck")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="recipe of the page, or one that names files")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="float32, recipe inside")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write recipe, hash and seconds as JSON")
     parser.set_defaults(command=run)
@@ -32,6 +32,13 @@ def run(flags: argparse.Namespace) -> None:
     from pipelines.registry import family as family_named
 
     _check_target(flags.out)
+    if flags.recipe.suffix.lower() != ".png":
+        from pipelines.commands.recipes import read_text
+        from pipelines.shared.checkpoint_files import names_files
+
+        if names_files(text := read_text(flags.recipe)):
+            _merge_files(text, flags)
+            return
     document = read_document(flags.recipe)
     family = family_named(document.family)
     began = time.perf_counter()
@@ -40,6 +47,33 @@ def run(flags: argparse.Namespace) -> None:
     print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {report['recipe_hash'][:12]}")
     if flags.json is not None:
         write_json(report | {"output": flags.out.name, "size_bytes": size_bytes}, flags.json)
+
+
+def _merge_files(text: str, flags: argparse.Namespace) -> None:
+    """Merge local checkpoints that the recipe names, piece by piece, with a bar in bytes."""
+    from tqdm import tqdm
+
+    from pipelines.commands.reports import write_json
+    from pipelines.merging.recipe import recipe_to_dict
+    from pipelines.shared.checkpoint_files import merge_files, parse_plan
+    from pipelines.shared.weights import LoadProgress
+
+    began = time.perf_counter()
+    plan = parse_plan(text, flags.recipe.parent)
+    with tqdm(unit="B", unit_scale=True, leave=False, disable=None) as bar:
+
+        def show(progress: LoadProgress) -> None:
+            bar.set_description(progress.name, refresh=False)
+            bar.total, bar.n = progress.total_bytes, progress.done_bytes
+            bar.update(0)
+
+        digest = merge_files(plan, flags.out, show)["mixdeck:recipe_hash"]
+    size_bytes = flags.out.stat().st_size
+    print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {digest[:12]}")
+    if flags.json is not None:
+        about = {"family": plan.name, "recipe": recipe_to_dict(plan.recipe), "recipe_hash": digest, "device": "cpu"}
+        cost = {"seconds": round(time.perf_counter() - began, 3), "output": flags.out.name, "size_bytes": size_bytes}
+        write_json(about | cost, flags.json)
 
 
 def merged_weights(document: RecipeDocument) -> dict[str, Tensor]:

@@ -58,6 +58,11 @@ def check_expert(family: ModelFamily, name: str) -> None:
 def _text(path: Path) -> str:
     if path.suffix.lower() == ".png":
         return _embedded(path)
+    return read_text(path)
+
+
+def read_text(path: Path) -> str:
+    """A recipe file as text. Raises UserError: too large, or not text."""
     if path.stat().st_size > MOST_BYTES:
         raise UserError(f"{path.name} has more than {MOST_BYTES:,} bytes; a recipe is smaller.")
     try:

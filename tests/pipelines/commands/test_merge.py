@@ -88,3 +88,16 @@ def test_only_safetensors_are_written(
 ) -> None:
     assert main(["merge", str(recipe_file), "--out", str(tmp_path / name)]) == 1
     assert ".safetensors" in capsys.readouterr().err
+
+
+def test_local_checkpoints_are_merged_by_a_recipe_that_names_them(assets: Path, tmp_path: Path) -> None:
+    recipe, out, report = assets / "weights" / "toy" / "mine.yaml", tmp_path / "mix.safetensors", tmp_path / "mix.json"
+    recipe.write_text(
+        "mixdeck_recipe: 1\nfamily: {id: mine, base: {ref: base.safetensors}}\n"
+        "experts: {left: {ref: left.safetensors}}\nmerge: {weights: {left: 1.0}, scale: 1.0}\n"
+    )
+    assert main(["merge", str(recipe), "--out", str(out), "--json", str(report)]) == 0
+    left = load_file(assets / "weights" / "toy" / "left.safetensors")
+    assert all(torch.equal(value, left[key]) for key, value in load_file(out).items())
+    written = json.loads(report.read_text())
+    assert written["family"] == "mine" and written["device"] == "cpu" and len(written["recipe_hash"]) == 64

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from pipelines.merging.merge import merge
+from pipelines.merging.recipe import MergeError
+from pipelines.shared import checkpoint_files
+from pipelines.shared.checkpoint_files import is_local, merge_files, names_files, parse_plan
+from pipelines.shared.errors import UserError
+
+TEXT = """
+mixdeck_recipe: 1
+family: {id: any, base: {ref: base.safetensors}}
+experts:
+  street: {ref: street.safetensors}
+  hand: {ref: hand}
+merge:
+  vector: {method: %s}
+  masks: {mode: MODE}
+  weights: {street: 0.7, hand: -0.4}
+  scale: 0.8
+"""
+LOCAL = ("task_arithmetic", "average", "tall_masks", "consensus")
+LENGTH_2 = (2).to_bytes(8, "little")
+WHOLE = ("ties", "dare", "emr", "slerp")
+MODES = {"tall_masks": "union", "consensus": "consensus", "emr": "task, tasks: [hand]"}
+
+
+def text(method: str) -> str:
+    return (TEXT % method).replace("MODE", MODES.get(method, "off"))
+
+
+def network(seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "first.weight": torch.randn(7, 5, generator=generator),
+        "half": torch.randn(33, generator=generator).half(),
+        "brain": torch.randn(9, generator=generator).bfloat16(),
+        "last": torch.randn((), generator=generator),
+        "steps": torch.tensor(3),
+        "none": torch.empty(0),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    base, street, hand = (network(seed) for seed in range(3))
+    save_file(base, tmp_path / "base.safetensors")
+    save_file(street, tmp_path / "street.safetensors")
+    (tmp_path / "hand").mkdir()
+    halves = list(hand.items())
+    save_file(dict(halves[:3]), tmp_path / "hand" / "model-1-of-2.safetensors")
+    save_file(dict(halves[3:]), tmp_path / "hand" / "model-2-of-2.safetensors")
+    return tmp_path
+
+
+@pytest.mark.parametrize("method", [*LOCAL, *WHOLE])
+def test_files_give_the_bits_that_weights_in_memory_give(folder: Path, method: str) -> None:
+    plan = parse_plan(text(method), folder)
+    assert is_local(plan.recipe) == (method in LOCAL)
+    merge_files(plan, folder / "out.safetensors", piece=20)
+    wanted = merge(network(0), {"street": network(1), "hand": network(2)}, plan.recipe)
+    merged = load_file(folder / "out.safetensors")
+    assert merged.keys() == wanted.keys()
+    for key, value in merged.items():
+        assert value.dtype == wanted[key].dtype and value.shape == wanted[key].shape
+        assert torch.equal(value, wanted[key]), key
+
+
+def test_block_rules_act_in_every_piece(folder: Path) -> None:
+    rules = text("task_arithmetic") + '  blocks: [{match: "first.*", factor: 0.0}, {match: "half", factor: 2.0}]\n'
+    plan = parse_plan(rules, folder)
+    merge_files(plan, folder / "out.safetensors", piece=20)
+    merged = load_file(folder / "out.safetensors")
+    assert torch.equal(merged["first.weight"], network(0)["first.weight"])
+    wanted = merge(network(0), {"street": network(1), "hand": network(2)}, plan.recipe)
+    for key, value in merged.items():
+        torch.testing.assert_close(value, wanted[key], rtol=0, atol=1e-3 if value.dtype != torch.float32 else 1e-6)
+
+
+def test_the_header_names_hashes_and_no_files(folder: Path) -> None:
+    about = merge_files(parse_plan(text("average"), folder), folder / "out.safetensors")
+    with safe_open(folder / "out.safetensors", "pt") as file:
+        assert file.metadata() == about
+    document = json.loads(about["mixdeck:recipe"])
+    content = (folder / "street.safetensors").read_bytes()
+    assert document["experts"]["street"] == {"sha256": hashlib.sha256(content).hexdigest()}
+    assert "safetensors" not in about["mixdeck:recipe"] and str(folder) not in about["mixdeck:recipe"]
+
+
+def test_progress_ends_at_the_whole_of_each_file(folder: Path) -> None:
+    seen = {}
+    merge_files(
+        parse_plan(text("average"), folder), folder / "out.safetensors", lambda one: seen.update({one.name: one})
+    )
+    assert list(seen) == ["base", "street", "hand", "merged"]
+    assert all(one.done_bytes == one.total_bytes > 0 for one in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("base.safetensors", "gone.safetensors", r"base: no weights at gone\.safetensors"),
+        ("street.safetensors", "street.bin", r"street\.bin is not safetensors"),
+        ("{ref: hand}", "{ref: hand, kind: lora}", "kind 'lora'"),
+        ("{ref: hand}", "{file: hand}", "Unknown keys in entry of hand: file"),
+        ("{ref: hand}", "{ref: hand, sha256: 0}", "64 hex digits in quotes"),
+        ("{ref: hand}", "{kind: full}", "hand needs a `ref`"),
+        ("mixdeck_recipe: 1", "mixdeck_recipe: 7", "mixdeck_recipe: 1"),
+        ("merge:", "policies: {}\nmerge:", "Unknown keys in the recipe: policies"),
+        ("street: 0.7", "strete: 0.7", 'unknown expert "strete"'),
+    ],
+)
+def test_a_document_that_does_not_fit_is_refused_with_the_reason(folder: Path, old: str, new: str, words: str) -> None:
+    (folder / "street.bin").write_bytes(b"")
+    with pytest.raises((UserError, MergeError), match=words):
+        parse_plan(text("average").replace(old, new), folder)
+
+
+def test_another_network_is_refused_by_the_key_and_nothing_is_written(folder: Path) -> None:
+    save_file(network(1) | {"extra": torch.ones(1)}, folder / "street.safetensors")
+    with pytest.raises(MergeError, match=r'"street" has extra, unlike the base'):
+        merge_files(parse_plan(text("average"), folder), folder / "out.safetensors")
+    assert not list(folder.glob("*out*"))
+
+
+def test_another_content_than_the_recipe_names_is_refused(folder: Path) -> None:
+    named = text("average").replace("{ref: hand}", f"{{ref: hand, sha256: '{'0' * 64}'}}")
+    with pytest.raises(UserError, match="hand has sha256"):
+        merge_files(parse_plan(named, folder), folder / "out.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02pickle of some sort", LENGTH_2 + b"[]", LENGTH_2 + b"{x"])
+def test_a_file_that_only_claims_to_be_safetensors_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "street.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match=r"street\.safetensors"):
+        merge_files(parse_plan(text("average"), folder), folder / "out.safetensors")
+
+
+def test_a_file_cut_short_is_refused_and_leaves_the_old_result(folder: Path) -> None:
+    out, path = folder / "out.safetensors", folder / "street.safetensors"
+    out.write_bytes(b"the one before")
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(UserError, match="ends too early"):
+        merge_files(parse_plan(text("average"), folder), out, piece=20)
+    assert out.read_bytes() == b"the one before"
+    assert sorted(one.name for one in folder.glob("*out*")) == ["out.safetensors"]
+
+
+def test_too_little_memory_is_said_with_the_numbers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.shared.device.free_bytes", lambda device: 100)
+    with pytest.raises(UserError, match=r"needs about \S+ GB and 0\.0 GB are free"):
+        merge_files(parse_plan(text("ties"), folder), folder / "out.safetensors")
+    merge_files(parse_plan(text("task_arithmetic"), folder), folder / "out.safetensors")
+
+
+def test_a_recipe_of_files_is_told_from_one_of_a_family() -> None:
+    assert names_files(text("average"))
+    assert not names_files("mixdeck_recipe: 1\nfamily: fusenet\n")
+
+
+def test_a_large_tensor_is_a_piece_of_its_own(folder: Path) -> None:
+    slots = checkpoint_files.read_slots(parse_plan(text("average"), folder).base)
+    groups = list(checkpoint_files.pieces(slots, 34))
+    assert sorted(key for group in groups for key in group) == sorted(slots)
+    assert ["first.weight"] in groups
