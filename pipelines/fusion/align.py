@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
@@ -35,15 +40,10 @@ def align(frames: FrameSet, task: str) -> tuple[FrameSet, tuple[Transform, ...]]
 
     planes = luma(frames.images)
     transforms = tuple(_transform(planes, index, task) for index in range(1, len(planes)))
-    moved = [frames.images[0]] + [
-        _warped(image, one.matrix) for image, one in zip(frames.images[1:], transforms, strict=True)
-    ]
-    top, bottom, left, right = _common_area(frames.images.shape[1:3], transforms)
-    images = np.stack(moved)[:, top:bottom, left:right]
-    notices = tuple(Notice("info" if one.is_accepted else "warning", one.note) for one in transforms)
-    return replace(
-        frames, images=np.ascontiguousarray(images), alpha=None, notices=_unshifted(frames) + notices
-    ), transforms
+    accepted = tuple(one for one in transforms if one.is_accepted)
+    rejected = tuple(Notice("warning", one.note) for one in transforms if not one.is_accepted)
+    aligned = moved(frames, accepted)
+    return replace(aligned, notices=aligned.notices + rejected), transforms
 
 
 def _unshifted(frames: FrameSet) -> tuple:
@@ -96,12 +96,12 @@ def _moved_by(shift: tuple[float, float]) -> np.ndarray:
 
 def _gain(first: np.ndarray, other: np.ndarray, matrix: np.ndarray) -> float:
     """Rise of mutual information by the move, both measured where it leaves pixels; -1 if that is under half."""
-    moved = _warped(other, _rows(matrix))
+    shifted = _warped(other, _rows(matrix))
     top, bottom, left, right = _common_area(first.shape, (Transform(1, _rows(matrix), True, ""),))
     if bottom - top < first.shape[0] // 2 or right - left < first.shape[1] // 2:
         return -1.0
     area = slice(top, bottom), slice(left, right)
-    return mutual_information(first[area], moved[area]) - mutual_information(first[area], other[area])
+    return mutual_information(first[area], shifted[area]) - mutual_information(first[area], other[area])
 
 
 def _bitmap_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -163,3 +163,84 @@ def _common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) ->
 
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(value) for value in row) for row in matrix)
+
+
+# By hand, and to look at
+
+
+def manual_transform(
+    frame: int, size_hw: tuple[int, int], dx_px: float = 0, dy_px: float = 0, rotation_deg: float = 0, scale: float = 1
+) -> Transform:
+    """A move set by hand: frame `frame` turned (counter-clockwise) and enlarged about its centre, then shifted.
+
+    Args:
+        dx_px, dy_px: positive moves the frame's content right and down.
+
+    Raises:
+        UserError: a scale outside 0.5 to 2; a shift of more than half the picture.
+    """
+    import cv2
+
+    height, width = size_hw
+    if not 0.5 <= scale <= 2:
+        raise UserError(f"scale {scale:g} is outside 0.5 to 2.")
+    if abs(dx_px) > width / 2 or abs(dy_px) > height / 2:
+        raise UserError(f"shift {dx_px:g}, {dy_px:g} px is more than half of the {width} × {height} picture.")
+    forward = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rotation_deg, scale)
+    forward[:, 2] += dx_px, dy_px
+    note = f"Frame {frame + 1} is moved by {dx_px:+.1f}, {dy_px:+.1f} px, {rotation_deg:+.1f}°, × {scale:.3g}."
+    return Transform(frame, _rows(cv2.invertAffineTransform(forward)), True, note)
+
+
+def moved(frames: FrameSet, transforms: Sequence[Transform]) -> FrameSet:
+    """The frames with these moves applied, cut to the area that all share.
+
+    Raises:
+        UserError: a move of a frame that is not there, or no area is shared.
+    """
+    from pipelines.fusion.inputs import Notice
+
+    images = list(frames.images)
+    for one in transforms:
+        if not 0 <= one.frame < len(images):
+            raise UserError(f"there is no frame {one.frame + 1}; the set has {len(images)}.")
+        images[one.frame] = _warped(images[one.frame], one.matrix)
+    top, bottom, left, right = _common_area(frames.images.shape[1:3], tuple(transforms))
+    height, width = frames.images.shape[1:3]
+    if bottom - top < min(SMALLEST_PX, height // 2) or right - left < min(SMALLEST_PX, width // 2):
+        raise UserError("the moved frames share hardly any area; use smaller moves.")
+    cut = np.ascontiguousarray(np.stack(images)[:, top:bottom, left:right])
+    notices = tuple(Notice("info", one.note) for one in transforms)
+    return replace(frames, images=cut, alpha=None, notices=_unshifted(frames) + notices)
+
+
+def transforms_to_json(transforms: Sequence[Transform]) -> str:
+    """The moves as JSON: per frame a 2 x 3 matrix from positions in the result to positions in that frame, in px."""
+    rows = [{"frame": one.frame, "matrix": one.matrix, "accepted": one.is_accepted} for one in transforms]
+    return json.dumps({"unit": "px", "direction": "result to frame", "transforms": rows}, indent=1)
+
+
+def checkerboard(first: np.ndarray, other: np.ndarray, squares: int = 8) -> np.ndarray:
+    """Two images of one size, (H, W, 3) 0..1, in alternate squares, `squares` along the shorter side."""
+    height, width = first.shape[:2]
+    side = max(1, min(height, width) // squares)
+    rows, columns = np.arange(height)[:, None] // side, np.arange(width)[None] // side
+    return np.where(((rows + columns) % 2 == 0)[..., None], first, other)
+
+
+def red_cyan_edges(first: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Edges of the first image in red, of the other in cyan, (H, W, 3) 0..1; where they agree they add up to white."""
+    from pipelines.fusion.operators import luma
+
+    red, cyan = (_edges(luma(image)) for image in (first, other))
+    red, cyan = (edges / max(float(np.percentile(edges, 99)), 1e-6) for edges in (red, cyan))
+    return np.clip(np.dstack([red, cyan, cyan]), 0, 1).astype(np.float32)
+
+
+def blink(first: np.ndarray, other: np.ndarray, path: Path, period_ms: int = 600) -> Path:
+    """Write an animation that shows two images (H, W, 3), 0..1, in turn: what is out of place jumps."""
+    from PIL import Image
+
+    pictures = [Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)) for image in (first, other)]
+    pictures[0].save(path, "WEBP", save_all=True, append_images=pictures[1:], duration=period_ms, loop=0, lossless=True)
+    return path

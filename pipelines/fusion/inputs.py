@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_PIXELS = 24_000_000
+VIF_PX = 41
 SAME_ASPECT = 0.01
 ONE_EXPOSURE = 3 / 255  # mean lumas closer than this look like one exposure
 COLOURED = 0.08  # mean spread of channels from which a thermal or functional frame counts as coloured
@@ -72,6 +73,8 @@ def prepare_frames(opened: Sequence[OpenedImage | None], task: str, fit: str = "
     frames = [frames[position] for position in order]
     frames = _without_false_colour(frames, task, notices)
     images = _one_size(frames, fit, notices)
+    if min(images[0].shape[:2]) < VIF_PX:
+        notices.append(Notice("info", f"The frames are small: VIF shows n/a (it needs {VIF_PX} px)."))
     if images[0].shape[0] * images[0].shape[1] > MOST_PIXELS:
         raise UserError(
             f"The frames have {images[0].shape[0] * images[0].shape[1] / 1e6:.0f} megapixels; fusion takes "
@@ -82,14 +85,14 @@ def prepare_frames(opened: Sequence[OpenedImage | None], task: str, fit: str = "
 
     stack = np.stack(images)
     _warn_of_shift(luma(stack), notices)
-    alphas = [frame.alpha for frame in frames if frame.alpha is not None and frame.alpha.shape == stack.shape[1:3]]
+    _warn_of_empty_frames(stack, frames, notices)
     return FrameSet(
         stack,
         tuple(frame.name for frame in frames),
         tuple(frame.sha256 for frame in frames),
         tuple(frame.is_grey for frame in frames),
         tuple(order),
-        alphas[0] if alphas else None,
+        _shared_alpha(frames, stack.shape[1:3]),
         tuple(notices),
     )
 
@@ -204,6 +207,27 @@ def _cropped(image: np.ndarray, aspect: float) -> np.ndarray:
     )
     left, top = (width - new_width) // 2, (height - new_height) // 2
     return image[top : top + new_height, left : left + new_width]
+
+
+def _shared_alpha(frames: list[OpenedImage], size_hw: tuple[int, ...]) -> np.ndarray | None:
+    """What all frames cover, at the size of the result and cut as they were; None if all are opaque."""
+    import cv2
+    import numpy as np
+
+    height, width = size_hw[:2]
+    masks = [_cropped(frame.alpha, width / height) for frame in frames if frame.alpha is not None]
+    resized = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in masks]
+    return np.minimum.reduce(resized) if resized else None
+
+
+def _warn_of_empty_frames(stack: np.ndarray, frames: list[OpenedImage], notices: list[Notice]) -> None:
+    """Frames without a picture in them, or all the same: fusion has nothing to add, and says so."""
+    flat = [
+        frame.name for image, frame in zip(stack, frames, strict=True) if float(image.max() - image.min()) < 1 / 255
+    ]
+    notices.extend(Notice("warning", f"{name} is one even tone: it adds nothing to the result.") for name in flat)
+    if all((image == stack[0]).all() for image in stack[1:]):
+        notices.append(Notice("warning", "All frames are identical: the result is that picture."))
 
 
 def _warn_of_shift(planes: np.ndarray, notices: list[Notice]) -> None:

@@ -1,11 +1,26 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipelines.fusion.align import align, estimate_shift, mutual_information
+from pipelines.fusion.align import (
+    align,
+    blink,
+    checkerboard,
+    estimate_shift,
+    manual_transform,
+    moved,
+    mutual_information,
+    red_cyan_edges,
+    transforms_to_json,
+)
 from pipelines.fusion.inputs import FrameSet
+from pipelines.shared.errors import UserError
 
 
 def scene() -> np.ndarray:
@@ -51,3 +66,63 @@ def test_frames_that_have_nothing_in_common_stay_and_it_is_said() -> None:
 def test_mutual_information_is_highest_for_the_same_plane() -> None:
     plane = scene()
     assert mutual_information(plane, plane) > mutual_information(plane, np.roll(plane, 5, 1)) > 0
+
+
+def a_set(*images: np.ndarray) -> FrameSet:
+    count = len(images)
+    names = tuple(f"{index}.png" for index in range(count))
+    return FrameSet(np.stack(images), names, names, (False,) * count, tuple(range(count)))
+
+
+def noise(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((64, 96, 3), dtype=np.float32)
+
+
+def test_a_move_by_hand_shifts_right_and_down_and_cuts_the_border() -> None:
+    image = noise()
+    result = moved(a_set(image, image), [manual_transform(1, (64, 96), dx_px=5, dy_px=3)])
+    assert result.images.shape == (2, 61, 91, 3)
+    assert np.allclose(result.images[1], image[:61, :91], atol=1e-5)
+    assert np.array_equal(result.images[0], image[3:, 5:])
+
+
+def test_a_quarter_turn_by_hand_is_counter_clockwise() -> None:
+    image = np.random.default_rng(0).random((65, 65, 3), dtype=np.float32)
+    result = moved(a_set(image, image), [manual_transform(1, (65, 65), rotation_deg=90)])
+    assert np.abs(result.images[1] - np.rot90(image))[1:-1, 1:-1].max() < 1e-3
+
+
+@pytest.mark.parametrize(("settings", "words"), [({"scale": 3}, "scale 3"), ({"dx_px": 60}, "more than half")])
+def test_a_move_by_hand_out_of_range_is_refused(settings: dict[str, float], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        manual_transform(1, (64, 96), **settings)
+
+
+def test_a_move_of_a_frame_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UserError, match="no frame 3"):
+        moved(a_set(noise(), noise()), [manual_transform(2, (64, 96), dx_px=1)])
+
+
+def test_moves_are_told_as_json() -> None:
+    told = json.loads(transforms_to_json([manual_transform(1, (64, 96), dx_px=5)]))
+    assert told["transforms"][0]["frame"] == 1
+    assert np.allclose(told["transforms"][0]["matrix"], [[1, 0, -5], [0, 1, 0]])
+
+
+def test_the_checkerboard_takes_each_pixel_from_one_of_both() -> None:
+    board = checkerboard(np.zeros((64, 96, 3)), np.ones((64, 96, 3)), squares=8)
+    assert board[0, 0, 0] == 0 and board[0, 8, 0] == 1 and board[8, 8, 0] == 0 and board.mean() == 0.5
+
+
+def test_equal_edges_are_white_and_lone_ones_coloured() -> None:
+    bar = np.zeros((64, 96, 3), np.float32)
+    bar[:, 20:40] = 1
+    same = red_cyan_edges(bar, bar)
+    assert np.array_equal(same[..., 0], same[..., 1]) and same.max() == 1
+    lone = red_cyan_edges(bar, np.zeros_like(bar))
+    assert lone[..., 0].max() == 1 and lone[..., 1].max() == 0
+
+
+def test_blinking_shows_both_images(tmp_path: Path) -> None:
+    with Image.open(blink(noise(0), noise(1), tmp_path / "blink.webp")) as animation:
+        assert animation.n_frames == 2

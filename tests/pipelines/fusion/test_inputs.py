@@ -48,7 +48,9 @@ def test_equal_brightness_looks_like_one_exposure() -> None:
 
 def test_of_nine_exposures_six_are_kept_with_both_ends() -> None:
     frames = prepare_frames([frame(view() * 0.9 / 1.5**i, str(i)) for i in range(9)], "mef")
-    assert len(frames.images) == 6 and frames.names[0] == "0" and frames.names[-1] == "8" and "6 are used" in said(frames)
+    assert (
+        len(frames.images) == 6 and frames.names[0] == "0" and frames.names[-1] == "8" and "6 are used" in said(frames)
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,3 +116,28 @@ def test_too_many_pixels_are_refused_with_both_numbers(monkeypatch: pytest.Monke
     monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS", 5_000)
     with pytest.raises(UserError, match="megapixels"):
         prepare_frames([frame(view()), frame(view())], "ivis")
+
+
+def test_identical_frames_are_told() -> None:
+    assert "identical" in said(prepare_frames([frame(view()), frame(view())], "mff"))
+    assert "identical" not in said(prepare_frames([frame(view()), frame(view() * 0.5)], "mff"))
+
+
+def test_a_frame_of_one_tone_is_named() -> None:
+    frames = prepare_frames([frame(view()), frame(np.zeros((96, 128)), "black.png")], "mff")
+    assert "black.png is one even tone" in said(frames)
+
+
+@pytest.mark.parametrize(("height", "is_told"), [(40, True), (41, False)])
+def test_below_41_pixels_it_is_told_that_vif_is_missing(height: int, is_told: bool) -> None:
+    frames = prepare_frames([frame(view(height=height)), frame(view(height=height) * 0.5)], "mff")
+    assert ("VIF shows n/a" in said(frames)) == is_told
+
+
+def test_the_mask_follows_the_frame_that_is_reduced_and_holds_where_all_frames_do() -> None:
+    left, top = np.ones((192, 256), np.float32), np.ones((96, 128), np.float32)
+    left[:, :128], top[:48] = 0, 0
+    large = cv2.resize(view(), (256, 192))
+    alpha = prepare_frames([frame(view(), alpha=top), frame(large, alpha=left)], "ivis").alpha
+    assert alpha is not None and alpha.shape == (96, 128)
+    assert alpha[:48].max() == 0 and alpha[:, :64].max() == 0 and alpha[48:, 64:].min() == 1
