@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from demos.fusion_bench import FusionBench, Job
 from demos.fusion_export import document_of, write_export
@@ -117,7 +118,7 @@ def answer(bench: FusionBench, job: Job, name: str) -> tuple[str, dict[str, Any]
     from pipelines.shared.recipe_file import dump_yaml
 
     result, is_cached = bench.result(job)
-    folder = Path(gr.Image.GRADIO_CACHE if hasattr(gr.Image, "GRADIO_CACHE") else gr.utils.get_cache_folder())
+    folder = Path(get_upload_folder())
     picture, _ = write_export(result.fused, dump_yaml(document_of(job, bench.frames(job), name)), job.key[:8], folder)
     run = result.run
     return picture, {

@@ -39,7 +39,7 @@ MOST_FRAMES = max(task.most_frames for task in TASKS.values())
 CLASS_NAMES = ("sky", "ground", "vegetation", "building", "vehicle", "person", "other")
 CLASS_COLOURS = ((86, 180, 233), (150, 130, 110), (0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0),
                  (200, 200, 200))  # fmt: skip
-STILL = {"format": "png", "interactive": False}
+STILL: dict[str, Any] = {"format": "png", "interactive": False}
 
 
 class FusionTab:
@@ -257,8 +257,9 @@ class FusionTab:
         run.then(told(self.settle), self.inputs, [self.version, self.out, self.drawn], **BESIDE_QUEUE)
 
     def _wire_desk(self) -> None:
-        panel, first = self.panel, {"trigger_mode": "always_last", **BESIDE_QUEUE}
-        mine = {"inputs": self.inputs, "outputs": self.desk_outputs}
+        panel = self.panel
+        first: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
+        mine: dict[str, Any] = {"inputs": self.inputs, "outputs": self.desk_outputs}
         events = [
             panel.method.input(told(panel.when_method_changes), **mine, **first),
             panel.mask_mode.input(told(lambda values: panel.fitted_mask(values[panel.mask_mode])), **mine, **first),
@@ -290,7 +291,7 @@ class FusionTab:
         self._then_run(self.use_yaml.click(told(self.when_yaml_used), self.inputs, restored, **BESIDE_QUEUE))
         self._then_run(self.drop.upload(told(self.when_dropped), self.inputs, restored, trigger_mode="always_last",
                                         **BESIDE_QUEUE))
-        view = {"trigger_mode": "always_last", **BESIDE_QUEUE}
+        view: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
         self.left.input(told(self.when_left_changes), self.inputs, [self.out], **view)
         self.opacity.release(told(self.when_opacity_moves), self.inputs, [self.labels], **view)
         self.target.select(told(self.when_pointed), self.inputs, [self.point, self.regions], **view)

@@ -248,7 +248,7 @@ class MergePanel:
         """Mask details are enabled where the mode uses them; the votes say what would enable them."""
         is_on, is_vote = mode != "off", mode == "consensus"
         idle = "no mask is in use" if not is_on else "only Consensus counts votes"
-        details = {one: gr.update(interactive=is_on) for one in (self.mask_tasks, self.compare, self.on_mute)}
+        details: Updates = {one: gr.update(interactive=is_on) for one in (self.mask_tasks, self.compare, self.on_mute)}
         details |= {one.threshold: gr.update(interactive=is_on) for one in self.strips}
         info = "keep what at least k tasks use" if is_vote else idle
         return details | {self.votes: gr.update(interactive=is_vote, info=info)}
