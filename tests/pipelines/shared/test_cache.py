@@ -135,3 +135,29 @@ def test_unloading_spares_what_is_lent(toy_family: ModelFamily, tmp_path: Path) 
         cache.unload_all()
         assert [row.users for row in cache.counters().models] == [1]
     assert cache.unload_all() > 0 and cache.counters().models == ()
+
+
+def test_lower_precision_is_one_rounding_of_the_mix(toy_family: ModelFamily, tmp_path: Path) -> None:
+    with ModelCache(tmp_path).lease(toy_family, mix(0.3)) as exact:
+        wanted = {key: value.bfloat16() for key, value in exact.model.state_dict().items()}
+    with ModelCache(tmp_path, precision="bfloat16").lease(toy_family, mix(0.3)) as lease:
+        assert all(torch.equal(value, wanted[key]) for key, value in lease.model.state_dict().items())
+
+
+def test_tensors_that_no_expert_moved_are_shared_by_mixes_and_counted_once(
+    toy_family: ModelFamily, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "weights" / "toy"
+    base = load_file(folder / "base.safetensors")
+    for name in toy_family.tasks:
+        save_file(base | {"2.bias": torch.ones(2)}, folder / f"{name}.safetensors")
+    cache = ModelCache(tmp_path)
+    with cache.lease(toy_family, mix(0.3)) as one, cache.lease(toy_family, mix(0.6)) as other:
+        assert one.model[0].weight.data_ptr() == other.model[0].weight.data_ptr()
+        assert one.model[2].bias.data_ptr() != other.model[2].bias.data_ptr()
+        arena = cache.arena(toy_family)
+        sizes = {row.name: row.size_bytes for row in cache.counters().models}
+    unmoved = sum(value.nbytes for key, value in base.items() if key != "2.bias")
+    assert sizes["toy"] == arena.size_bytes + unmoved
