@@ -11,7 +11,7 @@ import gradio as gr
 from demos.endpoints import add_endpoints
 from demos.registry import TABS
 from demos.status import StatusBar
-from demos.tab import Workshop
+from demos.tab import ON_DEVICE, Workshop
 
 TITLE = '<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>'
 
@@ -36,9 +36,9 @@ def build_page(workshop: Workshop, queue_size: int = 32) -> Page:
                     built[tab.name] = tab.build(workshop)
         status = StatusBar(workshop)
         for one in built.values():
-            status.follow(one.runs)
-            page.load(one.on_load, one.inputs, one.pictures, show_progress="hidden", trigger_mode="once",
-                      concurrency_id="device", concurrency_limit=1, api_visibility="private")
+            opened = page.load(one.on_load, one.inputs, one.pictures, show_progress="hidden", trigger_mode="once",
+                               **ON_DEVICE)
+            status.follow([opened, *one.runs])
         add_endpoints(workshop, built["fusion"].bench)
     page.queue(max_size=queue_size)
     return Page(page, built)
