@@ -41,11 +41,6 @@ CLASS_COLOURS = ((86, 180, 233), (150, 130, 110), (0, 158, 115), (204, 121, 167)
                  (200, 200, 200))  # fmt: skip
 STILL: dict[str, Any] = {"format": "png", "interactive": False}
 
-TIER_NOTES = {
-    "embedded": "This is the embedded tier: small networks of our own, trained on generated scenes.",
-    "full": "This is the full tier: published checkpoints.",
-}
-
 
 class FusionTab:
     """Layout, events and handlers. Handlers take and give values keyed by component, so they run without a browser."""
@@ -63,7 +58,7 @@ class FusionTab:
     def _build(self) -> None:
         gr.HTML(
             '<div class="hint">Four specialists, one network: give it two or more frames of a scene, move a fader, and '
-            f"the fused picture changes. {TIER_NOTES[self.family.tier]}</div>"
+            "the fused picture changes.</div>"
         )
         with gr.Row(elem_classes="board"):
             with gr.Column(scale=3, min_width=240):
