@@ -365,7 +365,7 @@ class FusionTab:
         if values[self.shown] == job:
             return {self.version: gr.skip()}
         result, _ = self.bench.result(job.preview())
-        if not self.workshop.turns.may_write(visitor_of(request), turn):
+        if not self.workshop.turns.is_current(visitor_of(request), turn):
             return {self.version: gr.skip()}
         label = version_label(about(job, result, False), is_preview=True)
         return {self.version: label, self.out: self._pair(job, result, values), self.drawn: (job, True)}

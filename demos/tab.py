@@ -53,6 +53,11 @@ class Turns:
             self._note(visitor, turn)
             return True
 
+    def is_current(self, visitor: str, turn: int) -> bool:
+        """Whether no later run has written; leaves no mark, so that a preview never silences a commit under way."""
+        with self._lock:
+            return turn > self._written.get(visitor, 0)
+
     def stop(self, visitor: str) -> None:
         """No run that has started by now will write."""
         with self._lock:

@@ -12,9 +12,6 @@ pytestmark = pytest.mark.browser
 W0, W1 = "fusion-desk-w-0", "fusion-desk-w-1"
 
 
-DRAG_MISSES = pytest.mark.xfail(reason="a drag right after loading is sometimes not committed", strict=False)
-
-
 def drag(visit: Any, name: str, start: float, stop: float) -> None:
     """Drag a fader from one share of its length to another, quickly."""
     box = visit.fader(name).bounding_box()
@@ -44,7 +41,6 @@ def test_the_first_example_is_fused_at_once_and_nothing_leaves_the_machine(visit
     assert [one for one in addresses if not one.startswith(inside)] == []
 
 
-@DRAG_MISSES
 def test_a_fast_drag_ends_on_the_last_value(visit: Callable[..., Any]) -> None:
     page = visit()
     page.settled()
@@ -102,7 +98,6 @@ def test_a_method_without_masks_says_which_ones_have_them(visit: Callable[..., A
     assert "choose" in mode.inner_text() and "TALL" in mode.inner_text()
 
 
-@DRAG_MISSES
 def test_an_exported_picture_dropped_back_restores_the_desk(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit()
     page.settled()
