@@ -33,12 +33,14 @@ def emr(mixture: Mixture) -> TileWriter:
 
 
 def write_unified(tile: Tile, live: Tensor) -> None:
+    """Fill the tile with the base plus the unified vector, no mask over it."""
     import torch
 
     torch.add(tile.base, unified_vector(tile), alpha=tile.factor, out=live)
 
 
 def write_task(tile: Tile, part: Part, scale: float, live: Tensor) -> None:
+    """Fill the tile with one task's reconstruction: its mask and its rescaler (`scale`) on the unified vector."""
     import torch
 
     unified = unified_vector(tile)

@@ -50,6 +50,7 @@ class Layout:
 
 
 def round_up(value: int, step: int) -> int:
+    """The smallest multiple of `step` that is at least `value`."""
     return -(-value // step) * step
 
 

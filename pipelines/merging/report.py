@@ -93,6 +93,7 @@ def masks_by_tensor(mixture: Mixture, recipe: MergeRecipe) -> Iterator[tuple[Ten
 
 
 def emr_masks(mixture: Mixture, tile: Tile, unified: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Mask of each selected task in the tile: where its vector has the sign of the unified one."""
     for part in tile.parts:
         if part.task in mixture.selected:
             yield part.task, emr_mask(part, unified)
@@ -111,4 +112,5 @@ def diagnostics(base: Tensor, vectors: Mapping[str, Tensor]) -> Diagnostics:
 
 
 def cosine(product: float, norms: float) -> float:
+    """Dot product over the product of norms; 0 where a vector is zero."""
     return product / norms if norms else 0.0

@@ -73,6 +73,7 @@ def angle_between(tile: Tile, space: str) -> float | None:
 
 
 def sign(value: float) -> float:
+    """+1 or -1; zero has the sign of its bit."""
     return math.copysign(1.0, value)
 
 
