@@ -60,9 +60,8 @@ def launch_options(flags: argparse.Namespace) -> dict[str, Any]:
 
 def build_workshop(flags: argparse.Namespace) -> Workshop:
     """The cache and what the tabs share; no torch is imported and no file is read."""
-    from pipelines.shared.cache import ModelCache
-
     from demos.tab import Workshop
+    from pipelines.shared.cache import ModelCache
 
     ram_bytes = None if flags.cache_gb is None else int(flags.cache_gb * 1e9)
     assets = ROOT / "assets"

@@ -17,9 +17,8 @@ from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
-    from pipelines.shared.cache import ModelCache
-
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
+    from pipelines.shared.cache import ModelCache
 
 PREVIEW_PIXELS = 80_000
 MOST_BYTES = 400_000_000  # of kept frames and results, together about the size of ten large pictures

@@ -11,10 +11,9 @@ from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
+    from demos.fusion_bench import Job
     from pipelines.fusion.inputs import FrameSet
     from pipelines.shared.recipe_file import RecipeDocument
-
-    from demos.fusion_bench import Job
 
 MOST_BYTES = 1_000_000  # of a recipe file
 ALIGN = "align"  # the one setting of the page that is applied before the pipeline
@@ -31,9 +30,8 @@ def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
 
 def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, bool, tuple[str, ...]]:
     """Mix, options, whether frames are aligned, what could not be restored. UserError on anything unknown."""
-    from pipelines.shared.recipe_file import parse_document
-
     from pipelines.registry import FAMILIES
+    from pipelines.shared.recipe_file import parse_document
 
     if not text.strip():
         raise UserError("The recipe is empty. Press Run to get the recipe of the current settings.", "No recipe")
