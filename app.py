@@ -31,7 +31,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--share", action="store_true", help="open a public tunnel; anyone with the link can use it")
     parser.add_argument("--public", action="store_true", help="smaller limits, for a server that strangers use")
     parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as MCP tools")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (default %(default)s)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument("--cache-gb", type=float, default=None, help="memory for merged models, in GB")
     return parser.parse_args(arguments)
@@ -62,10 +62,12 @@ def build_workshop(flags: argparse.Namespace) -> Workshop:
     """The cache and what the tabs share; no torch is imported and no file is read."""
     from demos.tab import Workshop
     from pipelines.shared.cache import ModelCache
+    from pipelines.shared.device import chosen_device
 
     ram_bytes = None if flags.cache_gb is None else int(flags.cache_gb * 1e9)
     assets = ROOT / "assets"
-    return Workshop(ModelCache(assets, device=flags.device, precision=flags.precision, ram_bytes=ram_bytes), assets)
+    device = chosen_device(flags.device)
+    return Workshop(ModelCache(assets, device=device, precision=flags.precision, ram_bytes=ram_bytes), assets)
 
 
 def build_app(workshop: Workshop, is_public: bool = False) -> gr.Blocks:
@@ -79,6 +81,13 @@ def check_flags(flags: argparse.Namespace) -> None:
     """Exits with one line when a flag cannot be honoured."""
     from importlib.util import find_spec
 
+    from pipelines.shared.device import chosen_device
+    from pipelines.shared.errors import UserError
+
+    try:
+        chosen_device(flags.device)
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
     if flags.mcp and find_spec("mcp") is None:
         raise SystemExit('--mcp needs an extra: pip install "gradio[mcp]"')
     if flags.share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -13,6 +14,7 @@ from pipelines.shared.errors import UserError
 
 COMMANDS = (list, run, evaluate, train, merge, bench)
 INTERRUPTED = 130
+NO_READER = 141  # as the shell counts a program that a closed pipe has ended
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` None reads the command line.
 
     Returns:
-        exit code: 0, or 1 with one line on stderr when an input, a recipe or a file is not right.
+        exit code: 0, or 1 with one line on stderr when an input, a recipe or a file is not right; 130 when
+        interrupted, 141 when nobody reads the output any more.
 
     Raises:
         SystemExit: 2 on unknown arguments, 0 after `--help`.
@@ -43,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = build_parser().parse_args(arguments)
     try:
         flags.command(flags)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _unheard()
     except (UserError, MergeError) as error:
         return _fail(str(error))
     except OSError as error:
@@ -50,6 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     return 0
+
+
+def _unheard() -> int:
+    """Whoever read the output has enough (`| head`): no complaint, here or when Python flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return NO_READER
 
 
 def _fail(message: str, code: int = 1) -> int:

@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     mix.add_argument("--recipe", type=Path, metavar="R.yaml", help="the mix to score (default: the family's own)")
     mix.add_argument("--expert", metavar="E", help='score one expert alone; "base" is the base')
     parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes per set")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores as JSON")
     parser.set_defaults(command=run)
 
@@ -55,7 +55,7 @@ def evaluation(family: ModelFamily, recipe: MergeRecipe, flags: argparse.Namespa
         sets = named(family.evaluator)(family, cache, data=flags.data, recipe=recipe, limit=flags.limit)
     if not sets:
         raise UserError(f"No set that {family.name} is scored on in {flags.data}; give the folder that holds the sets.")
-    return about_mix(family, recipe, flags.device, time.perf_counter() - began) | {"sets": sets}
+    return about_mix(family, recipe, cache.device, time.perf_counter() - began) | {"sets": sets}
 
 
 def chosen_recipe(flags: argparse.Namespace, family: ModelFamily) -> MergeRecipe:

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
-def open_cache(device: str = "cpu") -> ModelCache:
-    """A cache on the shipped assets. Raises UserError when the device is not there."""
-    from pipelines.shared.cache import ModelCache
+def open_cache(device: str | None = None) -> ModelCache:
+    """A cache on the shipped assets; None takes MIXDECK_DEVICE, else the processor.
 
-    _check_device(device)
-    return ModelCache(ASSETS, device=device)
+    Raises:
+        UserError: the device is not there.
+    """
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.device import chosen_device
+
+    name = chosen_device(device)
+    _check_device(name)
+    return ModelCache(ASSETS, device=name)
 
 
 def named(reference: str) -> Callable[..., Any]:
@@ -60,4 +66,4 @@ def _check_device(device: str) -> None:
     kind = device.partition(":")[0]
     is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not is_there.get(kind, False):
-        raise UserError(f"Device {device!r} is not on this machine; leave --device out to use the processor.")
+        raise UserError(f"Device {device!r} is not on this machine; `--device cpu` takes the processor.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ def run(flags: argparse.Namespace) -> None:
     from pipelines.registry import family as family_named
 
     _check_target(flags.out)
+    _clean_up(flags.out.parent)
     if flags.recipe.suffix.lower() != ".png":
         from pipelines.commands.recipes import read_text
         from pipelines.shared.checkpoint_files import names_files
@@ -116,6 +118,14 @@ def save_weights(weights: Mapping[str, Tensor], about: Mapping[str, str], path: 
     with whole_file(path) as draft:
         save_file(apart, draft, dict(about))
     return path.stat().st_size
+
+
+def _clean_up(folder: Path) -> None:
+    """Says which half-written files a killed merge left here, and removes them."""
+    from pipelines.shared.weights import remove_leftovers
+
+    for name in remove_leftovers(folder):
+        print(f"info: removed a half-written {name}: the merge that wrote it was killed.", file=sys.stderr)
 
 
 def _check_target(path: Path) -> None:

@@ -39,7 +39,7 @@ def _add_fusion(pipelines: Any) -> None:
     parser.add_argument(
         "--fit", choices=("ask", "crop"), default="ask", help="frames of unequal shape: refuse, or crop"
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets fused.png and fused.json")
     parser.set_defaults(command=run_fusion)
 

@@ -1,10 +1,27 @@
-"""How much memory networks may take, and how much there is."""
+"""Which device networks run on, how much memory they may take, and how much there is."""
 
 from __future__ import annotations
 
 import os
+import re
 
 from pipelines.shared.errors import UserError
+
+DEVICE = re.compile(r"cpu|mps|cuda(:\d{1,2})?")
+
+
+def chosen_device(flag: str | None = None) -> str:
+    """The device asked for: by a flag, else by MIXDECK_DEVICE, else the processor. It may not be there.
+
+    Raises:
+        UserError: no name of a device.
+    """
+    variable = os.environ.get("MIXDECK_DEVICE", "").strip()
+    name = flag or variable or "cpu"
+    if not DEVICE.fullmatch(name):
+        source = "--device" if flag else "MIXDECK_DEVICE"
+        raise UserError(f"{source} is {name!r}; it should be cpu, cuda, cuda:0 (or another number) or mps.")
+    return name
 
 
 def budget_bytes(variable: str) -> int | None:

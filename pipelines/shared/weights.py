@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,6 +140,22 @@ def whole_file(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> tuple[str, ...]:
+    """Remove what `whole_file` left in a folder when its process was killed; gives the names the files were for.
+
+    A draft of a process that lives is left alone, one of this process too.
+    """
+    import psutil
+
+    removed = []
+    for draft in sorted(folder.glob(".*.part")) if folder.is_dir() else ():
+        found = re.fullmatch(r"\.(.+)\.(\d+)\.part", draft.name)
+        if found and not psutil.pid_exists(int(found[2])):
+            draft.unlink(missing_ok=True)
+            removed.append(found[1])
+    return tuple(removed)
 
 
 def manifest(assets: Path) -> dict:

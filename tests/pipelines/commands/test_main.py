@@ -85,3 +85,23 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(list_command, "run", break_down)
     with pytest.raises(KeyError):
         main(["list"])
+
+
+def test_a_reader_that_leaves_early_is_no_error(root: Path) -> None:
+    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+    reader.wait()
+    assert reader.stdin is not None
+    command = [sys.executable, "-m", "pipelines", "list"]
+    done = subprocess.run(command, cwd=root, stdout=reader.stdin, stderr=subprocess.PIPE, timeout=60)
+    reader.stdin.close()
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_the_device_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.commands.loading import open_cache
+    from pipelines.shared.errors import UserError
+
+    monkeypatch.setenv("MIXDECK_DEVICE", "cuda:63")
+    with pytest.raises(UserError, match="'cuda:63' is not on this machine"):
+        open_cache()
+    assert open_cache("cpu").device == "cpu"

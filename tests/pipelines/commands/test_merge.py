@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +105,27 @@ def test_local_checkpoints_are_merged_by_a_recipe_that_names_them(assets: Path, 
     assert all(torch.equal(value, left[key]) for key, value in load_file(out).items())
     written = json.loads(report.read_text())
     assert written["family"] == "mine" and written["device"] == "cpu" and len(written["recipe_hash"]) == 64
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.shared.weights import whole_file
+with whole_file(Path(sys.argv[1])) as draft:
+    draft.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_a_killed_merge_left_is_told_and_removed_by_the_next(
+    root: Path, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder / "big.safetensors")], cwd=root, timeout=60)
+    alive = folder / f".mine.safetensors.{os.getpid()}.part"
+    alive.touch()
+    assert killed.returncode == -signal.SIGKILL and len(list(folder.iterdir())) == 2
+    assert main(["merge", str(recipe_file), "--out", str(folder / "mix.safetensors")]) == 0
+    assert "half-written big.safetensors" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {"mix.safetensors", alive.name}
