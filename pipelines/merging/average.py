@@ -36,4 +36,5 @@ AVERAGE = MergeMethod(
     formula="θ = θ0 + α Σ w_t τ_t / Σ |w_t|",
     settings=(),
     combine=average,
+    cost="one pass over all vectors",
 )

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeMethod, Setting
-from pipelines.merging.ties import elected_vector, sum_of
+from pipelines.merging.sparsify import COMBINE, SEED, sparse_writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ def dare(mixture: Mixture, *, density: float, rescale: str, combine: str, seed: 
     Args:
         density: probability p with which an entry is kept. The draw is nested: a larger p only adds entries.
         rescale: "inverse" multiplies by 1/p (unbiased), "l1" keeps each vector's sum of sizes, "none" leaves it.
-        combine: "linear" sums, "ties" elects signs and takes the mean of those that agree.
+        combine: "linear" sums, "ties" elects signs and takes the mean of those that agree, "ties_sum" their sum.
         seed: whole number. Draws depend on seed, expert name, key and index inside the tensor, on nothing else.
     """
     gains = {task: gain(mixture, task, density, rescale, int(seed)) for task in mixture.vectors}
@@ -30,15 +30,7 @@ def dare(mixture: Mixture, *, density: float, rescale: str, combine: str, seed: 
     def thinned(tile: Tile) -> list[Tensor]:
         return [thin(mixture, tile, part, density, int(seed), gains[part.task]) for part in tile.parts]
 
-    elected = elected_vector(mixture, thinned, "mean")
-
-    def write(tile: Tile, live: Tensor) -> None:
-        import torch
-
-        vector = elected(tile) if combine == "ties" else sum_of(thinned(tile))
-        torch.add(tile.base, vector, alpha=tile.factor, out=live)
-
-    return write
+    return sparse_writer(mixture, thinned, combine)
 
 
 def thin(mixture: Mixture, tile: Tile, part: Part, density: float, seed: int, gain: float) -> Tensor:
@@ -107,9 +99,10 @@ DARE = MergeMethod(
     settings=(
         Setting("density", "Density p", 0.5, "Probability with which an entry of a task vector is kept", 0.01),
         Setting("rescale", "Rescale", "inverse", "What makes up for the dropped", choices=("inverse", "l1", "none")),
-        Setting("combine", "Combine", "linear", "Sum, or elect signs as TIES does", choices=("linear", "ties")),
-        Setting("seed", "Seed", 0.0, "Another seed keeps other entries", 0.0, 2.0**31, 1.0),
+        COMBINE,
+        SEED,
     ),
     combine=dare,
     default_scale=0.3,
+    cost="one draw for each entry and one pass over all vectors",
 )

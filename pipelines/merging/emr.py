@@ -83,4 +83,5 @@ EMR = MergeMethod(
     settings=(),
     combine=emr,
     masks=("task", "off"),
+    cost="one pass; two with a mask",
 )

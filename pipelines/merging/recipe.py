@@ -48,6 +48,9 @@ class MergeMethod:
     `write(tile, live)` that fills one stretch of the live buffer with base + factor * merged vector.
     `masks` lists the mask modes (of MASK_MODES) that have a meaning for this method, its usual one first.
     `is_affine`: the result is base + a sum of coefficient * vector, so that one fader can move over a cached rest.
+    `is_symmetric`: it does not matter which expert stands first.
+    `is_scale_free`: twice the vectors is twice the change; no setting is in units of weights.
+    `cost` says in words what a merge reads; `needs` what data it wants besides checkpoints, empty for none.
     """
 
     name: str
@@ -62,6 +65,10 @@ class MergeMethod:
     min_experts: int = 1
     max_experts: int | None = None
     is_affine: bool = False
+    is_symmetric: bool = True
+    is_scale_free: bool = True
+    cost: str = ""
+    needs: str = ""
 
     def defaults(self) -> dict[str, float | str]:
         """Setting name -> default."""

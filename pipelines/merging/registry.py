@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from pipelines.merging.average import AVERAGE
+from pipelines.merging.breadcrumbs import BREADCRUMBS
 from pipelines.merging.consensus import CONSENSUS
 from pipelines.merging.dare import DARE
+from pipelines.merging.della import DELLA
 from pipelines.merging.emr import EMR
+from pipelines.merging.karcher import KARCHER
+from pipelines.merging.model_stock import MODEL_STOCK
+from pipelines.merging.multislerp import MULTISLERP
+from pipelines.merging.near_swap import NEAR_SWAP
+from pipelines.merging.nuslerp import NUSLERP
+from pipelines.merging.ram import RAM
 from pipelines.merging.recipe import MergeError, MergeMethod
+from pipelines.merging.sce import SCE
 from pipelines.merging.slerp import SLERP
 from pipelines.merging.tall_masks import TALL_MASKS
 from pipelines.merging.task_arithmetic import TASK_ARITHMETIC
 from pipelines.merging.ties import TIES
 
-METHODS: tuple[MergeMethod, ...] = (AVERAGE, TASK_ARITHMETIC, SLERP, TIES, DARE, TALL_MASKS, CONSENSUS, EMR)
+METHODS: tuple[MergeMethod, ...] = (
+    AVERAGE,
+    TASK_ARITHMETIC,
+    SLERP,
+    NUSLERP,
+    MULTISLERP,
+    KARCHER,
+    MODEL_STOCK,
+    NEAR_SWAP,
+    TIES,
+    DARE,
+    DELLA,
+    BREADCRUMBS,
+    SCE,
+    RAM,
+    TALL_MASKS,
+    CONSENSUS,
+    EMR,
+)
 
 
 def method(name: str) -> MergeMethod:

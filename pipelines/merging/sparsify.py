@@ -1,0 +1,43 @@
+"""Sparsify and elect: one algorithm with switches. What is thinned, and how, differs; putting together is the same.
+
+DARE, DELLA and Breadcrumbs are its published settings: drop at random, at random by rank, or by magnitude at both ends;
+then sum, or elect signs as TIES does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pipelines.merging.recipe import Setting
+from pipelines.merging.ties import elected_vector, sum_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.merging.mixture import Mixture, Tile, TileWriter
+
+    TileVectors = Callable[[Tile], list[Tensor]]
+
+AGGREGATES = {"ties": "mean", "ties_sum": "sum"}
+COMBINE = Setting(
+    "combine",
+    "Combine",
+    "linear",
+    "Sum; or elect signs and take the mean, or the sum, of those that agree",
+    choices=("linear", *AGGREGATES),
+)
+SEED = Setting("seed", "Seed", 0.0, "Another seed keeps other entries", 0.0, 2.0**31, 1.0)
+
+
+def sparse_writer(mixture: Mixture, thinned: TileVectors, combine: str) -> TileWriter:
+    """base + factor * what `combine` makes of the thinned weighted vectors of a tile."""
+    is_elected = combine in AGGREGATES
+    merged = elected_vector(mixture, thinned, AGGREGATES[combine]) if is_elected else lambda tile: sum_of(thinned(tile))
+
+    def write(tile: Tile, live: Tensor) -> None:
+        import torch
+
+        torch.add(tile.base, merged(tile), alpha=tile.factor, out=live)
+
+    return write
