@@ -6,7 +6,7 @@ Base and experts share one signature; the experts start from the base as it is s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,27 @@ SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weigh
 
 @dataclass(frozen=True)
 class Preset:
-    """Steps and sizes of one training run; `cpu` fits two cores in about an hour."""
+    """Steps and sizes of one training run; `cpu` fits one core in about an hour."""
 
     segmentation_steps: int
     base_steps: int
     expert_steps: int
     crop_px: int
     batch: int
+    segmentation_crop_px: int = 128
+    segmentation_batch: int = 8
     learning_rate: float = 1.5e-3
+
+    @property
+    def for_segmentation(self) -> Preset:
+        """The same with the crops of the segmentation stage: cheap steps on wide views."""
+        return replace(self, crop_px=self.segmentation_crop_px, batch=self.segmentation_batch)
 
 
 PRESETS = {
-    "cpu": Preset(400, 1200, 320, 80, 6),
-    "gpu": Preset(6000, 20000, 5000, 128, 16),
-    "test": Preset(2, 2, 1, 48, 1),
+    "cpu": Preset(6000, 3000, 700, 80, 6),
+    "gpu": Preset(20000, 20000, 5000, 128, 16),
+    "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1),
 }
 
 
@@ -82,7 +89,8 @@ def _train_base(model: FuseNet, plan: Preset, seed: int, run: Path, resume: bool
     segmentation = Stage(
         "segmentation", plan.segmentation_steps, 2e-3, seed, trains=lambda name: name.startswith("segmentation.")
     )
-    seconds = train_stage(model, segmentation, BatchMaker(("ivis",), plan), segmentation_loss, run, resume, device)
+    scenes = BatchMaker(("ivis",), plan.for_segmentation)
+    seconds = train_stage(model, segmentation, scenes, segmentation_loss, run, resume, device)
     base = Stage("base", plan.base_steps, plan.learning_rate, seed)
     return seconds + train_stage(model, base, BatchMaker(TASKS, plan), TaskLoss(), run, resume, device)
 

@@ -44,10 +44,27 @@ def intensity_and_gradient(fused: Tensor, frames: Tensor) -> Tensor:
     return intensity + 5 * (gradients(fused) - strongest_gradients(frames)).abs().mean()
 
 
+def difference_correlation(fused: Tensor, frames: Tensor) -> Tensor:
+    """1 - SCD / 2 of a pair, (B,): what F adds to one source should be the other source.
+
+    SCD is the sum of correlations of differences (Aslantas and Bendes 2015); 0 is best, 2 the worst.
+    """
+    first, second = frames.unbind(1)
+    return 1 - (_correlation(fused - second, first) + _correlation(fused - first, second)) / 2
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's, over the pixels of each image, (B,); near 0 where either is flat."""
+    a, b = (plane.flatten(1) - plane.mean((1, 2))[:, None] for plane in (a, b))
+    energy = (a.square().sum(1) + 1e-4) * (b.square().sum(1) + 1e-4)
+    return (a * b).sum(1) / energy.sqrt()
+
+
 def infrared_visible_loss(fused: Tensor, frames: Tensor) -> Tensor:
-    """Expert `ivis`, without its segmentation term."""
+    """Expert `ivis`, without its segmentation term; the last term keeps what only one source shows."""
     similarity = (2 - ssim(fused, frames[:, 0]) - ssim(fused, frames[:, 1])) / 2
-    return intensity_and_gradient(fused, frames) + 0.5 * similarity.mean()
+    complement = difference_correlation(fused, frames)
+    return intensity_and_gradient(fused, frames) + 0.5 * similarity.mean() + 0.3 * complement.mean()
 
 
 def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
@@ -65,5 +82,7 @@ def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) ->
 
 
 def medical_loss(fused: Tensor, frames: Tensor) -> Tensor:
-    """Expert `med`: intensity and gradient, and the structure of the MRI (frame 0)."""
-    return intensity_and_gradient(fused, frames) + 0.5 * (1 - ssim(fused, frames[:, 0]).mean())
+    """Expert `med`: intensity and gradient, the structure of the MRI (frame 0), and what only one source shows."""
+    structure = 1 - ssim(fused, frames[:, 0]).mean()
+    complement = difference_correlation(fused, frames).mean()
+    return intensity_and_gradient(fused, frames) + 0.5 * structure + 0.3 * complement

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from pipelines.fusion import losses
@@ -32,3 +33,13 @@ def test_each_loss_is_lower_for_the_better_answer() -> None:
     matte = torch.stack([torch.ones(48, 48), torch.zeros(48, 48)])[None]
     right = losses.focus_loss(frames[:, 0], frames[:, 0], matte, matte)
     assert right < losses.focus_loss(frames[:, 0], frames[:, 0], weights, matte)
+
+
+def test_difference_correlation_is_the_metric_scd() -> None:
+    from pipelines.fusion import metrics
+
+    frames = pair()
+    fused = frames.mean(1) + 0.1 * frames[:, 0].square()
+    loss = losses.difference_correlation(fused, frames)
+    scaled = (fused[0].double().numpy() * 255, *(frame.double().numpy() * 255 for frame in frames[0]))
+    assert loss.item() == pytest.approx(1 - metrics.scd(*scaled) / 2, abs=1e-4)
