@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,17 @@ def overlay(image: np.ndarray, labels: np.ndarray, colours: Sequence[Colour], op
     return np.rint(image * (1 - share) + table[full] * share).astype(np.uint8)
 
 
+def contours(labels: np.ndarray, nothing: int = 255) -> np.ndarray:
+    """(H, W) uint8 labels, kept within a pixel of a border between two classes, `nothing` elsewhere."""
+    border = np.zeros(labels.shape, bool)
+    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    border[1:] |= down
+    border[:-1] |= down
+    border[:, 1:] |= across
+    border[:, :-1] |= across
+    return np.where(border, labels, nothing).astype(np.uint8)
+
+
 def class_legend(labels: np.ndarray, names: Sequence[str], colours: Sequence[Colour]) -> str:
     """Classes with their share of the picture, largest first."""
     shares = np.bincount(labels.ravel(), minlength=256)[: len(names)] / labels.size
@@ -56,12 +68,12 @@ def class_legend(labels: np.ndarray, names: Sequence[str], colours: Sequence[Col
     return f'<div class="legend">{"".join(f"<span>{item}</span>" for item in items)}</div>'
 
 
-def curve_table(tables: np.ndarray) -> pd.DataFrame:
+def curve_table(tables: np.ndarray, suffix: str = "") -> pd.DataFrame:
     """(K, 256) weight tables as long rows (grey, weight, frame) for a line plot; every third grey level."""
     import pandas as pd
 
     grey = np.arange(0, 256, 3)
-    named = ((f"frame {k + 1}", row[grey]) for k, row in enumerate(tables))
+    named = ((f"frame {k + 1}{suffix}", row[grey]) for k, row in enumerate(tables))
     parts = [pd.DataFrame({"grey": grey, "weight": weights, "frame": name}) for name, weights in named]
     return pd.concat(parts, ignore_index=True)
 
@@ -89,8 +101,60 @@ def _score_row(name: str, values: Sequence[float | None]) -> str:
 
 
 def region(image: np.ndarray, centre_xy: tuple[int, int], zoom: float, size_px: int = 240) -> np.ndarray:
-    """A square around a point at 1x, 2x or 4x, (size_px, size_px, 3) uint8; inside the picture, pixels not blended."""
+    """A square around a point at 1x, 2x or 4x, (size_px, size_px, 3) uint8, inside the picture; pixels stay pixels
+    above 2x."""
     side = max(1, min(round(size_px / zoom), *image.shape[:2]))
     left = int(np.clip(centre_xy[0] - side // 2, 0, image.shape[1] - side))
     top = int(np.clip(centre_xy[1] - side // 2, 0, image.shape[0] - side))
-    return resized(image[top : top + side, left : left + side], (size_px, size_px), is_label=zoom >= 2)
+    return resized(image[top : top + side, left : left + side], (size_px, size_px), is_label=zoom > 2)
+
+
+def thumbnail(image: np.ndarray, side_px: int = 240) -> np.ndarray:
+    """At most `side_px` high, (H, W, 3) uint8."""
+    height, width = image.shape[:2]
+    factor = min(1.0, side_px / height)
+    return resized(image, (max(1, round(height * factor)), max(1, round(width * factor))))
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """Pictures of one size side by side, numbered from 1. `place` tells which picture a click met, and where in it."""
+
+    size_hw: tuple[int, int]
+    count: int
+    columns: int = 3
+    gap_px: int = 4
+
+    def drawn(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """(H, W, 3) uint8, all `count` pictures of `size_hw`."""
+        height, width = self.size_hw
+        rows = -(-self.count // self.columns)
+        across = min(self.count, self.columns)
+        canvas = np.full((rows * (height + self.gap_px) - self.gap_px, across * (width + self.gap_px) - self.gap_px, 3),
+                         255, np.uint8)  # fmt: skip
+        for index, image in enumerate(images):
+            top, left = self._corner(index)
+            canvas[top : top + height, left : left + width] = _numbered(image, index + 1)
+        return canvas
+
+    def place(self, point_xy: tuple[int, int]) -> tuple[float, float] | None:
+        """Where in its picture a point of the mosaic lies, both 0 to 1; None between pictures."""
+        (height, width), (x, y) = self.size_hw, point_xy
+        left, top = x % (width + self.gap_px), y % (height + self.gap_px)
+        index = y // (height + self.gap_px) * self.columns + x // (width + self.gap_px)
+        if left >= width or top >= height or index >= self.count:
+            return None
+        return left / width, top / height
+
+    def _corner(self, index: int) -> tuple[int, int]:
+        row, column = divmod(index, self.columns)
+        return row * (self.size_hw[0] + self.gap_px), column * (self.size_hw[1] + self.gap_px)
+
+
+def _numbered(image: np.ndarray, number: int) -> np.ndarray:
+    """The picture with its number in the corner."""
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0, 18, 18), fill=(0, 0, 0))
+    draw.text((6, 3), str(number), fill=(255, 255, 255))
+    return np.asarray(picture)

@@ -20,6 +20,12 @@ class Example:
     frames: tuple[Path, ...]
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """The caption and the mix."""
+        weights = ", ".join(f"{task} {weight:g}" for task, weight in self.recipe.get("weights", {}).items())
+        return f"{self.caption} Mix: {weights} at scale {self.recipe['scale']:g}." if weights else self.caption
+
 
 def read_examples(folder: Path) -> tuple[Example, ...]:
     """The examples of a folder, in page order; none if it has no index."""

@@ -7,19 +7,22 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
+    from pipelines.fusion.align import Transform
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
     from pipelines.shared.cache import ModelCache
 
+Kept = TypeVar("Kept")
 PREVIEW_PIXELS = 80_000
 MOST_BYTES = 400_000_000  # of kept frames and results, together about the size of ten large pictures
 
@@ -28,20 +31,20 @@ MOST_BYTES = 400_000_000  # of kept frames and results, together about the size 
 class Job:
     """One fusion a visitor asks for: everything that decides its picture.
 
-    `paths` are files the page has received, in the order of the task; `fit` is for frames of unlike shape.
+    `paths` are files the page has received, in the order of the task; `placement` is where frames are moved before
+    they are fused.
     """
 
     paths: tuple[str, ...]
     options: FusionOptions
     recipe: MergeRecipe
-    is_aligned: bool = False
-    fit: str = "ask"
+    placement: Placement = UNMOVED
 
     @property
     def key(self) -> str:
         """Equal for equal jobs. Engines other than the network do not depend on the recipe."""
         mix = self.recipe if self.options.engine == "net" else None
-        return hashlib.sha256(repr((self.paths, self.options, mix, self.is_aligned, self.fit)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.paths, self.options, mix, self.placement)).encode()).hexdigest()
 
     def preview(self) -> Job:
         """The same at the resolution of a drag."""
@@ -49,7 +52,7 @@ class Job:
 
     def by_engine(self, engine: str) -> Job:
         """The same frames fused another way, with nothing adjusted."""
-        return replace(self, options=FusionOptions(task=self.options.task, engine=engine))
+        return replace(self, options=replace(self.options.for_frames(), engine=engine))
 
 
 class Shelf:
@@ -99,25 +102,42 @@ class FusionBench:
         return self._pipeline
 
     def frames(self, job: Job) -> FrameSet:
-        """The frames of a job, read, checked, ordered and, if asked, aligned. Raises UserError as the readers do."""
-        key = repr(("frames", job.paths, job.options.task, job.is_aligned, job.fit))
-        frames = self._shelf.get(key)
-        if frames is None:
-            frames = self._read(job)
-            self._shelf.put(key, frames, frames.images.nbytes)
-        return frames  # type: ignore[no-any-return]
+        """The frames of a job, read, checked, ordered and put in their places. Raises UserError as the readers do."""
+        return self.registration(job).frames
+
+    def registration(self, job: Job) -> Registration:
+        """Those frames, and how they were moved."""
+        from pipelines.fusion.registration import register
+
+        def placed() -> Registration:
+            found = self._found(job) if job.placement.is_aligned else ()
+            return register(self._read(job), found, job.placement.moves)
+
+        key = ("placed", job.paths, job.options.for_frames(), job.placement)
+        return self._kept(key, placed, lambda registration: registration.frames.images.nbytes)
 
     def _read(self, job: Job) -> FrameSet:
         from pipelines.fusion.inputs import load_frames
 
         if not job.paths:
             raise UserError("There is no frame yet: upload at least two, or choose an example.", "Nothing to fuse")
-        frames = load_frames(job.paths, job.options.task, fit=job.fit)
-        if not job.is_aligned:
-            return frames
+        key = ("frames", job.paths, job.options.for_frames())
+        return self._kept(key, lambda: load_frames(job.paths, job.options.task, fit=job.options.fit),
+                          lambda frames: frames.images.nbytes)
+
+    def _found(self, job: Job) -> tuple[Transform, ...]:
+        """What `align` finds; kept, so that a move by hand does not wait for it."""
         from pipelines.fusion.align import align
 
-        return align(frames, job.options.task)[0]
+        key = ("found", job.paths, job.options.for_frames())
+        return self._kept(key, lambda: align(self._read(job), job.options.task)[1], lambda _: 1000)
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], Kept], size_of: Callable[[Kept], int]) -> Kept:
+        value: Kept | None = self._shelf.get(repr(key))
+        if value is None:
+            value = make()
+            self._shelf.put(repr(key), value, size_of(value))
+        return value
 
     def result(self, job: Job) -> tuple[FusionResult, bool]:
         """The result of a job, and whether it was made before."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.registration import Placement, split
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
@@ -13,23 +16,23 @@ from pipelines.shared.family import ModelFamily
 if TYPE_CHECKING:
     from demos.fusion_bench import Job
     from pipelines.fusion.inputs import FrameSet
+    from pipelines.merging.arena import Arena
     from pipelines.shared.recipe_file import RecipeDocument
 
 MOST_BYTES = 1_000_000  # of a recipe file
-ALIGN = "align"  # the one setting of the page that is applied before the pipeline
 
 
 def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
     """The recipe of a job, with the names and hashes of its frames."""
     from pipelines.shared.recipe_file import InputRef, RecipeDocument
 
-    options: dict[str, Any] = job.options.to_dict() | ({ALIGN: True} if job.is_aligned else {})
+    options: dict[str, Any] = job.options.to_dict() | job.placement.to_dict()
     inputs = tuple(InputRef(name, sha256) for name, sha256 in zip(frames.names, frames.sha256s, strict=True))
     return RecipeDocument("fusion", family, job.recipe, options, inputs)
 
 
-def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, bool, tuple[str, ...]]:
-    """Mix, options, whether frames are aligned, what could not be restored. UserError on anything unknown."""
+def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, Placement, tuple[str, ...]]:
+    """Mix, options, where the frames are put, what could not be restored. UserError on anything unknown."""
     from pipelines.registry import FAMILIES
     from pipelines.shared.recipe_file import parse_document
 
@@ -38,11 +41,10 @@ def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, b
     document, report = parse_document(text, FAMILIES)
     if document.pipeline != "fusion" or document.family != family.name:
         raise UserError(f"This recipe is for {document.pipeline}/{document.family}; here is fusion/{family.name}.")
-    options = dict(document.options)
-    is_aligned = bool(options.pop(ALIGN, False))
+    options, placement = split(document.options)
     missing = tuple(f"Its frame {one.name} (sha256 {one.sha256[:8]}…) is not stored inside; drop it in separately."
                     for one in document.inputs)  # fmt: skip
-    return document.recipe, FusionOptions.from_dict(options), is_aligned, (*report, *missing)
+    return document.recipe, options, placement, (*report, *missing)
 
 
 def restore(path: Path) -> str:
@@ -66,9 +68,43 @@ def write_export(fused: Any, text: str, mark: str, folder: Path) -> list[str]:
     """Write mixdeck-fusion-<mark>.png and .yaml into a folder of its own below `folder`; their paths."""
     from pipelines.shared.figures import save_png
 
-    place = folder / f"fusion-{mark}"
-    place.mkdir(parents=True, exist_ok=True)
-    picture, recipe = place / f"mixdeck-fusion-{mark}.png", place / f"mixdeck-fusion-{mark}.yaml"
+    start = start_of(mark, folder)
+    picture, recipe = start.with_suffix(".png"), start.with_suffix(".yaml")
     save_png(fused, text, picture)
     recipe.write_text(text, encoding="utf-8")
     return [str(picture), str(recipe)]
+
+
+def start_of(mark: str, folder: Path) -> Path:
+    """What the paths of one export begin with; their folder is made."""
+    place = folder / f"fusion-{mark}"
+    place.mkdir(parents=True, exist_ok=True)
+    return place / f"mixdeck-fusion-{mark}"
+
+
+def write_weights(weights: np.ndarray, text: str, start: Path) -> list[str]:
+    """Weight maps (K, h, w) 0..1 as 16-bit grey PNG, 65535 for 1, a file per frame with the recipe; their paths."""
+    from pipelines.shared.figures import save_png
+
+    counts = np.rint(np.clip(weights, 0, 1) * 65535).astype(np.uint16)
+    paths = [start.with_name(f"{start.name}-weight-{k + 1}.png") for k in range(len(counts))]
+    return [str(save_png(plane, text, path)) for plane, path in zip(counts, paths, strict=True)]
+
+
+def write_tables(tables: np.ndarray, start: Path) -> list[str]:
+    """Tables (K, 256) in the published format, 256 decimals separated by commas, a file per frame; their paths."""
+    from pipelines.fusion.meflut import format_table
+
+    paths = [start.with_name(f"{start.name}-table-{k + 1}.txt") for k in range(len(tables))]
+    for path, table in zip(paths, tables, strict=True):
+        path.write_text(format_table(table), encoding="utf-8")
+    return [str(path) for path in paths]
+
+
+def write_checkpoint(arena: Arena, document: RecipeDocument, start: Path) -> list[str]:
+    """The mixed network as float32 safetensors with its recipe in the header; its path."""
+    from pipelines.commands.merge import metadata, save_weights
+
+    path = start.with_suffix(".safetensors")
+    save_weights(arena.views(arena.merge(document.recipe).flat), metadata(document), path)
+    return [str(path)]

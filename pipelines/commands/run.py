@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.fusion.options import ENGINES, TASKS, FusionOptions
+from pipelines.fusion.options import ENGINES, TASKS
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.pipeline import FusionResult
     from pipelines.shared.recipe_file import RecipeDocument
-
-ALIGN = "align"  # the one option of a recipe that is applied before the pipeline
 
 
 def add(commands: Any) -> None:
@@ -50,13 +47,15 @@ def run_fusion(flags: argparse.Namespace) -> None:
     from pipelines.fusion.align import align
     from pipelines.fusion.inputs import load_frames
     from pipelines.fusion.pipeline import FusionPipeline
+    from pipelines.fusion.registration import register, split
 
     document = asked_for(flags)
-    options, is_aligned = split(document.options)
+    options, placement = split(document.options)
     frames = load_frames(flags.inputs, options.task, fit=flags.fit)
     flags.out.mkdir(parents=True, exist_ok=True)
     with working("fusing"):
-        frames = align(frames, options.task)[0] if is_aligned else frames
+        found = align(frames, options.task)[1] if placement.is_aligned else ()
+        frames = register(frames, found, placement.moves).frames
         result = FusionPipeline(open_cache(flags.device), _family(document))(frames, options, document.recipe)
     _tell(result)
     print(store(result, frames, document, flags.out))
@@ -69,6 +68,7 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
         UserError: a recipe of another pipeline, or options that do not go together.
     """
     from pipelines.commands.recipes import read_document
+    from pipelines.fusion.registration import split
     from pipelines.registry import family
     from pipelines.shared.recipe_file import RecipeDocument
 
@@ -79,15 +79,10 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     if document.pipeline != "fusion":
         raise UserError(f"{flags.recipe.name} is a recipe of pipeline {document.pipeline!r}, not of fusion.")
     chosen = {name: getattr(flags, name) for name in ("task", "engine") if getattr(flags, name) is not None}
-    options, is_aligned = split({**document.options, **chosen})
-    stated = options.to_dict() | ({ALIGN: True} if is_aligned or flags.align else {})
+    options, placement = split({**document.options, **chosen})
+    placement = replace(placement, is_aligned=placement.is_aligned or flags.align)
+    stated = options.to_dict() | placement.to_dict()
     return RecipeDocument(document.pipeline, document.family, document.recipe, stated)
-
-
-def split(stated: Mapping[str, Any]) -> tuple[FusionOptions, bool]:
-    """Options of a recipe as the pipeline takes them, and whether the frames are aligned before it."""
-    options = {key: value for key, value in stated.items() if key != ALIGN}
-    return FusionOptions.from_dict(options), bool(stated.get(ALIGN, False))
 
 
 def store(result: FusionResult, frames: FrameSet, document: RecipeDocument, folder: Path) -> Path:

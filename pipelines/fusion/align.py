@@ -57,10 +57,10 @@ def _transform(planes: np.ndarray, index: int, task: str) -> Transform:
     if min(first.shape) < SMALLEST_PX:
         return Transform(index, _rows(identity), False, f"Frame {index + 1} is too small to be aligned.")
     is_pair = task in ("ivis", "med")
-    a, b = (_edges(first), _edges(other)) if is_pair else (_equalised(first), _equalised(other))
+    a, b = (edge_strength(first), edge_strength(other)) if is_pair else (equalised(first), equalised(other))
     shifts = [estimate_shift(first, other)] + ([_bitmap_shift(first, other)] if task == "mef" else [])
     start = max((_moved_by(shift) for shift in shifts), key=lambda matrix: _gain(first, other, matrix))
-    found = _ecc(a, b, start, is_affine=task != "mef")
+    found = ecc(a, b, start, is_affine=task != "mef")
     matrix = start if found is None else found
     if _gain(first, other, matrix) <= 0:
         return Transform(index, _rows(identity), False, f"Frame {index + 1}: no better position found; it stays.")
@@ -78,7 +78,7 @@ def estimate_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     size_wh = (round(first.shape[1] / factor), round(first.shape[0] / factor))
     small = [cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in (first, other)]
     window = cv2.createHanningWindow(size_wh, cv2.CV_32F)
-    (dx, dy), response = cv2.phaseCorrelate(_edges(small[0]), _edges(small[1]), window)
+    (dx, dy), response = cv2.phaseCorrelate(edge_strength(small[0]), edge_strength(small[1]), window)
     return (dx * factor, dy * factor) if response > RESPONSE else (0.0, 0.0)
 
 
@@ -97,7 +97,7 @@ def _moved_by(shift: tuple[float, float]) -> np.ndarray:
 def _gain(first: np.ndarray, other: np.ndarray, matrix: np.ndarray) -> float:
     """Rise of mutual information by the move, both measured where it leaves pixels; -1 if that is under half."""
     shifted = _warped(other, _rows(matrix))
-    top, bottom, left, right = _common_area(first.shape, (Transform(1, _rows(matrix), True, ""),))
+    top, bottom, left, right = common_area(first.shape, (Transform(1, _rows(matrix), True, ""),))
     if bottom - top < first.shape[0] // 2 or right - left < first.shape[1] // 2:
         return -1.0
     area = slice(top, bottom), slice(left, right)
@@ -113,7 +113,7 @@ def _bitmap_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     return -float(shift[0]), -float(shift[1])
 
 
-def _ecc(first: np.ndarray, other: np.ndarray, start: np.ndarray, is_affine: bool) -> np.ndarray | None:
+def ecc(first: np.ndarray, other: np.ndarray, start: np.ndarray, is_affine: bool) -> np.ndarray | None:
     import cv2
 
     motion = cv2.MOTION_AFFINE if is_affine else cv2.MOTION_EUCLIDEAN
@@ -124,7 +124,7 @@ def _ecc(first: np.ndarray, other: np.ndarray, start: np.ndarray, is_affine: boo
         return None  # it did not converge: the start stands
 
 
-def _edges(plane: np.ndarray) -> np.ndarray:
+def edge_strength(plane: np.ndarray) -> np.ndarray:
     """Gradient strength of a smoothed plane, float32."""
     import cv2
 
@@ -132,7 +132,7 @@ def _edges(plane: np.ndarray) -> np.ndarray:
     return cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
 
 
-def _equalised(plane: np.ndarray) -> np.ndarray:
+def equalised(plane: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.equalizeHist((np.clip(plane, 0, 1) * 255).astype(np.uint8)).astype(np.float32) / 255
@@ -146,7 +146,7 @@ def _warped(image: np.ndarray, matrix: tuple[tuple[float, ...], ...]) -> np.ndar
     return cv2.warpAffine(image, np.array(matrix, np.float32), size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) -> tuple[int, int, int, int]:
+def common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) -> tuple[int, int, int, int]:
     """Rows and columns of frame 1 that every moved frame covers: top, bottom, left, right (exclusive)."""
     import cv2
 
@@ -205,7 +205,7 @@ def moved(frames: FrameSet, transforms: Sequence[Transform]) -> FrameSet:
         if not 0 <= one.frame < len(images):
             raise UserError(f"there is no frame {one.frame + 1}; the set has {len(images)}.")
         images[one.frame] = _warped(images[one.frame], one.matrix)
-    top, bottom, left, right = _common_area(frames.images.shape[1:3], tuple(transforms))
+    top, bottom, left, right = common_area(frames.images.shape[1:3], tuple(transforms))
     height, width = frames.images.shape[1:3]
     if bottom - top < min(SMALLEST_PX, height // 2) or right - left < min(SMALLEST_PX, width // 2):
         raise UserError("the moved frames share hardly any area; use smaller moves.")
@@ -232,7 +232,7 @@ def red_cyan_edges(first: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Edges of the first image in red, of the other in cyan, (H, W, 3) 0..1; where they agree they add up to white."""
     from pipelines.fusion.operators import luma
 
-    red, cyan = (_edges(luma(image)) for image in (first, other))
+    red, cyan = (edge_strength(luma(image)) for image in (first, other))
     red, cyan = (edges / max(float(np.percentile(edges, 99)), 1e-6) for edges in (red, cyan))
     return np.clip(np.dstack([red, cyan, cyan]), 0, 1).astype(np.float32)
 

@@ -55,7 +55,7 @@ class Entry:
     caption: str
     task: str
     frames: tuple[str, ...]
-    recipe: dict[str, dict[str, float]]
+    recipe: dict[str, dict[str, float] | float]
 
 
 def pedestrians_at_night(rng: np.random.Generator) -> np.ndarray:
@@ -178,7 +178,7 @@ def _write(example: Example, folder: Path) -> Entry:
     for index, frame in enumerate(example.frames()):
         names.append(f"{example.slug}/frame{index}.png")
         cv2.imwrite(str(folder / names[-1]), _compact(to_bytes(frame)), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    recipe = {"weights": {example.task: 1.0}}
+    recipe = {"weights": {example.task: 1.0}, "scale": 1.0}
     return Entry(example.slug, example.title, example.caption, example.task, tuple(names), recipe)
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.fusion.options import TABLE_KNOTS
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily, ModelSpec
 
@@ -63,6 +65,26 @@ def parse_table(text: str) -> NDArray[np.float32]:
     if values.shape != (ENTRIES,) or not np.isfinite(values).all():
         raise UserError(f"A table has 256 finite numbers, this one {len(values)}.")
     return values
+
+
+def with_points(tables: NDArray[np.float32], points: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """Tables bent by hand: each goes through its points and keeps its fine shape between them.
+
+    Args:
+        tables: (K, 256), 0 to 1.
+        points: K rows; the weights at TABLE_KNOTS, or an empty row for a table that stays.
+
+    Raises:
+        UserError: another number of rows than tables.
+    """
+    if len(points) != len(tables):
+        raise UserError(f"table_points has {len(points)} rows for {len(tables)} frames; give one per frame.")
+    knots, grey = list(TABLE_KNOTS), np.arange(ENTRIES)
+    bent = tables.copy()
+    for table, row in zip(bent, points, strict=True):
+        if len(row):
+            table += np.interp(grey, knots, np.asarray(row, np.float32) - table[knots]).astype(np.float32)
+    return np.clip(bent, 0, 1)
 
 
 def format_table(table: NDArray[np.float32]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -18,13 +18,14 @@ class FusionTask:
     slots: tuple[str, ...]
     most_frames: int
     roles: tuple[int, ...] = ()  # of a pair of modalities; empty: frames of one camera
+    fewest_frames: int = 2
 
 
 TASKS = {
     task.name: task
     for task in (
         FusionTask("ivis", "Infrared and visible", ("thermal", "visible"), 2, (0, 1)),
-        FusionTask("mef", "Multi-exposure", ("exposure",), 6),
+        FusionTask("mef", "Multi-exposure", ("exposure",), 6, fewest_frames=1),
         FusionTask("mff", "Multi-focus", ("focus frame",), 3),
         FusionTask("med", "Medical", ("MRI", "CT, PET or SPECT"), 2, (0, 1)),
     )
@@ -32,6 +33,14 @@ TASKS = {
 ENGINES = ("net", "lut", "average", "max", "laplacian", "gff", "mertens")
 OPERATORS = ("pyramid", "paper", "fast")
 TABLE_KINDS = ("pyramid", "paper")
+TABLE_KNOTS = (0, 64, 128, 191, 255)  # grey levels at which a table can be bent by hand
+FITS = ("ask", "crop", "register")
+FRAME_SIZES = ("smallest", "visible")
+POLARITIES = ("white", "black", "auto")
+PALETTES = ("iron", "glow", "rainbow", "gnuplot", "inferno", "magma", "plasma", "viridis", "turbo", "jet", "hot")
+PALETTE_CHOICES = ("auto", "luma", *PALETTES)
+WINDOW = (0.5, 99.5)
+OF_FRAMES = ("task", "fit", "frame_size", "palette", "window")  # what decides the frames, before they are fused
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,14 @@ class FusionOptions:
         saturation: 0 to 1.5.
         gains: EV per frame on its weight, -2 to 2; empty means 0 for all.
         deghost: reject pixels that moved against the reference exposure.
-        polarity: "white" if hot is bright in the thermal frame, "black" if hot is dark.
+        polarity: "white" if hot is bright in the thermal frame, "black" if hot is dark, "auto" to guess.
         max_pixels: what the network sees; the picture keeps its size.
+        table_points: per frame the weights, 0 to 1, that its table is bent to at TABLE_KNOTS; an empty row leaves it.
+        fit: frames of unlike shape are refused ("ask"), cropped about the centre ("crop"), or laid where their edges
+            agree ("register"); they are never stretched.
+        frame_size: "smallest" reduces all frames to the smallest; "visible" enlarges the thermal frame to the visible.
+        palette: of a thermal frame in false colour: "auto" recognises it, "luma" takes the brightness, or a name.
+        window: percentiles of a deep grey picture (thermal counts, CT) that become black and white, 0 to 100.
     """
 
     task: str = "ivis"
@@ -63,20 +78,38 @@ class FusionOptions:
     max_pixels: int = 300_000
     tables: tuple[tuple[float, ...], ...] = ()
     table_kind: str = "pyramid"
+    table_points: tuple[tuple[float, ...], ...] = ()
+    fit: str = "ask"
+    frame_size: str = "smallest"
+    palette: str = "auto"
+    window: tuple[float, float] = WINDOW
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, tuple(TASKS))
         _one_of("engine", self.engine, ENGINES)
         _one_of("operator", self.operator, OPERATORS)
-        _one_of("polarity", self.polarity, ("white", "black"))
+        _one_of("polarity", self.polarity, POLARITIES)
         _one_of("table_kind", self.table_kind, TABLE_KINDS)
+        _one_of("fit", self.fit, FITS)
+        _one_of("frame_size", self.frame_size, FRAME_SIZES)
+        _one_of("palette", self.palette, PALETTE_CHOICES)
+        check_window(self.window)
         for name, low, high in (("detail", 0, 2), ("residual", 0, 1.5), ("saturation", 0, 1.5)):
             _within(name, getattr(self, name), low, high)
         for gain in self.gains:
             _within("gains", gain, -2, 2)
         _within("max_pixels", self.max_pixels, 1024, 4_000_000)
+        for row in self.table_points:
+            if len(row) not in (0, len(TABLE_KNOTS)):
+                raise UserError(f"A row of table_points has {len(TABLE_KNOTS)} weights or none; it has {len(row)}.")
+            for weight in row:
+                _within("table_points", weight, 0, 1)
         if self.engine == "lut" and self.task != "mef":
             raise UserError(f"The table engine fuses exposures only; the task is {self.task!r}. Choose engine 'net'.")
+
+    def for_frames(self) -> FusionOptions:
+        """Only what decides the frames, all else at its default: equal for settings that share their frames."""
+        return FusionOptions(**{name: getattr(self, name) for name in OF_FRAMES})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; only what differs from the default."""
@@ -91,6 +124,13 @@ class FusionOptions:
             raise UserError(f"Unknown fusion options {unknown}; known are {sorted(known)}.")
         frozen = {key: _frozen(value) for key, value in values.items()}
         return cls(**frozen)
+
+
+def check_window(window: Sequence[float]) -> None:
+    """Raises UserError unless it is two percentiles, the first below the second."""
+    is_pair = isinstance(window, tuple | list) and [isinstance(value, int | float) for value in window] == [True] * 2
+    if not is_pair or not 0 <= window[0] < window[1] <= 100:
+        raise UserError(f"window is {window!r}; give two percentiles from 0 to 100, the lower one first.")
 
 
 def _frozen(value: Any) -> Any:

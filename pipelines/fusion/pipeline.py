@@ -214,7 +214,7 @@ def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual
 
 
 def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache) -> _Draft:
-    from pipelines.fusion.meflut import load_tables
+    from pipelines.fusion.meflut import load_tables, with_points
     from pipelines.fusion.operators import fuse_with_tables
 
     tables = np.asarray(options.tables, np.float32)
@@ -222,6 +222,7 @@ def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache) ->
         tables = load_tables(cache.assets, len(images), options.table_kind)
     if tables.shape != (len(images), 256):
         raise UserError(f"Tables of {tables.shape} for {len(images)} frames; expected ({len(images)}, 256).")
+    tables = with_points(tables, options.table_points) if options.table_points else tables
     began = time.perf_counter()
     fusion = fuse_with_tables(images, tables, options.operator, options.gains or None)
     about = {"seconds": {"infer": time.perf_counter() - began}}

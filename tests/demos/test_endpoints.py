@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 
-PUBLIC = {"/fuse", "/merge_info", "/validate_recipe", "/status"}
+PUBLIC = {"/fuse", "/fuse_batch", "/merge_info", "/validate_recipe", "/status"}
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,14 @@ def test_an_unknown_expert_is_an_error_that_lists_the_known(client: Client) -> N
 
 
 def test_fuse_gives_a_picture_and_what_made_it(client: Client, built: Any) -> None:
-    first, second = (handle_file(str(path)) for path in built.tab.examples[0].frames)
+    first, second = (handle_file(str(path)) for path in built.tab.source.examples[0].frames)
     picture, about = client.predict(first=first, second=second, recipe={"weights": {"ivis": 1.0}}, api_name="/fuse")
     assert picture.endswith(".png")
     assert {"recipe", "recipe_hash", "weights_version", "seconds"} <= set(about)
 
 
 def test_fuse_refuses_an_unknown_task_by_name(client: Client, built: Any) -> None:
-    first, second = (handle_file(str(path)) for path in built.tab.examples[0].frames)
+    first, second = (handle_file(str(path)) for path in built.tab.source.examples[0].frames)
     with pytest.raises(Exception, match="ivis, mef, mff, med"):
         client.predict(first=first, second=second, task="xray", api_name="/fuse")
 

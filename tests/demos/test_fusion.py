@@ -11,8 +11,8 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from demos.fusion import engine_choices, left_choices, mask_line, notice_lines, version_label
 from demos.fusion_bench import Job
+from demos.fusion_words import engine_choices, left_choices, mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
@@ -29,7 +29,7 @@ def test_a_run_shows_a_picture_its_label_and_its_recipe(built: Any, visitor: Cal
     before, fused = updates[built.tab.out]
     assert before.shape == fused.shape and fused.dtype == np.uint8
     assert "4 of 4 experts" in updates[built.tab.version]
-    assert "mixdeck_recipe: 1" in updates[built.tab.yaml]
+    assert "mixdeck_recipe: 1" in updates[built.tab.desk.yaml]
 
 
 def test_a_fader_changes_the_picture(built: Any, visitor: Callable[[str], Any]) -> None:
@@ -40,7 +40,7 @@ def test_a_fader_changes_the_picture(built: Any, visitor: Callable[[str], Any]) 
 
 def test_no_frame_is_told_with_what_to_do(built: Any, visitor: Callable[[str], Any]) -> None:
     with pytest.raises(UserError, match="choose an example"):
-        run(built, visitor, {built.tab.files: None})
+        run(built, visitor, {built.tab.source.files: None})
 
 
 def test_in_manual_a_release_runs_nothing_and_run_does(built: Any, visitor: Callable[[str], Any]) -> None:
@@ -106,48 +106,50 @@ def test_a_commit_is_one_entry_of_history(built: Any, visitor: Callable[[str], A
 
 
 def test_settings_without_a_meaning_stay_at_their_defaults(built: Any) -> None:
-    tab = built.tab
-    changes = {tab.engine: "average", tab.residual: 0.2, tab.operator: "fast", tab.deghost: True, tab.gains[0]: 1.0}
-    options = tab.options(built.values(changes), 2)
+    settings = built.tab.settings
+    changes = {settings.engine: "average", settings.residual: 0.2, settings.operator: "fast", settings.deghost: True,
+               settings.gains[0]: 1.0}  # fmt: skip
+    options = settings.options(built.values(changes), "ivis", 2)
     assert options == FusionOptions(task="ivis", engine="average")
 
 
 def test_an_example_sets_frames_task_and_desk(built: Any) -> None:
-    example = next(one for one in built.tab.examples if one.task == "mef")
+    example = next(one for one in built.tab.source.examples if one.task == "mef")
     updates = built.tab.with_example(example)
-    assert updates[built.tab.task] == "mef" and updates[built.tab.example] == example.slug
+    assert updates[built.tab.source.task] == "mef" and updates[built.tab.source.example] == example.slug
     weights = [updates[strip.weight] for strip in built.tab.panel.strips]
     assert weights == [0.0, 1.0, 0.0, 0.0] and updates[built.tab.panel.scale] == 1.0
 
 
 def test_every_example_has_its_frames_and_a_caption(built: Any) -> None:
-    assert len(built.tab.examples) >= 6
-    assert all(one.caption and all(path.is_file() for path in one.frames) for one in built.tab.examples)
+    assert len(built.tab.source.examples) >= 6
+    assert all(one.caption and all(path.is_file() for path in one.frames) for one in built.tab.source.examples)
 
 
 def test_own_frames_survive_a_change_of_task(built: Any) -> None:
-    updates = built.tab.when_task_changes(built.values({built.tab.example: "", built.tab.task: "mff"}))
-    assert "value" not in updates[built.tab.files]
+    updates = built.tab.when_task_changes(built.values({built.tab.source.example: "", built.tab.source.task: "mff"}))
+    assert "value" not in updates[built.tab.source.files]
 
 
 def test_swapping_turns_the_frames_round(built: Any) -> None:
     paths = built.tab.job(built.values()).paths
-    assert built.tab.job(built.values({built.tab.swap: True})).paths == paths[::-1]
+    assert built.tab.job(built.values({built.tab.source.swap: True})).paths == paths[::-1]
 
 
 def test_an_exported_picture_dropped_back_restores_the_settings(
     built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tab, panel = built.tab, built.tab.panel
-    monkeypatch.setattr(tab.exported, "GRADIO_CACHE", str(tmp_path))
-    changes = {panel.strips[1].weight: -0.4, panel.scale: 1.25, tab.detail: 1.5, tab.polarity: "black"}
+    monkeypatch.setattr(tab.export.exported, "GRADIO_CACHE", str(tmp_path))
+    settings = tab.settings
+    changes = {panel.strips[1].weight: -0.4, panel.scale: 1.25, settings.detail: 1.5, settings.polarity: "black"}
     job = run(built, visitor, changes)[tab.shown]
-    picture, recipe = tab.when_exported(built.values({tab.shown: job}))[tab.exported]
-    restored = tab.when_dropped(built.values({tab.drop: picture}))
+    picture, recipe = tab.export.when_exported(built.values({tab.shown: job}))[tab.export.exported]
+    restored = tab.when_dropped(built.values({tab.export.drop: picture}))
     assert restored[panel.strips[1].weight] == -0.4 and restored[panel.scale] == 1.25
-    assert restored[tab.detail] == 1.5 and restored[tab.polarity]["value"] == "black"
-    assert "not stored inside" in restored[tab.restored]
-    assert tab.when_dropped(built.values({tab.drop: recipe}))[panel.scale] == 1.25
+    assert restored[tab.settings.detail] == 1.5 and restored[tab.settings.polarity]["value"] == "black"
+    assert "not stored inside" in restored[tab.export.restored]
+    assert tab.when_dropped(built.values({tab.export.drop: recipe}))[panel.scale] == 1.25
 
 
 def test_a_picture_without_a_recipe_says_why(built: Any, tmp_path: Path) -> None:
@@ -156,35 +158,36 @@ def test_a_picture_without_a_recipe_says_why(built: Any, tmp_path: Path) -> None
     path = tmp_path / "chat.jpg"
     Image.new("RGB", (8, 8)).save(path)
     with pytest.raises(UserError, match="Screenshots"):
-        built.tab.when_dropped(built.values({built.tab.drop: str(path)}))
+        built.tab.when_dropped(built.values({built.tab.export.drop: str(path)}))
 
 
 def test_a_recipe_with_an_unknown_method_is_refused_with_the_known_ones(built: Any) -> None:
     text = "mixdeck_recipe: 1\npipeline: fusion\nfamily: fusenet\nmerge: {vector: {method: magic}}\n"
     with pytest.raises(ValueError, match="ties"):
-        built.tab.when_yaml_used(built.values({built.tab.yaml: text}))
+        built.tab.when_yaml_used(built.values({built.tab.desk.yaml: text}))
 
 
 def test_presets_of_ones_own_are_kept_and_the_shipped_ones_stay(built: Any) -> None:
-    tab, panel = built.tab, built.tab.panel
-    saved = tab.when_saved(built.values({tab.preset: "mine", panel.scale: 0.61}))
-    assert tab.when_preset_chosen(built.values({tab.preset: "mine", tab.own: saved[tab.own]}))[panel.scale] == 0.61
-    assert "mine" not in tab.when_deleted(built.values({tab.preset: "mine", tab.own: saved[tab.own]}))[tab.own]
+    desk, scale = built.tab.desk, built.tab.panel.scale
+    saved = desk.when_saved(built.values({desk.preset: "mine", scale: 0.61}))
+    mine = built.values({desk.preset: "mine", desk.own: saved[desk.own]})
+    assert desk.when_preset_chosen(mine)[scale] == 0.61
+    assert "mine" not in desk.when_deleted(mine)[desk.own]
     with pytest.raises(UserError):
-        tab.when_saved(built.values({tab.preset: "base"}))
+        desk.when_saved(built.values({desk.preset: "base"}))
 
 
 def test_a_click_shows_the_region_of_every_frame(built: Any, visitor: Callable[[str], Any]) -> None:
     job = run(built, visitor)[built.tab.shown]
     event: Any = SimpleNamespace(index=(10, 12))
-    updates = built.tab.when_pointed(event, built.values({built.tab.shown: job}))
-    assert updates[built.tab.point] == (10, 12)
-    assert [name for _, name in updates[built.tab.regions]][2:] == ["result", "weight 1", "weight 2"]
+    updates = built.tab.zoom.when_pointed(event, built.values({built.tab.shown: job}))
+    assert updates[built.tab.zoom.point] == (10, 12)
+    assert [name for _, name in updates[built.tab.zoom.regions]][2:] == ["result", "weight 1", "weight 2"]
 
 
 def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor: Callable[[str], Any]) -> None:
     job = run(built, visitor)[built.tab.shown]
-    table = built.tab.when_measured(built.values({built.tab.shown: job}))[built.tab.metrics]
+    table = built.tab.metrics.when_measured(built.values({built.tab.shown: job}))[built.tab.metrics.metrics]
     assert "this result" in table and "qabf" in table and "Laplacian" in table
 
 
@@ -216,5 +219,5 @@ def test_mask_shares_are_told_in_words() -> None:
 def test_the_first_visit_runs_the_first_example(built: Any, visitor: Callable[[str], Any]) -> None:
     (updates,) = built.tab.on_load(visitor("new"), built.values())
     assert built.tab.out in updates
-    (nothing,) = built.tab.on_load(visitor("new"), built.values({built.tab.files: None}))
+    (nothing,) = built.tab.on_load(visitor("new"), built.values({built.tab.source.files: None}))
     assert nothing == {built.tab.version: gr.skip()}

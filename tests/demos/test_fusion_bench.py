@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from demos.fusion_bench import Job, Shelf
 from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.registration import Placement
 from pipelines.merging.recipe import MergeRecipe
 
 JOB = Job(("a.png", "b.png"), FusionOptions(), MergeRecipe())
@@ -13,8 +14,8 @@ JOB = Job(("a.png", "b.png"), FusionOptions(), MergeRecipe())
 
 def test_equal_jobs_have_equal_keys_and_any_setting_changes_it() -> None:
     assert JOB.key == replace(JOB).key
-    others = [replace(JOB, is_aligned=True), replace(JOB, recipe=MergeRecipe(scale=0.5)), JOB.preview(),
-              replace(JOB, options=FusionOptions(detail=1.5))]  # fmt: skip
+    others = [replace(JOB, placement=Placement(is_aligned=True)), replace(JOB, recipe=MergeRecipe(scale=0.5)),
+              JOB.preview(), replace(JOB, options=FusionOptions(detail=1.5))]  # fmt: skip
     assert JOB.key not in {other.key for other in others} and len({other.key for other in others}) == 4
 
 

@@ -10,7 +10,7 @@ import pytest
 
 BUTTONS = {"click", "load", "then", "success", "failure"}
 IMAGES = {"image", "imageslider", "gallery"}
-PUBLIC = {"fuse", "merge_info", "validate_recipe", "status"}
+PUBLIC = {"fuse", "fuse_batch", "merge_info", "validate_recipe", "status"}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def test_frames_exist_and_share_one_size(entry: dict) -> None:  # type: ignore[t
     sizes = {cv2.imread(str(FOLDER / name)).shape for name in entry["frames"]}
     assert len(sizes) == 1
     assert len(entry["frames"]) >= 2
-    assert entry["recipe"]["weights"] == {entry["task"]: 1.0}
+    assert entry["recipe"] == {"weights": {entry["task"]: 1.0}, "scale": 1.0}
 
 
 def test_all_examples_together_stay_below_4_megabytes() -> None:

@@ -1,0 +1,99 @@
+"""What stands below the desk of the fusion tab: presets, scores and the recipe as text."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demos import drawing
+from demos.fusion_sight import Updates, Values
+from demos.merge_panel import MergePanel, describe, shipped_presets
+from demos.scores import score_columns
+from demos.tab import BESIDE_QUEUE, ON_DEVICE, told
+from pipelines.merging.recipe import recipe_from_dict, recipe_to_dict
+from pipelines.shared.cache import ModelCache
+from pipelines.shared.errors import UserError
+
+MOST_PRESETS = 50
+
+
+class FusionDesk:
+    """Presets, scores and recipe of one panel, in the current layout."""
+
+    def __init__(self, panel: MergePanel, cache: ModelCache, assets: Path) -> None:
+        self.panel, self.family = panel, panel.family
+        self._cache, self._assets = cache, assets
+        self.shipped = shipped_presets(self.family)
+        self._build_presets()
+        self._build_scores()
+        self._build_recipe()
+        self.controls = [self.preset, self.own, self.yaml]
+
+    def _build_presets(self) -> None:
+        with gr.Accordion("Presets", open=False, elem_id="fusion-desk-presets-box"):
+            self.preset = gr.Dropdown(list(self.shipped), value="house mix", label="Preset", allow_custom_value=True,
+                                      elem_id="fusion-desk-preset", info="type a name to save the desk under it")
+            with gr.Row(elem_classes="tight"):
+                self.save = gr.Button("Save", size="sm", min_width=60, elem_id="fusion-desk-save")
+                self.delete = gr.Button("Delete", size="sm", min_width=60, elem_id="fusion-desk-delete")
+        # Presets are nobody's secret: the fixed secret only keeps them readable after a restart.
+        self.own = gr.BrowserState({}, storage_key="mixdeck.presets.v1", secret="mixdeck")
+
+    def _build_scores(self) -> None:
+        with gr.Accordion("Scores", open=False, elem_id="fusion-desk-scores-box"):
+            self.scores = gr.HTML(drawing.score_table(score_columns(self._assets, self.family), "task"),
+                                  elem_id="fusion-desk-scores")
+            self.score = gr.Button("Score this mix", size="sm", elem_id="fusion-desk-score")
+
+    def _build_recipe(self) -> None:
+        with gr.Accordion("Recipe", open=False, elem_id="fusion-desk-recipe-box"):
+            self.yaml = gr.Code("", language="yaml", lines=8, max_lines=22, interactive=True, label="Recipe",
+                                elem_id="fusion-desk-recipe", buttons=["copy", "download"])
+            self.use_yaml = gr.Button("Use this", size="sm", elem_id="fusion-desk-use")
+
+    def wire(self, inputs: set[Any]) -> None:
+        """Events that move nothing on the desk; choosing a preset and using a recipe are the tab's, for they run."""
+        self.save.click(told(self.when_saved), inputs, [self.own, self.preset], **BESIDE_QUEUE)
+        self.delete.click(told(self.when_deleted), inputs, [self.own, self.preset], **BESIDE_QUEUE)
+        self.score.click(told(self.when_scored), inputs, [self.scores], show_progress_on=[self.scores], **ON_DEVICE)
+
+    def when_preset_chosen(self, values: Values) -> Updates:
+        """A known preset goes on the desk; a new name waits for Save."""
+        name, own = values[self.preset], values[self.own] or {}
+        if name in self.shipped:
+            return self.panel.shown(self.shipped[name])
+        if name in own:
+            return self.panel.shown(recipe_from_dict(own[name], self.family.tasks))
+        gr.Info("No preset has that name yet; Save keeps the desk under it.")
+        return {self.panel.relative: gr.skip()}
+
+    def when_saved(self, values: Values) -> Updates:
+        """The desk under the typed name, in this browser."""
+        name, own = str(values[self.preset] or "").strip()[:60], dict(values[self.own] or {})
+        if not name or name in self.shipped:
+            raise UserError("Type a name of your own into Preset first; the shipped ones stay as they are.", "No name")
+        if len(own) >= MOST_PRESETS and name not in own:
+            raise UserError(f"There are {MOST_PRESETS} presets of your own. Delete one first.", "No room")
+        own[name] = recipe_to_dict(self.panel.recipe(values))
+        return {self.own: own, self.preset: gr.update(choices=[*self.shipped, *own], value=name)}
+
+    def when_deleted(self, values: Values) -> Updates:
+        """A preset of one's own is forgotten."""
+        name, own = values[self.preset], dict(values[self.own] or {})
+        if name not in own:
+            raise UserError("Only presets of your own can be deleted.", "Not deleted")
+        del own[name]
+        return {self.own: own, self.preset: gr.update(choices=[*self.shipped, *own], value="house mix")}
+
+    def when_scored(self, values: Values) -> Updates:
+        """The desk's mix on every task's probe scenes."""
+        from pipelines.fusion.probe import score_recipe
+
+        recipe = self.panel.recipe(values)
+        columns = score_columns(self._assets, self.family)
+        columns["this mix"] = score_recipe(self._cache, self.family, recipe)
+        note = f'<div class="hint">this mix: {html.escape(describe(recipe))}</div>'
+        return {self.scores: drawing.score_table(columns, "task") + note}

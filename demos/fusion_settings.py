@@ -1,0 +1,130 @@
+"""The fusion tab's settings that are no part of the merge: widgets to options and options to widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from demos.fader import Fader
+from demos.fusion_words import engine_choices
+from pipelines.fusion.options import OPERATORS, TABLE_KINDS, TASKS, FusionOptions
+
+Updates = dict[Any, Any]
+Values = Mapping[Any, Any]
+
+OPERATOR_TITLES = {"pyramid": "pyramid", "paper": "as published", "fast": "fast"}
+MOST_FRAMES = max(task.most_frames for task in TASKS.values())
+
+
+class FusionSettings:
+    """Widgets of the engine, the finish and the frames' gains, in the current layout.
+
+    Attributes:
+        controls: every widget here.
+        faders, switches: those that are dragged, and those that are set in one go (the engine has its own event).
+    """
+
+    def __init__(self, task: str) -> None:
+        self._build_engine(task)
+        self._build_finish()
+        self._build_frames(task)
+        self.faders = [self.detail, self.residual, self.saturation, *self.gains]
+        self.switches = [self.operator, self.table_kind, self.deghost, self.polarity, self.fit]
+        self.controls = [self.engine, *self.faders, *self.switches]
+
+    def _build_engine(self, task: str) -> None:
+        default = FusionOptions()
+        with gr.Row():
+            self.engine = gr.Dropdown(engine_choices(task), value="net", label="Engine", elem_id="fusion-engine")
+            self.operator = gr.Radio([(OPERATOR_TITLES[one], one) for one in OPERATORS], value=default.operator,
+                                     label="Table operator", interactive=False, info="needs the table engine",
+                                     elem_id="fusion-operator")
+            self.table_kind = gr.Radio(list(TABLE_KINDS), value=default.table_kind, label="Tables", interactive=False,
+                                       info="needs the table engine", elem_id="fusion-table-kind")
+
+    def _build_finish(self) -> None:
+        with gr.Row():
+            self.detail = Fader(0, 2, 1, step=0.01, label="Detail", info="1 leaves it as it is", buttons=[],
+                                elem_id="fusion-detail")
+            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info="added by the network",
+                                  elem_id="fusion-residual", buttons=[])
+            self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", elem_id="fusion-saturation", buttons=[])
+
+    def _build_frames(self, task: str) -> None:
+        with gr.Row():
+            self.gains = [
+                Fader(-2, 2, 0, step=0.05, label=f"Frame {index + 1}, EV", elem_id=f"fusion-gain-{index}",
+                      interactive=index < 2, min_width=120, buttons=[])
+                for index in range(MOST_FRAMES)
+            ]
+        with gr.Row():
+            self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",
+                                       info="needs exposures and the network", interactive=task == "mef")
+            self.polarity = gr.Radio([("white", "white"), ("black", "black")], value="white", label="Hot is",
+                                     elem_id="fusion-polarity", interactive=task == "ivis",
+                                     info="needs a thermal frame")
+            self.fit = gr.Radio([("refuse", "ask"), ("centre crop", "crop"), ("register", "register")], value="ask",
+                                label="Frames of unlike shape", elem_id="fusion-fit")
+
+    def options(self, values: Values, task: str, count: int) -> FusionOptions:
+        """The settings that have a meaning for the task and the engine; the others at their defaults."""
+        default, engine = FusionOptions(), values[self.engine]
+        gains = tuple(values[one] for one in self.gains[:count])
+        return FusionOptions(
+            task=task,
+            engine=engine,
+            operator=values[self.operator] if engine == "lut" else default.operator,
+            table_kind=values[self.table_kind] if engine == "lut" else default.table_kind,
+            detail=values[self.detail],
+            residual=values[self.residual] if engine == "net" else default.residual,
+            saturation=values[self.saturation],
+            gains=gains if any(gains) and engine in ("net", "lut") else (),
+            deghost=values[self.deghost] and task == "mef" and engine == "net",
+            polarity=values[self.polarity] if task == "ivis" else default.polarity,
+            fit=values[self.fit],
+        )
+
+    def shown(self, options: FusionOptions) -> Updates:
+        """The widgets as these options want them."""
+        gains = (*options.gains, *(0.0,) * MOST_FRAMES)[:MOST_FRAMES]
+        values = {
+            self.operator: options.operator, self.table_kind: options.table_kind, self.residual: options.residual,
+            self.deghost: options.deghost,
+        }  # fmt: skip
+        fitted = self.fitted(options.engine, options.task)
+        return fitted | {
+            **{one: gr.update(value=value, **_plain(fitted[one])) for one, value in values.items()},
+            self.engine: gr.update(choices=engine_choices(options.task), value=options.engine),
+            self.detail: options.detail,
+            self.saturation: options.saturation,
+            self.fit: options.fit,
+            self.polarity: gr.update(value=options.polarity, interactive=options.task == "ivis"),
+            **dict(zip(self.gains, gains, strict=True)),
+        }
+
+    def with_task(self, task: str) -> Updates:
+        """Another task: the network runs it, and what it does not use is disabled."""
+        return self.fitted("net", task) | {
+            self.engine: gr.update(choices=engine_choices(task), value="net"),
+            self.polarity: gr.update(interactive=task == "ivis"),
+        }
+
+    def fitted(self, engine: str, task: str) -> Updates:
+        """Settings the engine does not use are disabled; their info says which engine would use them."""
+        is_net, is_lut = engine == "net", engine == "lut"
+        return {
+            self.operator: gr.update(interactive=is_lut),
+            self.table_kind: gr.update(interactive=is_lut),
+            self.residual: gr.update(interactive=is_net),
+            self.deghost: gr.update(interactive=is_net and task == "mef"),
+        }
+
+    def for_count(self, count: int) -> Updates:
+        """A gain for each frame there is."""
+        return {one: gr.update(interactive=index < count) for index, one in enumerate(self.gains)}
+
+
+def _plain(update: Any) -> dict[str, Any]:
+    return {key: value for key, value in update.items() if key != "__type__"}

@@ -1,0 +1,54 @@
+"""What the views of one result share: the bench that has it, the job it came from, and what a view is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import gradio as gr
+
+from demos.fusion_bench import FusionBench, Job
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.fusion.pipeline import FusionResult
+
+Updates = dict[Any, Any]
+Values = Mapping[Any, Any]
+STILL: dict[str, Any] = {"format": "png", "interactive": False}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """`shown` is the page's note of the job whose full result it shows."""
+
+    bench: FusionBench
+    shown: gr.State
+
+    def job(self, values: Values) -> Job:
+        """The job whose result is on the page. Raises UserError if there is none."""
+        job: Job | None = values[self.shown]
+        if job is None:
+            raise UserError("There is no result yet: press Run first.", "Nothing to show")
+        return job
+
+    def result(self, values: Values) -> FusionResult:
+        """Its result."""
+        return self.bench.result(self.job(values))[0]
+
+
+class View(Protocol):
+    """A part of the page that shows something of a result.
+
+    `controls`: what its handlers need to know; `outputs`: what a run updates.
+    """
+
+    controls: list[Any]
+    outputs: list[Any]
+
+    def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
+        """What it shows of a new result; a subset of `outputs`."""
+
+    def wire(self, inputs: set[Any]) -> None:
+        """Its own events; every handler is given all `inputs`."""

@@ -1,0 +1,99 @@
+"""Where the fusion tab's frames come from: uploads and examples, and which task they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demos import drawing
+from demos.examples import Example
+from demos.fusion_bench import to_bytes
+from demos.fusion_words import hint, slot_titles, slots_label
+from pipelines.fusion.options import TASKS
+
+if TYPE_CHECKING:
+    from pipelines.fusion.inputs import FrameSet
+
+Updates = dict[Any, Any]
+Values = Mapping[Any, Any]
+STILL: dict[str, Any] = {"format": "png", "interactive": False}
+
+
+class FusionSource:
+    """Task, frames and the menu of examples, in the current layout; `run` and `stop` stand between them."""
+
+    def __init__(self, examples: tuple[Example, ...]) -> None:
+        self.examples = examples
+        first = examples[0] if examples else None
+        self._build_frames(first)
+        with gr.Row(elem_classes="tight"):
+            self.run = gr.Button("Run", variant="primary", elem_id="fusion-run", size="md", min_width=80)
+            self.stop = gr.Button("Stop", elem_id="fusion-stop", size="md", min_width=80)
+        self._build_menu(first)
+        self.controls = [self.task, self.files, self.swap, self.align, self.example]
+        self.shown_components = [*self.controls, self.gallery, self.caption]
+
+    def _build_frames(self, first: Example | None) -> None:
+        tasks = [(task.title, name) for name, task in TASKS.items()]
+        task = first.task if first else "ivis"
+        self.task = gr.Radio(tasks, value=task, label="Task", elem_id="fusion-task")
+        self.files = gr.File(
+            [str(path) for path in first.frames] if first else None, label=slots_label(task), file_count="multiple",
+            file_types=["image"], height=110, elem_id="fusion-files",
+        )  # fmt: skip
+        self.gallery = gr.Gallery(
+            [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=2, height=140,
+            elem_id="fusion-frames", object_fit="contain", show_label=False, buttons=["fullscreen"], **STILL,
+        )  # fmt: skip
+        with gr.Row(elem_classes="tight"):
+            self.swap = gr.Checkbox(False, label="Swap frames", elem_id="fusion-swap", min_width=100)
+            self.align = gr.Checkbox(False, label="Align frames", elem_id="fusion-align", min_width=100)
+
+    def _build_menu(self, first: Example | None) -> None:
+        gr.HTML(hint("Examples: each brings its frames and its mix."))
+        self.menu = gr.Gallery(
+            [(str(thumb), one.title) for one in self.examples for thumb in one.frames[:1]], label="Examples", columns=2,
+            height=420, allow_preview=False, elem_id="fusion-examples", object_fit="cover", show_label=False,
+            buttons=[], **STILL,
+        )  # fmt: skip
+        self.caption = gr.HTML(hint(first.caption if first else ""), elem_id="fusion-caption")
+        self.example = gr.State(first.slug if first else "")
+
+    def paths(self, values: Values) -> tuple[str, ...]:
+        """The uploaded files, in the order in which they are to be fused."""
+        paths = tuple(values[self.files] or ())
+        return paths[::-1] if values[self.swap] else paths
+
+    def with_example(self, example: Example) -> Updates:
+        """Frames, task and caption of an example."""
+        return {
+            self.task: example.task,
+            self.files: gr.update(value=[str(path) for path in example.frames], label=slots_label(example.task)),
+            self.example: example.slug,
+            self.caption: hint(example.words),
+            self.gallery: [(str(path), path.name) for path in example.frames],
+            self.swap: False,
+        }
+
+    def first_of(self, task: str) -> Example | None:
+        """The first example of a task."""
+        return next((one for one in self.examples if one.task == task), None)
+
+    def with_task(self, task: str) -> Updates:
+        """Own frames for another task."""
+        return {self.task: task, self.files: gr.update(label=slots_label(task))}
+
+    def when_uploaded(self, values: Values) -> Updates:
+        """Own frames: the page forgets the example."""
+        pictures = [(path, Path(path).name) for path in values[self.files] or ()]
+        return {self.example: "", self.caption: "", self.gallery: pictures}
+
+    def pictured(self, frames: FrameSet, task: str) -> Updates:
+        """The frames as they were read: in their order, aligned and cut, each with its part in the scene."""
+        titles = slot_titles(task, len(frames.images))
+        thumbnails = [drawing.thumbnail(to_bytes(image)) for image in frames.images]
+        captions = [f"{title}: {name}" for title, name in zip(titles, frames.names, strict=True)]
+        return {self.gallery: list(zip(thumbnails, captions, strict=True))}
