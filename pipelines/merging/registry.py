@@ -8,11 +8,14 @@ from pipelines.merging.consensus import CONSENSUS
 from pipelines.merging.dare import DARE
 from pipelines.merging.della import DELLA
 from pipelines.merging.emr import EMR
+from pipelines.merging.iso import ISO
 from pipelines.merging.karcher import KARCHER
 from pipelines.merging.model_stock import MODEL_STOCK
 from pipelines.merging.multislerp import MULTISLERP
 from pipelines.merging.near_swap import NEAR_SWAP
 from pipelines.merging.nuslerp import NUSLERP
+from pipelines.merging.plain_masks import PLAIN_MASKS
+from pipelines.merging.pruned import PRUNED
 from pipelines.merging.ram import RAM
 from pipelines.merging.recipe import MergeError, MergeMethod
 from pipelines.merging.sce import SCE
@@ -20,6 +23,8 @@ from pipelines.merging.slerp import SLERP
 from pipelines.merging.tall_masks import TALL_MASKS
 from pipelines.merging.task_arithmetic import TASK_ARITHMETIC
 from pipelines.merging.ties import TIES
+from pipelines.merging.tsv import TSV
+from pipelines.merging.wudi import WUDI
 
 METHODS: tuple[MergeMethod, ...] = (
     AVERAGE,
@@ -36,9 +41,14 @@ METHODS: tuple[MergeMethod, ...] = (
     BREADCRUMBS,
     SCE,
     RAM,
+    PRUNED,
+    TSV,
+    ISO,
+    WUDI,
     TALL_MASKS,
     CONSENSUS,
     EMR,
+    PLAIN_MASKS,
 )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pipelines.merging.emr import emr_mask, unified_vector
-from pipelines.merging.masks import merged_vector, task_masks
+from pipelines.merging.masks import merged_vector, task_masks, weighted_sum
 from pipelines.merging.mixture import Mixture, Tile
+from pipelines.merging.plain_masks import picked_masks
 from pipelines.merging.recipe import MergeError, MergeRecipe
 from pipelines.merging.sums import dot
 
@@ -81,15 +83,26 @@ def mask_report(mixture: Mixture, recipe: MergeRecipe) -> MaskReport:
 
 def masks_by_tensor(mixture: Mixture, recipe: MergeRecipe) -> Iterator[tuple[Tensor, list[tuple[str, Tensor]]]]:
     """For each tensor, where the merged vector is not 0, and every selected task's mask."""
-    if recipe.method not in ("tall_masks", "consensus", "emr"):
-        raise MergeError(f'"{recipe.method}" lays no masks; tall_masks, consensus and emr do')
-    is_emr = recipe.method == "emr"
-    merged_of = unified_vector if is_emr else merged_vector(mixture, str(recipe.full_settings()["vector"]))
+    if recipe.method not in ("tall_masks", "consensus", "emr", "plain_masks"):
+        raise MergeError(f'"{recipe.method}" lays no masks; tall_masks, consensus, emr and plain_masks do')
+    settings: dict[str, Any] = recipe.full_settings()
+    vectors = {"emr": unified_vector, "plain_masks": weighted_sum}
+    merged_of = vectors.get(recipe.method) or merged_vector(mixture, str(settings["vector"]))
     for _, tile in mixture.slots():
         if tile.parts:
             merged = merged_of(tile)
-            masks = emr_masks(mixture, tile, merged) if is_emr else task_masks(mixture, tile, merged)
-            yield merged != 0, list(masks)
+            yield merged != 0, list(masks_in(mixture, tile, merged, recipe.method, settings))
+
+
+def masks_in(
+    mixture: Mixture, tile: Tile, merged: Tensor, method: str, settings: dict[str, Any]
+) -> Iterator[tuple[str, Tensor]]:
+    """Every selected task with its mask in a tile, (tile,)."""
+    if method == "emr":
+        return emr_masks(mixture, tile, merged)
+    if method == "plain_masks":
+        return picked_masks(mixture, tile, **settings)
+    return task_masks(mixture, tile, merged)
 
 
 def emr_masks(mixture: Mixture, tile: Tile, unified: Tensor) -> Iterator[tuple[str, Tensor]]:
