@@ -7,26 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.fusion.options import TASKS
+from pipelines.fusion.notice import Notice, info, warning
+from pipelines.fusion.options import TASKS, FusionOptions
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import OpenedImage, open_image
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from pipelines.fusion.sizes import Fitting
+
 MOST_PIXELS = 24_000_000
+MOST_PIXELS_TOGETHER = 48_000_000  # of all frames: what keeps a fusion below 2 GB
 VIF_PX = 41
-SAME_ASPECT = 0.01
-ONE_EXPOSURE = 3 / 255  # mean lumas closer than this look like one exposure
-COLOURED = 0.08  # mean spread of channels from which a thermal or functional frame counts as coloured
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One line for the person; level "info" or "warning"."""
-
-    level: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -48,60 +41,63 @@ class FrameSet:
     notices: tuple[Notice, ...] = ()
 
 
-def load_frames(paths: Sequence[str | Path | None], task: str, fit: str = "ask") -> FrameSet:
+def load_frames(paths: Sequence[str | Path | None], options: FusionOptions | str, fit: str | None = None) -> FrameSet:
     """`open_image` on each path (None is an empty slot), then `prepare_frames`."""
-    return prepare_frames([open_image(path) if path else None for path in paths], task, fit)
+    asked = _asked(options, fit)
+    return prepare_frames([open_image(path, window=window_of(asked)) if path else None for path in paths], asked)
 
 
-def prepare_frames(opened: Sequence[OpenedImage | None], task: str, fit: str = "ask") -> FrameSet:
+def window_of(options: FusionOptions) -> tuple[float, float] | None:
+    """Percentiles for deep greys; None for frames of one camera, whose brightness must stay comparable."""
+    return options.window if TASKS[options.task].roles else None
+
+
+def prepare_frames(
+    opened: Sequence[OpenedImage | None], options: FusionOptions | str, fit: str | None = None
+) -> FrameSet:
     """Order, resize and check the frames of a task.
 
     Args:
-        fit: what to do with sizes of another shape: "ask" refuses and says what can be done, "crop" cuts both to the
-            shape they share, about the centre.
+        options: or the name of a task, for its defaults. Of the options those of `for_frames` count.
+        fit: stands over that of the options.
 
     Raises:
         UserError: a slot is empty, too few or too many frames, sizes that do not go together, too many pixels.
     """
-    from pipelines.fusion.operators import luma
+    asked = _asked(options, fit)
+    frames, order, notices = arranged(opened, asked)
+    return _stacked(frames, order, notices, _fitted(frames, asked))
 
-    frames = _present(opened, task)
-    notices = [Notice("info", text) for frame in frames for text in frame.notices]
+
+def arranged(
+    opened: Sequence[OpenedImage | None], options: FusionOptions
+) -> tuple[list[OpenedImage], list[int], list[Notice]]:
+    """Frames in the order of the task, a thermal one without false colour; their positions, and what is to be said."""
+    from pipelines.fusion.order import in_order
+
+    frames = _present(opened, options.task)
+    notices = [info(text) for frame in frames for text in frame.notices]
+    notices += [warning(text) for frame in frames for text in frame.warnings]
     if len({frame.orientation for frame in frames}) > 1:
-        notices.append(Notice("warning", "The frames were turned differently by their cameras (EXIF); check them."))
-    order = _order(frames, task, notices)
+        notices.append(warning("The frames were turned differently by their cameras (EXIF); check them."))
+    order, said = in_order(frames, options.task)
     frames = [frames[position] for position in order]
-    frames = _without_false_colour(frames, task, notices)
-    images = _one_size(frames, fit, notices)
-    if min(images[0].shape[:2]) < VIF_PX:
-        notices.append(Notice("info", f"The frames are small: VIF shows n/a (it needs {VIF_PX} px)."))
-    if images[0].shape[0] * images[0].shape[1] > MOST_PIXELS:
-        raise UserError(
-            f"The frames have {images[0].shape[0] * images[0].shape[1] / 1e6:.0f} megapixels; fusion takes "
-            f"{MOST_PIXELS / 1e6:.0f}. Make them smaller.",
-            title="Image too large",
-        )
-    import numpy as np
+    if options.task == "ivis":
+        frames[0], told = _as_temperature(frames[0], options.palette)
+        said = [*said, *told]
+    return frames, order, [*notices, *said]
 
-    stack = np.stack(images)
-    _warn_of_shift(luma(stack), notices)
-    _warn_of_empty_frames(stack, frames, notices)
-    return FrameSet(
-        stack,
-        tuple(frame.name for frame in frames),
-        tuple(frame.sha256 for frame in frames),
-        tuple(frame.is_grey for frame in frames),
-        tuple(order),
-        _shared_alpha(frames, stack.shape[1:3]),
-        tuple(notices),
-    )
+
+def _asked(options: FusionOptions | str, fit: str | None) -> FusionOptions:
+    chosen = FusionOptions(task=options) if isinstance(options, str) else options
+    return chosen if fit is None else replace(chosen, fit=fit)
 
 
 def _present(opened: Sequence[OpenedImage | None], task: str) -> list[OpenedImage]:
     wanted = TASKS[task]
     missing = [index for index, frame in enumerate(opened) if frame is None]
     slots = wanted.slots if len(wanted.slots) > 1 else tuple(f"{wanted.slots[0]} {i + 1}" for i in range(6))
-    if missing or len(opened) < 2:
+    if missing or len(opened) < wanted.fewest_frames:
         slot = slots[missing[0] if missing else len(opened)]
         raise UserError(f"{wanted.title}: the {slot} is missing; add it.", title="A frame is missing")
     if len(opened) > wanted.most_frames and task != "mef":
@@ -109,115 +105,82 @@ def _present(opened: Sequence[OpenedImage | None], task: str) -> list[OpenedImag
     return [frame for frame in opened if frame is not None]
 
 
-def _order(frames: list[OpenedImage], task: str, notices: list[Notice]) -> list[int]:
-    if task == "mef":
-        return _by_brightness(frames, notices)
-    if task == "med" and _spread(frames[0]) > COLOURED > _spread(frames[1]):
-        notices.append(Notice("info", "The coloured frame came first; it is taken as PET or SPECT, the other as MRI."))
-        return [1, 0]
-    return list(range(len(frames)))
+def _as_temperature(frame: OpenedImage, palette: str) -> tuple[OpenedImage, list[Notice]]:
+    """A thermal frame in false colour as grey: its palette turned back, or its luma."""
+    from pipelines.fusion.false_colour import GOOD_FIT, inverted, recognise
+    from pipelines.fusion.options import PALETTES
+    from pipelines.fusion.order import COLOURED, colour_of
 
-
-def _by_brightness(frames: list[OpenedImage], notices: list[Notice]) -> list[int]:
-    """Brightest first, by EXIF exposure value if all frames have one, else by mean luma; at most six are kept."""
+    if frame.is_grey or (palette == "auto" and colour_of(frame.pixels) < COLOURED):
+        return frame, []
+    name, why = palette, "as asked"
+    if palette == "auto":
+        name, distance = recognise(frame.pixels)
+        name, why = (name, "recognised") if distance <= GOOD_FIT else ("luma", "no known palette fits")
+    if name in PALETTES:
+        said = info(f"{frame.name} is in false colour: its palette {name} ({why}) is turned back into temperature.")
+        return _grey(frame, inverted(frame.pixels, name)), [said]
     from pipelines.fusion.operators import luma
 
-    means = [float(luma(frame.pixels).mean()) for frame in frames]
-    exposures = [frame.exposure_ev for frame in frames]
-    if all(value is not None for value in exposures) and len(set(exposures)) == len(exposures):
-        order = sorted(range(len(frames)), key=lambda i: exposures[i])  # type: ignore[arg-type,return-value]
-    else:
-        order = sorted(range(len(frames)), key=lambda i: -means[i])
-    if order != list(range(len(frames))):
-        notices.append(Notice("info", "The exposures are sorted, brightest first."))
-    if max(means) - min(means) < ONE_EXPOSURE:
-        notices.append(Notice("warning", "The frames are equally bright: this looks like one exposure, not a bracket."))
-    return _at_most_six(order, means, notices)
+    said = warning(f"{frame.name} is in colour; its luma is taken as the temperature ({why}).")
+    return _grey(frame, luma(frame.pixels)), [said]
 
 
-def _at_most_six(order: list[int], means: list[float], notices: list[Notice]) -> list[int]:
-    """Brightest, darkest and four spread evenly in mean log luma between them."""
-    if len(order) <= 6:
-        return order
+def _grey(frame: OpenedImage, plane: np.ndarray) -> OpenedImage:
     import numpy as np
 
-    logs = np.log2(np.array([means[i] for i in order]) + 1e-3)
-    inner, kept = list(range(1, len(order) - 1)), [0, len(order) - 1]
-    for wanted in np.linspace(logs[0], logs[-1], 6)[1:-1]:
-        best = min(inner, key=lambda i: abs(logs[i] - wanted))
-        inner.remove(best)
-        kept.append(best)
-    notices.append(Notice("info", f"{len(order)} exposures came; 6 are used, spread evenly in brightness."))
-    return [order[i] for i in sorted(kept)]
+    return replace(frame, pixels=np.repeat(plane[..., None], 3, -1), is_grey=True)
 
 
-def _spread(frame: OpenedImage) -> float:
-    import numpy as np
+def _fitted(frames: Sequence[OpenedImage], options: FusionOptions) -> Fitting:
+    """The grid, if a fusion on it stays below the limits."""
+    from pipelines.fusion.sizes import fitting
 
-    return float(np.ptp(frame.pixels, axis=-1).mean())
+    found = fitting(frames, options)
+    pixels = found.size_wh[0] * found.size_wh[1]
+    together = f", {len(frames)} of them {pixels * len(frames) / 1e6:.0f}" if len(frames) > 2 else ""
+    if pixels > MOST_PIXELS or pixels * len(frames) > MOST_PIXELS_TOGETHER:
+        raise UserError(
+            f"The frames have {pixels / 1e6:.0f} megapixels{together}; fusion takes {MOST_PIXELS / 1e6:.0f} each and "
+            f"{MOST_PIXELS_TOGETHER / 1e6:.0f} together. Make them smaller, or bring fewer.",
+            title="Image too large",
+        )
+    return found
 
 
-def _without_false_colour(frames: list[OpenedImage], task: str, notices: list[Notice]) -> list[OpenedImage]:
-    """A thermal frame in false colour is taken by its luma."""
-    if task != "ivis" or _spread(frames[0]) < COLOURED:
-        return frames
+def _stacked(frames: list[OpenedImage], order: Sequence[int], notices: Sequence[Notice], fitted: Fitting) -> FrameSet:
     import numpy as np
 
     from pipelines.fusion.operators import luma
 
-    grey = np.repeat(luma(frames[0].pixels)[..., None], 3, -1)
-    notices.append(Notice("warning", f"{frames[0].name} is in false colour; its luma is taken as the temperature."))
-    return [replace(frames[0], pixels=grey, is_grey=True), *frames[1:]]
-
-
-def _one_size(frames: list[OpenedImage], fit: str, notices: list[Notice]) -> list[np.ndarray]:
-    """All frames at the size of the smallest; never stretched."""
-    import cv2
-
-    sizes = [frame.pixels.shape[:2] for frame in frames]
-    if len(set(sizes)) == 1:
-        return [frame.pixels for frame in frames]
-    aspects = [width / height for height, width in sizes]
-    images = [frame.pixels for frame in frames]
-    if max(aspects) / min(aspects) - 1 > SAME_ASPECT:
-        if fit != "crop":
-            listed = ", ".join(f"{frame.name} {w} × {h}" for frame, (h, w) in zip(frames, sizes, strict=True))
-            raise UserError(
-                f"The frames have different shapes ({listed}) and are not stretched. "
-                "Choose “crop to the shared shape”, or bring frames of one shape.",
-                title="Sizes do not go together",
-            )
-        images = [_cropped(image, min(aspects)) for image in images]
-        notices.append(Notice("warning", "The frames had different shapes; they are cropped about the centre."))
-    height, width = min((image.shape[:2] for image in images), key=lambda size: size[0] * size[1])
-    notices.append(Notice("info", f"The frames had different sizes; all are used at {width} × {height}."))
-    return [
-        image
-        if image.shape[:2] == (height, width)
-        else cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        for image in images
-    ]
-
-
-def _cropped(image: np.ndarray, aspect: float) -> np.ndarray:
-    """The centre part with width / height = aspect."""
-    height, width = image.shape[:2]
-    new_width, new_height = (
-        (round(height * aspect), height) if width / height > aspect else (width, round(width / aspect))
+    size_wh = fitted.size_wh
+    stack = np.empty((len(frames), size_wh[1], size_wh[0], 3), np.float32)
+    for index, frame in enumerate(frames):
+        stack[index] = fitted.apply(index, frame.pixels)
+    said = [*notices, *fitted.notices]
+    if min(size_wh) < VIF_PX:
+        said.append(info(f"The frames are small: VIF shows n/a (it needs {VIF_PX} px)."))
+    if len(frames) == 1:
+        said.append(warning("One exposure came: there is nothing to fuse, it is given back as it is."))
+    _warn_of_shift(luma(stack), said)
+    _warn_of_empty_frames(stack, frames, said)
+    return FrameSet(
+        stack,
+        tuple(frame.name for frame in frames),
+        tuple(frame.sha256 for frame in frames),
+        tuple(frame.is_grey for frame in frames),
+        tuple(order),
+        _shared_alpha(frames, fitted),
+        tuple(said),
     )
-    left, top = (width - new_width) // 2, (height - new_height) // 2
-    return image[top : top + new_height, left : left + new_width]
 
 
-def _shared_alpha(frames: list[OpenedImage], size_hw: tuple[int, ...]) -> np.ndarray | None:
-    """What all frames cover, at the size of the result and cut as they were; None if all are opaque."""
-    import cv2
+def _shared_alpha(frames: Sequence[OpenedImage], fitted: Fitting) -> np.ndarray | None:
+    """What all frames cover, on the grid; None if all are opaque."""
     import numpy as np
 
-    height, width = size_hw[:2]
-    masks = [_cropped(frame.alpha, width / height) for frame in frames if frame.alpha is not None]
-    resized = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) for mask in masks]
-    return np.minimum.reduce(resized) if resized else None
+    masks = [fitted.apply(index, frame.alpha) for index, frame in enumerate(frames) if frame.alpha is not None]
+    return np.minimum.reduce(masks) if masks else None
 
 
 def _warn_of_empty_frames(stack: np.ndarray, frames: list[OpenedImage], notices: list[Notice]) -> None:
@@ -225,9 +188,9 @@ def _warn_of_empty_frames(stack: np.ndarray, frames: list[OpenedImage], notices:
     flat = [
         frame.name for image, frame in zip(stack, frames, strict=True) if float(image.max() - image.min()) < 1 / 255
     ]
-    notices.extend(Notice("warning", f"{name} is one even tone: it adds nothing to the result.") for name in flat)
+    notices.extend(warning(f"{name} is one even tone: it adds nothing to the result.") for name in flat)
     if all((image == stack[0]).all() for image in stack[1:]):
-        notices.append(Notice("warning", "All frames are identical: the result is that picture."))
+        notices.append(warning("All frames are identical: the result is that picture."))
 
 
 def _warn_of_shift(planes: np.ndarray, notices: list[Notice]) -> None:
@@ -239,4 +202,4 @@ def _warn_of_shift(planes: np.ndarray, notices: list[Notice]) -> None:
         if (dx * dx + dy * dy) ** 0.5 > limit:
             where = f"Frame {index + 1} lies about {dx:+.0f}, {dy:+.0f} px beside frame 1."
             text = f"{where} Press Align if they should agree."
-            notices.append(Notice("warning", text))
+            notices.append(warning(text))

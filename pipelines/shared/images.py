@@ -19,9 +19,11 @@ MOST_PIXELS = 40_000_000
 MOST_BYTES = 256 << 20
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 FOREIGN = {
-    "dcm": "DICOM", "dicom": "DICOM", "cr2": "RAW", "nef": "RAW", "arw": "RAW", "dng": "RAW", "heic": "HEIC",
-    "heif": "HEIC", "exr": "EXR", "svg": "SVG",
-}  # fmt: skip
+    "dcm": "DICOM", "dicom": "DICOM", "heic": "HEIC", "heif": "HEIC", "avif": "AVIF", "exr": "EXR", "hdr": "HDR",
+    "svg": "SVG", "nii": "NIfTI",
+} | dict.fromkeys(
+    ("3fr", "arw", "cr2", "cr3", "dng", "iiq", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f"), "RAW"
+)  # fmt: skip
 # What decoders raise on damaged bytes; each has its own habit, and all mean that the file is not sound.
 DAMAGE = (
     OSError,
@@ -35,6 +37,7 @@ DAMAGE = (
     struct.error,
 )
 GREY = 0.5  # what lies under transparent pixels
+WINDOW = (0.5, 99.5)  # percentiles of a deep grey picture that become black and white
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class OpenedImage:
         exposure_ev: exposure value from EXIF, larger is darker; None where it is not told.
         orientation: the EXIF orientation that was applied, 1 to 8.
         notices: what was done that a person should know.
+        warnings: what was lost or guessed.
     """
 
     pixels: np.ndarray
@@ -58,13 +62,18 @@ class OpenedImage:
     exposure_ev: float | None = None
     orientation: int = 1
     notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def open_image(source: str | Path | bytes, name: str | None = None) -> OpenedImage:
+def open_image(
+    source: str | Path | bytes, name: str | None = None, window: tuple[float, float] | None = WINDOW
+) -> OpenedImage:
     """Read a picture.
 
     Args:
         source: a path that this program or the upload made, or the bytes of a file.
+        window: percentiles (0 to 100) of a deep grey picture that become black and white; None shows the whole range
+            of 16-bit counts, so that pictures of one camera stay comparable (floats are windowed by `WINDOW`).
 
     Raises:
         UserError: empty, damaged, too large (by its header, before pixels are read), or of a format that is not read.
@@ -75,7 +84,7 @@ def open_image(source: str | Path | bytes, name: str | None = None) -> OpenedIma
         warnings.simplefilter("ignore")  # a damaged EXIF block is no reason to refuse the pixels
         picture = _opened(content, label)
         _check_size(picture.size, label)
-        return _converted(picture, content, label, hashlib.sha256(content).hexdigest())
+        return _converted(picture, content, label, window, hashlib.sha256(content).hexdigest())
 
 
 def _content(source: str | Path | bytes, label: str) -> bytes:
@@ -98,8 +107,8 @@ def _opened(content: bytes, label: str) -> Any:
     from PIL import Image, UnidentifiedImageError
 
     suffix = label.rpartition(".")[2].lower()
-    if suffix in FOREIGN or content[128:132] == b"DICM":
-        kind = FOREIGN.get(suffix, "DICOM")
+    kind = FOREIGN.get(suffix) or _foreign(content)
+    if kind:
         raise UserError(f"{label}: {kind} is not supported; convert it to PNG or TIFF.", title="Cannot read this file")
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
@@ -113,6 +122,15 @@ def _opened(content: bytes, label: str) -> Any:
         raise UserError(message, title="Cannot read this file") from error
 
 
+def _foreign(content: bytes) -> str | None:
+    """A format that is not read, by its first bytes: such a file often comes without its suffix."""
+    if content[128:132] == b"DICM":
+        return "DICOM"
+    if content[4:8] == b"ftyp":
+        return {b"hei": "HEIC", b"hev": "HEIC", b"mif": "HEIC", b"avi": "AVIF", b"crx": "RAW"}.get(content[8:11])
+    return "EXR" if content[:4] == b"\x76\x2f\x31\x01" else None
+
+
 def _check_size(size_wh: tuple[int, int], label: str) -> None:
     width, height = size_wh
     if width * height > MOST_PIXELS:
@@ -124,11 +142,14 @@ def _check_size(size_wh: tuple[int, int], label: str) -> None:
         )
 
 
-def _converted(picture: Any, content: bytes, label: str, sha256: str) -> OpenedImage:
+def _converted(
+    picture: Any, content: bytes, label: str, window: tuple[float, float] | None, sha256: str
+) -> OpenedImage:
     import numpy as np
     from PIL import ImageOps
 
     notices: list[str] = []
+    warned: list[str] = []
     try:
         if getattr(picture, "n_frames", 1) > 1:
             notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
@@ -136,18 +157,21 @@ def _converted(picture: Any, content: bytes, label: str, sha256: str) -> OpenedI
         orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
         if _is_deep_colour(picture, content):
             values, alpha = _deep_values(content, orientation)
+            if picture.info.get("icc_profile"):
+                warned.append(f"{label} has 16 bits per colour; its colour profile is not applied.")
         else:
             picture.load()
-            values, alpha = _values(ImageOps.exif_transpose(_in_srgb(picture, notices, label)))
+            values, alpha = _values(ImageOps.exif_transpose(_in_srgb(picture, warned, label)))
     except DAMAGE as error:
         raise UserError(f"{label} is damaged: its pixels cannot be read.", title="Cannot read this file") from error
-    values = _scaled(values, label, notices)
+    values = _scaled(values, label, window, notices, warned)
     if alpha is not None:
         values = values * alpha[..., None] + GREY * (1 - alpha[..., None])
         notices.append(f"{label} is partly transparent; mid-grey is put behind it.")
     is_grey = values.shape[-1] == 1 or bool(np.ptp(values, axis=-1).max() < 2 / 255)
     pixels = np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)), np.float32)
-    return OpenedImage(pixels, label, sha256, is_grey, alpha, exposure, int(orientation or 1), tuple(notices))
+    return OpenedImage(pixels, label, sha256, is_grey, alpha, exposure, int(orientation or 1), tuple(notices),
+                       tuple(warned))  # fmt: skip
 
 
 def _exposure(exif: Any) -> float | None:
@@ -163,7 +187,7 @@ def _exposure(exif: Any) -> float | None:
         return None
 
 
-def _in_srgb(picture: Any, notices: list[str], label: str) -> Any:
+def _in_srgb(picture: Any, warned: list[str], label: str) -> Any:
     from PIL import ImageCms
 
     profile = picture.info.get("icc_profile")
@@ -175,7 +199,7 @@ def _in_srgb(picture: Any, notices: list[str], label: str) -> Any:
                 return picture
             return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
         except (ImageCms.PyCMSError, OSError, ValueError):
-            notices.append(f"{label} carries a colour profile that cannot be read; it is taken as sRGB.")
+            warned.append(f"{label} carries a colour profile that cannot be read; it is taken as sRGB.")
     return picture
 
 
@@ -228,22 +252,27 @@ def _upright(values: np.ndarray, orientation: Any) -> np.ndarray:
     return np.flip(turned, {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}.get(orientation, ()))
 
 
-def _scaled(values: np.ndarray, label: str, notices: list[str]) -> np.ndarray:
-    """0..1: eight bits by 255; deep colour as it is; deep greys and floats by a window, percentiles 0.5 to 99.5."""
+def _scaled(
+    values: np.ndarray, label: str, window: tuple[float, float] | None, notices: list[str], warned: list[str]
+) -> np.ndarray:
+    """0..1: eight bits by 255; deep colour as it is; deep greys and floats by a window of percentiles."""
     import numpy as np
 
     if values.dtype == np.uint8:
         return values.astype(np.float32) / 255
     if values.shape[-1] == 3:
         return values
+    is_whole_range = window is None and values.dtype.kind in "ui" and int(values.max()) <= 65535
     numbers = values.astype(np.float64)
     broken = ~np.isfinite(numbers)
     if broken.any():
-        notices.append(f"{label} has {int(broken.sum()):,} values that are no numbers; they are set to 0.")
+        warned.append(f"{label} has {int(broken.sum()):,} values that are no numbers; they are set to 0.")
     known = numbers[~broken] if not broken.all() else np.zeros(1)
-    low, high = np.percentile(known, (0.5, 99.5))  # of the sound values: a border of NaN must not widen the window
+    low, high = np.percentile(known, window or WINDOW)  # of the sound values: a border of NaN must not widen the window
     if high <= low:
         low, high = float(known.min()), float(known.max())
+    if is_whole_range:
+        low, high = 0.0, 65535.0
     numbers[broken] = low
     notices.append(f"{label} has more than 8 bits; its values {low:.6g} to {high:.6g} are shown from black to white.")
     return np.clip((numbers - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)

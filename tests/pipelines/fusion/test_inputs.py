@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipelines.fusion.inputs import prepare_frames
+from pipelines.fusion.false_colour import palette
+from pipelines.fusion.inputs import load_frames, prepare_frames
+from pipelines.fusion.operators import luma
+from pipelines.fusion.options import FusionOptions
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import OpenedImage
 
@@ -26,6 +31,11 @@ def frame(plane: np.ndarray, name: str = "a.png", **changes) -> OpenedImage:
 
 def view(dx: int = 0, dy: int = 0, height: int = 96, width: int = 128) -> np.ndarray:
     return scene(height, width)[20 + dy : 20 + dy + height, 20 + dx : 20 + dx + width]
+
+
+def painted(name: str) -> np.ndarray:
+    """The view in false colour."""
+    return palette(name)[np.round(view() * 1023).astype(int)]
 
 
 def said(frames) -> str:
@@ -59,7 +69,9 @@ def test_of_nine_exposures_six_are_kept_with_both_ends() -> None:
         ("ivis", [None, frame(view())], "the thermal is missing"),
         ("ivis", [frame(view()), None], "the visible is missing"),
         ("med", [frame(view())], "CT, PET or SPECT is missing"),
-        ("mef", [frame(view())], "exposure 2 is missing"),
+        ("mef", [], "exposure 1 is missing"),
+        ("mef", [frame(view()), None], "exposure 2 is missing"),
+        ("mff", [frame(view())], "focus frame 2 is missing"),
         ("ivis", [frame(view())] * 3, "at most 2"),
         ("mff", [frame(view())] * 4, "at most 3"),
     ],
@@ -73,6 +85,35 @@ def test_another_size_of_the_same_shape_is_reduced_to_the_smaller() -> None:
     large = cv2.resize(view(), (256, 192))
     frames = prepare_frames([frame(view()), frame(large)], "ivis")
     assert frames.images.shape == (2, 96, 128, 3) and "used at 128 × 96" in said(frames)
+
+
+def test_the_visible_size_is_kept_by_enlarging_the_thermal_frame_bicubically() -> None:
+    large = np.clip(cv2.resize(view(), (256, 192)), 0, 1)
+    frames = prepare_frames([frame(view(), "t.png"), frame(large)], FusionOptions(frame_size="visible"))
+    assert np.array_equal(frames.images[1, ..., 0], large) and "t.png is enlarged (bicubic)" in said(frames)
+    bicubic = np.clip(cv2.resize(view(), (256, 192), interpolation=cv2.INTER_CUBIC), 0, 1)
+    assert np.allclose(frames.images[0, ..., 0], bicubic, atol=1e-6)
+    turned = prepare_frames([frame(large), frame(view(), "v.png")], FusionOptions(frame_size="visible"))
+    assert turned.images.shape == (2, 96, 128, 3)
+
+
+@pytest.mark.parametrize(("task", "change"), [("ivis", lambda plane: 1 - plane**2), ("mff", lambda plane: plane)])
+def test_another_shape_is_laid_where_the_edges_agree(task: str, change) -> None:
+    whole = view(height=240, width=400)
+    part = change(cv2.resize(whole[50:190, 110:290], (135, 105), interpolation=cv2.INTER_AREA))
+    frames = prepare_frames([frame(part, "part"), frame(whole, "whole")], task, fit="register")
+    height, width = frames.images.shape[1:3]
+    assert height >= 102 and width >= 132 and "whole is laid over part" in said(frames)
+    inner = slice(8, 96), slice(8, 124)
+    assert (
+        np.corrcoef(frames.images[0, ..., 0][inner].ravel(), frames.images[1, ..., 0][inner].ravel())[0, 1] ** 2 > 0.9
+    )
+
+
+def test_frames_of_two_scenes_are_not_laid_over_each_other() -> None:
+    other = cv2.GaussianBlur(np.random.default_rng(9).random((96, 200)).astype(np.float32), (0, 0), 2)
+    with pytest.raises(UserError, match="no place was found where their edges agree"):
+        prepare_frames([frame(view()), frame(other)], "ivis", fit="register")
 
 
 def test_another_shape_is_never_stretched() -> None:
@@ -90,16 +131,43 @@ def test_a_shift_beyond_two_pixels_is_a_warning_and_nothing_is_moved() -> None:
     assert "Press Align" not in said(prepare_frames([frame(view()), frame(view())], "ivis"))
 
 
-def test_a_thermal_frame_in_false_colour_is_taken_by_its_luma() -> None:
-    iron = cv2.applyColorMap((view() * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1] / np.float32(255)
-    frames = prepare_frames([frame(iron), frame(view())], "ivis")
-    assert "false colour" in said(frames) and np.ptp(frames.images[0], axis=-1).max() == 0
+@pytest.mark.parametrize("name", ["iron", "rainbow", "hot"])
+def test_a_thermal_frame_in_false_colour_is_turned_back_and_the_palette_is_told(name: str) -> None:
+    frames = prepare_frames([frame(painted(name)), frame(view())], "ivis")
+    assert f"its palette {name} (recognised) is turned back" in said(frames)
+    assert np.ptp(frames.images[0], axis=-1).max() == 0 and frames.is_grey[0]
+    assert np.abs(frames.images[0, ..., 0] - view()).max() < 0.01
+
+
+def test_a_palette_or_luma_can_be_asked_for() -> None:
+    pair = [frame(painted("iron")), frame(view())]
+    by_luma = prepare_frames(pair, FusionOptions(palette="luma"))
+    assert "luma is taken as the temperature (as asked)" in said(by_luma)
+    assert np.allclose(by_luma.images[0, ..., 0], luma(painted("iron")))
+    assert "palette hot (as asked)" in said(prepare_frames(pair, FusionOptions(palette="hot")))
+
+
+def test_natural_colour_in_the_thermal_slot_is_taken_by_luma_with_a_warning() -> None:
+    colour = np.random.default_rng(2).random((96, 128, 3), np.float32)
+    frames = prepare_frames([frame(colour), frame(view())], "ivis")
+    assert "warning: a.png is in colour; its luma is taken as the temperature (no known palette fits)" in said(frames)
+
+
+def test_colour_in_the_visible_slot_stays() -> None:
+    frames = prepare_frames([frame(view()), frame(painted("iron"))], "ivis")
+    assert np.array_equal(frames.images[1], painted("iron")) and "palette" not in said(frames)
 
 
 def test_a_functional_frame_in_the_mri_slot_is_swapped_with_a_notice() -> None:
     pet = cv2.applyColorMap((view() * 255).astype(np.uint8), cv2.COLORMAP_JET) / np.float32(255)
     frames = prepare_frames([frame(pet, "pet"), frame(view(), "mri")], "med")
     assert frames.names == ("mri", "pet") and "coloured frame came first" in said(frames)
+
+
+def test_a_small_head_in_a_black_slice_counts_as_coloured_all_the_same() -> None:
+    pet = np.zeros((96, 128, 3), np.float32)
+    pet[40:56, 56:72] = painted("rainbow")[40:56, 56:72]
+    assert prepare_frames([frame(pet, "pet"), frame(view(), "mri")], "med").names == ("mri", "pet")
 
 
 def test_orientations_that_disagree_are_reported() -> None:
@@ -116,6 +184,37 @@ def test_too_many_pixels_are_refused_with_both_numbers(monkeypatch: pytest.Monke
     monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS", 5_000)
     with pytest.raises(UserError, match="megapixels"):
         prepare_frames([frame(view()), frame(view())], "ivis")
+
+
+def test_many_frames_may_not_be_too_large_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS_TOGETHER", 30_000)
+    assert prepare_frames([frame(view()), frame(view())], "mff").images.shape[0] == 2
+    with pytest.raises(UserError, match="together"):
+        prepare_frames([frame(view())] * 3, "mff")
+
+
+def test_a_single_exposure_is_let_through_and_told() -> None:
+    frames = prepare_frames([frame(view())], "mef")
+    assert frames.images.shape == (1, 96, 128, 3) and "nothing to fuse" in said(frames)
+
+
+def test_counts_are_windowed_as_asked_and_exposures_over_their_whole_range(tmp_path: Path) -> None:
+    counts = np.linspace(1000, 3000, 96 * 128).reshape(96, 128).astype(np.uint16)
+    paths = [tmp_path / name for name in ("a.png", "b.png")]
+    for path in paths:
+        cv2.imwrite(str(path), counts)
+    narrow = load_frames(paths, FusionOptions(window=(25, 75))).images[0, ..., 0]
+    assert abs(float((narrow == 0).mean()) - 0.25) < 0.01 and abs(float((narrow == 1).mean()) - 0.25) < 0.01
+    assert np.allclose(load_frames(paths, "mef").images[0, ..., 0], counts / 65535, atol=1e-6)
+
+
+def test_broken_values_are_a_warning(tmp_path: Path) -> None:
+    values = view().copy()
+    values[0, :3] = np.nan
+    Image.fromarray(values).save(tmp_path / "t.tiff")
+    frames = load_frames([tmp_path / "t.tiff"] * 2, "ivis")
+    assert "warning: t.tiff has 3 values that are no numbers; they are set to 0" in said(frames)
+    assert frames.images[0, 0, :3].max() == 0
 
 
 def test_identical_frames_are_told() -> None:

@@ -27,8 +27,20 @@ def test_only_what_differs_from_the_default_is_written() -> None:
         ({"sharpness": 1}, "sharpness"),
         ({"max_pixels": 10**9}, "max_pixels"),
         ({"detail": "1"}, "detail"),
+        ({"fit": "stretch"}, "register"),
+        ({"frame_size": "huge"}, "visible"),
+        ({"palette": "sepia"}, "rainbow"),
+        ({"polarity": "grey"}, "auto"),
+        ({"window": [99, 1]}, "lower one first"),
+        ({"window": 5}, "two percentiles"),
+        ({"window": [1, "2"]}, "two percentiles"),
     ],
 )
 def test_a_wrong_option_is_named(values: dict, word: str) -> None:
     with pytest.raises(UserError, match=word):
         FusionOptions.from_dict(values)
+
+
+def test_settings_that_share_their_frames_are_told_apart_from_those_that_do_not() -> None:
+    one = FusionOptions(detail=1.5, window=(1, 99)).for_frames()
+    assert one == FusionOptions(engine="max", window=(1, 99)).for_frames() and one != FusionOptions().for_frames()

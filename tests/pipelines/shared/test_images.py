@@ -56,7 +56,7 @@ def test_floats_with_broken_values_become_finite_and_say_so() -> None:
     values = np.linspace(0, 40, 4800).reshape(60, 80).astype(np.float32)
     values[0, :3] = np.nan, np.inf, -np.inf
     image = open_image(packed(Image.fromarray(values), "TIFF"), "x.tiff")
-    assert np.isfinite(image.pixels).all() and "3 values" in image.notices[0]
+    assert np.isfinite(image.pixels).all() and "3 values" in image.warnings[0]
 
 
 def test_a_border_of_broken_values_does_not_widen_the_window() -> None:
@@ -147,6 +147,45 @@ def test_a_colour_profile_is_converted_to_srgb() -> None:
     assert np.abs(image.pixels * 255 - COLOUR).max() <= 2
 
 
+@pytest.mark.parametrize("window", [(0.5, 99.5), (10, 90)])
+def test_the_window_of_deep_greys_can_be_chosen(window: tuple[float, float]) -> None:
+    counts = np.linspace(20_000, 21_000, 4800).reshape(60, 80).astype(np.uint16)
+    image = open_image(packed(Image.fromarray(counts)), "t.png", window=window)
+    low, high = np.percentile(counts, window)
+    expected = np.clip((counts - low) / (high - low), 0, 1)
+    assert np.allclose(image.pixels[..., 0], expected, atol=1e-5)
+
+
+def wide_profile() -> bytes:
+    """An ICC profile with the primaries of Display P3 (adapted to D50) and a gamma of 2.2."""
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+    gamma = b"curv\0\0\0\0" + struct.pack(">IHH", 1, round(2.2 * 256), 0)
+    text = b"text\0\0\0\0test\0\0\0\0"
+    name = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"wide\0" + b"\0" * 79
+    entries = {b"desc": name, b"cprt": text, b"wtpt": xyz(0.9642, 1, 0.8249), b"rXYZ": xyz(0.5151, 0.2412, -0.0011),
+               b"gXYZ": xyz(0.292, 0.6922, 0.0419), b"bXYZ": xyz(0.1571, 0.0666, 0.7841), b"rTRC": gamma,
+               b"gTRC": gamma, b"bTRC": gamma}  # fmt: skip
+    start, table, data = 128 + 4 + 12 * len(entries), b"", b""
+    for tag, content in entries.items():
+        padded = content + b"\0" * (-len(content) % 4)
+        table += tag + struct.pack(">II", start + len(data), len(content))
+        data += padded
+    body = struct.pack(">I", len(entries)) + table + data
+    white = struct.pack(">iii", 63190, 65536, 54061)
+    header = struct.pack(">I", 128 + len(body)) + b"\0" * 4 + b"\x02\x10\0\0mntrRGB XYZ " + b"\0" * 12 + b"acsp"
+    return header.ljust(68, b"\0") + white.ljust(60, b"\0") + body
+
+
+def test_a_wide_gamut_is_brought_to_srgb() -> None:
+    green = Image.fromarray(np.full((8, 8, 3), (60, 200, 60), np.uint8))
+    plain = open_image(packed(green)).pixels[0, 0]
+    wide = open_image(packed(green, icc_profile=wide_profile())).pixels[0, 0]
+    assert wide[0] < plain[0] - 0.1 and wide[1] > plain[1]  # the same numbers mean a stronger green
+
+
 def test_of_an_animation_the_first_picture_is_used() -> None:
     frames = [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1].copy())]
     content = packed(frames[0], "TIFF", save_all=True, append_images=frames[1:])
@@ -162,6 +201,10 @@ def test_of_an_animation_the_first_picture_is_used() -> None:
         (bomb(), "bomb.png", "megapixels"),
         (b"\0" * 128 + b"DICM" + b"\0" * 64, "scan", "DICOM is not supported"),
         (b"ftypheic", "photo.heic", "HEIC is not supported"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 16, "photo", "HEIC is not supported; convert it to PNG or TIFF"),
+        (b"\0\0\0\x18ftypavif" + b"\0" * 16, "photo.jpg", "AVIF is not supported"),
+        (b"\x76\x2f\x31\x01" + b"\0" * 16, "radiance", "EXR is not supported"),
+        (b"FUJIFILM", "shot.RAF", "RAW is not supported"),
         (b"II*\0", "shot.CR2", "RAW is not supported"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", "SVG is not supported"),
     ],
