@@ -49,7 +49,7 @@ def overlay(image: np.ndarray, labels: np.ndarray, colours: Sequence[Colour], op
 
 
 def contours(labels: np.ndarray, nothing: int = 255) -> np.ndarray:
-    """(H, W) uint8 labels, kept within a pixel of a border between two classes, `nothing` elsewhere."""
+    """(H, W) uint8 labels, kept on either side of a border between two classes, `nothing` elsewhere."""
     border = np.zeros(labels.shape, bool)
     down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
     border[1:] |= down

@@ -68,22 +68,23 @@ class AlignView:
             self._build_faders()
             self.view = gr.Radio(list(VIEWS), value="off", label="Check by eye", elem_id="fusion-align-view")
             self.picture = gr.HTML("", elem_id="fusion-align-picture")
-            self.transform = gr.Code("", language="json", lines=3, max_lines=14, interactive=False, label="Transform",
+            self.found = gr.HTML("", elem_id="fusion-align-found")
+            self.transform = gr.Code("", language="json", lines=3, max_lines=8, interactive=False, label="Transform",
                                      elem_id="fusion-transform", buttons=["copy", "download"])
             self.edit = gr.State(MoveEdit())
         self.controls = [self.frame, self.view, self.edit, *self.faders]
-        self.outputs = [self.frame, self.picture, self.transform]
+        self.outputs = [self.frame, self.picture, self.found, self.transform]
 
     def _build_faders(self) -> None:
         with gr.Row():
             self.dx = Fader(-120, 120, 0, step=0.5, label="dx, px", info="right", elem_id="fusion-move-dx",
-                            min_width=110, buttons=[])
+                            min_width=220, buttons=[])
             self.dy = Fader(-120, 120, 0, step=0.5, label="dy, px", info="down", elem_id="fusion-move-dy",
-                            min_width=110, buttons=[])
+                            min_width=220, buttons=[])
             self.rotation = Fader(-15, 15, 0, step=0.1, label="Rotation, °", info="counter-clockwise",
-                                  elem_id="fusion-move-rotation", min_width=110, buttons=[])
+                                  elem_id="fusion-move-rotation", min_width=220, buttons=[])
             self.scale = Fader(0.8, 1.25, 1, step=0.002, label="Scale", info="about the centre",
-                               elem_id="fusion-move-scale", min_width=110, buttons=[])
+                               elem_id="fusion-move-scale", min_width=220, buttons=[])
         self.faders = [self.dx, self.dy, self.rotation, self.scale]
 
     def moves(self, values: Values) -> tuple[Move, ...]:
@@ -105,6 +106,7 @@ class AlignView:
         chosen = min(values[self.edit].frame, count - 1)
         return {
             self.frame: gr.update(choices=[(f"frame {k + 1}", k) for k in range(1, count)], value=chosen),
+            self.found: hint(" ".join(one.note for one in placed.transforms) or "Nothing is moved."),
             self.transform: registration_to_json(placed),
             self.picture: view_of(values[self.view], placed.frames, chosen),
         }

@@ -129,8 +129,7 @@ def match_lines(matches: Matches) -> str:
     scenes = [f"{one.stem}: {' + '.join(Path(name).name for name in one.names)}" for one in matches.groups]
     parts = [f"<p><b>{len(scenes)} scenes</b></p>", _listed(scenes)]
     if matches.unmatched:
-        parts += [f"<p class=warning>{len(matches.unmatched)} names fit no other and are left out:</p>",
-                  _listed(list(matches.unmatched))]  # fmt: skip
+        parts += ["<p class=warning>left out, for no other name fits:</p>", _listed(list(matches.unmatched))]
     return f'<div class="notices">{"".join(parts)}</div>'
 
 
@@ -141,6 +140,7 @@ def _listed(lines: Sequence[str]) -> str:
 
 def progress_lines(step: BatchStep, problems: Sequence[str], word: str) -> str:
     """How far a batch is, as a bar and in words, and what could not be fused."""
-    bar = f'<progress value="{step.done}" max="{step.total}" style="width:100%"></progress>'
+    style = "width:100%;accent-color:var(--color-accent)"
+    bar = f'<progress value="{step.done}" max="{step.total}" style="{style}"></progress>'
     line = hint(f"{word}: {step.done} of {step.total}, last {step.stem}")
     return f'<div role="status">{bar}{line}</div><div class="notices">{_listed(problems)}</div>'

@@ -32,7 +32,7 @@ class ExportView:
             self.exported = gr.File(label="Picture with its recipe inside, and the recipe as YAML", interactive=False,
                                     file_count="multiple", elem_id="fusion-exported")
             self.drop = gr.File(label="Drop an exported picture or a recipe to restore its settings",
-                                file_types=[".png", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"], height=110,
+                                file_types=[".png", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"], height=130,
                                 elem_id="recipe-drop")
             self.restored = gr.HTML("", elem_id="fusion-restored")
         self.controls = [self.extras, self.drop]

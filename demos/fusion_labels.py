@@ -9,7 +9,7 @@ import numpy as np
 
 from demos import drawing
 from demos.fader import Fader
-from demos.fusion_sight import STILL, Sight, Updates, Values
+from demos.fusion_sight import SAVE, STILL, Sight, Updates, Values
 from demos.fusion_views import CHOSEN
 from demos.fusion_words import hint
 from demos.tab import told
@@ -33,10 +33,12 @@ class LabelView:
         with gr.Accordion("Segmentation (infrared and visible)", open=False, elem_id="fusion-labels-box"):
             with gr.Row():
                 self.opacity = Fader(0, 1, 0.5, step=0.05, label="Overlay", elem_id="fusion-opacity", buttons=[])
-                self.outline = gr.Checkbox(False, label="Contours only", elem_id="fusion-contours")
+                self.outline = gr.Checkbox(False, label="Contours only", info="at full strength",
+                                           elem_id="fusion-contours")
             self.classes = gr.CheckboxGroup(list(CLASS_NAMES), value=list(CLASS_NAMES), label="Classes",
                                             show_select_all=True, elem_id="fusion-classes")
-            self.picture = gr.Image(label="Classes over the result", elem_id="fusion-labels", **STILL)
+            self.picture = gr.Image(label="Classes over the result", elem_id="fusion-labels", buttons=SAVE,
+                                    **STILL)
             self.legend = gr.HTML("", elem_id="fusion-legend")
         self.controls = [self.opacity, self.outline, self.classes]
         self.outputs = [self.picture, self.legend]
@@ -64,6 +66,7 @@ class LabelView:
         labels = drawing.resized(result.labels, (height, width), is_label=True)
         if values[self.outline]:
             labels = drawing.contours(labels, HIDDEN)
+        opacity = 1.0 if values[self.outline] else values[self.opacity]
         chosen = [CLASS_NAMES.index(name) for name in values[self.classes] or ()]
         labels = np.where(np.isin(labels, chosen), labels, HIDDEN).astype(np.uint8)
-        return drawing.overlay(result.fused, labels, CLASS_COLOURS, values[self.opacity])
+        return drawing.overlay(result.fused, labels, CLASS_COLOURS, opacity)

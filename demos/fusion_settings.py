@@ -56,7 +56,7 @@ class FusionSettings:
         with gr.Row():
             self.gains = [
                 Fader(-2, 2, 0, step=0.05, label=f"Frame {index + 1}, EV", elem_id=f"fusion-gain-{index}",
-                      interactive=index < 2, min_width=120, buttons=[])
+                      interactive=index < 2, min_width=160, buttons=[])
                 for index in range(MOST_FRAMES)
             ]
         with gr.Row():

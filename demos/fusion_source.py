@@ -42,15 +42,15 @@ class FusionSource:
         self.task = gr.Radio(tasks, value=task, label="Task", elem_id="fusion-task")
         self.files = gr.File(
             [str(path) for path in first.frames] if first else None, label=slots_label(task), file_count="multiple",
-            file_types=["image"], height=110, elem_id="fusion-files",
+            file_types=["image"], height=120, elem_id="fusion-files",
         )  # fmt: skip
         self.gallery = gr.Gallery(
             [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=2, height=140,
             elem_id="fusion-frames", object_fit="contain", show_label=False, buttons=["fullscreen"], **STILL,
         )  # fmt: skip
         with gr.Row(elem_classes="tight"):
-            self.swap = gr.Checkbox(False, label="Swap frames", elem_id="fusion-swap", min_width=100)
-            self.align = gr.Checkbox(False, label="Align frames", elem_id="fusion-align", min_width=100)
+            self.swap = gr.Checkbox(False, label="Swap", elem_id="fusion-swap", min_width=100)
+            self.align = gr.Checkbox(False, label="Align", elem_id="fusion-align", min_width=100)
 
     def _build_menu(self, first: Example | None) -> None:
         gr.HTML(hint("Examples: each brings its frames and its mix."))

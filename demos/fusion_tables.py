@@ -64,9 +64,9 @@ class TableView:
         self._sight, self._assets = sight, assets
         with gr.Accordion("Table curves (table engine)", open=False, elem_id="fusion-curves-box"):
             self.note = gr.HTML(hint(REASON, "reason"), elem_id="fusion-curves-note")
-            self.curves = gr.LinePlot(x="grey", y="weight", color="frame", x_lim=[0, 255], y_lim=[0, 1], height=240,
+            self.curves = gr.LinePlot(x="grey", y="weight", color="frame", x_lim=[0, 255], y_lim=[0, 1], height=300,
                                       color_map=COLOUR_MAP, x_title="grey level", elem_id="fusion-curves",
-                                      label="Weight by grey level")
+                                      label="Weight by grey level", show_label=False)
             with gr.Row():
                 self.frame = gr.Radio([("frame 1", 0)], value=0, label="Bend the table of", interactive=False,
                                       elem_id="fusion-curves-frame")
@@ -74,7 +74,7 @@ class TableView:
                                        elem_id="fusion-curves-reset")
             with gr.Row():
                 self.faders = [
-                    Fader(0, 1, 0, step=0.001, label=f"at grey {grey}", interactive=False, min_width=110, buttons=[],
+                    Fader(0, 1, 0, step=0.001, label=f"at grey {grey}", interactive=False, min_width=160, buttons=[],
                           elem_id=f"fusion-point-{grey}")
                     for grey in TABLE_KNOTS
                 ]  # fmt: skip
@@ -108,7 +108,7 @@ class TableView:
         if edit.rows[edit.index]:  # the hand may be on them: they say what they say
             faders |= {one: gr.update(interactive=True) for one in self.faders}
         return faders | {
-            self.curves: curves_of(result.tables, trained),
+            self.curves: plot_of(result.tables, trained),
             self.note: hint("Pale: the table as it was trained. The tables are made to sum to 1 when they are used."),
             self.frame: gr.update(choices=choices, value=edit.index, interactive=True),
             self.reset: gr.update(interactive=any(edit.rows)),
@@ -146,6 +146,15 @@ class TableView:
             return self.cleared()
         edit = TableEdit(rows=options.table_points)
         return self._faders_for(edit, self.trained(options, len(options.table_points)))
+
+
+def plot_of(tables: np.ndarray, trained: np.ndarray) -> Any:
+    """The curves as an update of the plot. With colours of just these curves: the plot keeps the names it drew first
+    until its colours change."""
+    rows = curves_of(tables, trained)
+    names = list(dict.fromkeys(rows["frame"]))
+    return gr.update(value=rows, color_map={name: COLOUR_MAP[name] for name in names},
+                     colors_in_legend=[name for name in names if not name.endswith(TRAINED)])
 
 
 def curves_of(tables: np.ndarray, trained: np.ndarray) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,8 +92,10 @@ def notice_lines(notices: Sequence[Any]) -> str:
 
 
 def hint(text: str, kind: str = "hint") -> str:
-    """A quiet line of the page; `text` is plain. Kind "reason" says why something is not there."""
-    return f'<div class="{kind}">{html.escape(text, quote=False)}</div>'
+    """A quiet line of the page; `text` is plain, `commands` stand in backticks. Kind "reason" says why something is not
+    there."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return f'<div class="{kind}">{marked}</div>'
 
 
 def tier_line(family: ModelFamily, assets: Path) -> str:

@@ -123,9 +123,9 @@ def _with_notices(frames: FrameSet, rejected: Sequence[Transform]) -> FrameSet:
 def registration_to_json(registration: Registration) -> str:
     """The moves as JSON: per frame a 2 x 3 matrix from positions in frame 1 to positions in that frame, in px, and
     where in frame 1 the result begins."""
-    rows = [{"frame": one.frame + 1, "accepted": one.is_accepted, "matrix": [list(row) for row in one.matrix]}
+    rows = [json.dumps({"frame": one.frame + 1, "accepted": one.is_accepted, "matrix": one.matrix})
             for one in registration.transforms]  # fmt: skip
-    origin = dict(zip(("x", "y"), registration.origin_xy, strict=True))
     height, width = registration.frames.images.shape[1:3]
-    return json.dumps({"unit": "px", "direction": "frame 1 to frame", "origin": origin,
-                       "size": {"width": width, "height": height}, "transforms": rows}, indent=1)  # fmt: skip
+    area = {"origin": dict(zip("xy", registration.origin_xy, strict=True)), "size": {"width": width, "height": height}}
+    about = json.dumps({"unit": "px", "direction": "frame 1 to frame", **area})
+    return about[:-1] + ',\n "transforms": [' + ",".join("\n  " + row for row in rows) + "]}"
