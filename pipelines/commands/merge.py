@@ -21,7 +21,13 @@ def add(commands: Any) -> None:
     """Register the command."""
     parser = commands.add_parser("merge", help="store a mix as a checkpoint")
     parser.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="recipe of the page, or one that names files")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="float32, recipe inside")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.safetensors",
+        help="float32, recipe inside; FILE.yaml turns a recipe of mergekit into ours, ours into theirs",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write recipe, hash and seconds as JSON")
     parser.set_defaults(command=run)
 
@@ -32,15 +38,9 @@ def run(flags: argparse.Namespace) -> None:
     from pipelines.commands.reports import about_mix, write_json
     from pipelines.registry import family as family_named
 
-    _check_target(flags.out)
-    _clean_up(flags.out.parent)
-    if flags.recipe.suffix.lower() != ".png":
-        from pipelines.commands.recipes import read_text
-        from pipelines.shared.checkpoint_files import names_files
-
-        if names_files(text := read_text(flags.recipe)):
-            _merge_files(text, flags)
-            return
+    if flags.recipe.suffix.lower() != ".png" and _is_about_files(flags):
+        return
+    _prepare(flags.out)
     document = read_document(flags.recipe)
     family = family_named(document.family)
     began = time.perf_counter()
@@ -49,6 +49,29 @@ def run(flags: argparse.Namespace) -> None:
     print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {report['recipe_hash'][:12]}")
     if flags.json is not None:
         write_json(report | {"output": flags.out.name, "size_bytes": size_bytes}, flags.json)
+
+
+def _is_about_files(flags: argparse.Namespace) -> bool:
+    """Do what a recipe that names files, ours or mergekit's, asks for; whether it is one."""
+    from pipelines.commands.mergekit import convert, imported_text, lines
+    from pipelines.commands.recipes import read_text
+    from pipelines.merging.mergekit_recipes import is_mergekit
+    from pipelines.shared.checkpoint_files import names_files
+    from pipelines.shared.recipe_file import parse_text
+
+    text, folder = read_text(flags.recipe), flags.recipe.parent
+    is_theirs = is_mergekit(parse_text(text))
+    if not is_theirs and not names_files(text):
+        return False
+    if flags.out.suffix.lower() in (".yaml", ".yml"):
+        print("\n".join(lines(convert(text, folder, flags.out, is_theirs))))
+        return True
+    _prepare(flags.out)
+    if is_theirs:
+        text, report = imported_text(text, folder)
+        print("\n".join(lines(report)))
+    _merge_files(text, flags)
+    return True
 
 
 def _merge_files(text: str, flags: argparse.Namespace) -> None:
@@ -126,6 +149,11 @@ def _clean_up(folder: Path) -> None:
 
     for name in remove_leftovers(folder):
         print(f"info: removed a half-written {name}: the merge that wrote it was killed.", file=sys.stderr)
+
+
+def _prepare(out: Path) -> None:
+    _check_target(out)
+    _clean_up(out.parent)
 
 
 def _check_target(path: Path) -> None:

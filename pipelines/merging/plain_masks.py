@@ -1,4 +1,4 @@
-"""Plain masks: a task's largest entries, or entries at random, laid over the summed vector. What TALL-masks must beat."""
+"""Plain masks: a task's largest entries, or any at random, over the summed vector. What TALL-masks must beat."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ RAM = MergeMethod(
     paper="arXiv:2601.13572",
     formula="θ = θ0 + α Σ w_t τ_t / n,  n the number of experts that changed the weight",
     settings=(
-        Setting("limit", "Limit", 0.00001, "A change counts beyond this size", 0.0, 0.001, 0.00001),
+        Setting("limit", "Limit", 0.00001, "A change counts beyond this size", 0.0, 0.01, 0.00001),
         Setting("gain", "Own gain", 0.0, "RAM+: how much is made up for shared entries", 0.0, 1.0),
         Setting("cap", "Own gain cap", 0.2, "RAM+: the largest share that is made up for"),
     ),

@@ -1,0 +1,345 @@
+"""Which method of mergekit is which of ours, both ways, and how true the copy is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.merging.mergekit_values import (
+    ValueRule,
+    first_value,
+    glob_of,
+    layers_of,
+    name_glob,
+    positions,
+    rules_from,
+    value_at,
+)
+from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, MergeError, MergeRecipe
+
+EXACT, ULP, LOSSY, DROPPED = "exact", "≤1 ulp", "lossy", "dropped"
+DRAWN = "same distribution, other draws"
+Notes = dict[str, tuple[str, str]]  # field -> grade, note
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A configuration taken apart: `outer` are the parameters of the module and of the whole, in this order."""
+
+    base: str
+    experts: Mapping[str, str]
+    slices: Sequence[Mapping[str, Any]]
+    outer: Sequence[Mapping[str, Any]]
+    keys: Sequence[str] | None
+    has_base: bool
+
+    def levels(self, piece: Mapping[str, Any], path: str | None) -> list[Mapping[str, Any]]:
+        """Parameters from the innermost to the outermost that concern one slice and one checkpoint."""
+        own = [source.get("parameters") or {} for source in piece["sources"] if source["model"] == path]
+        return [*own, piece.get("parameters") or {}, *self.outer]
+
+    def rules(self, name: str, path: str | None = None) -> list[ValueRule]:
+        """Value of a parameter for every key; ends with "*" if it is given for all. Empty: it is not given."""
+        if len(self.slices) > 1:
+            return self._sliced(name, path)
+        found: list[ValueRule] = []
+        for level in self.levels(self.slices[0], path):
+            if name in level:
+                found += rules_from(level[name], name, self.keys)
+            if any(glob == "*" for glob, _ in found):
+                break
+        ends = [place for place, (glob, _) in enumerate(found) if glob == "*"]
+        return found[: ends[0] + 1] if ends else found
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A yes or no for the whole merge."""
+        values = [level[name] for level in self.levels(self.slices[0], None) if name in level]
+        return bool(values[0]) if values else default
+
+    def _sliced(self, name: str, path: str | None) -> list[ValueRule]:
+        if self.keys is None:
+            raise MergeError(f"{name} differs between slices: the base checkpoint must be at hand to know its layers")
+        layers = layers_of(self.keys)
+        rules: list[ValueRule] = []
+        for piece in self.slices:
+            numbers = [number for number in sorted(set(layers.values())) if number in range(*piece["layers"])]
+            place = positions(numbers)
+            for prefix in (prefix for prefix, number in layers.items() if number in place):
+                within = [key for key in self.keys if key.startswith(prefix)]
+                values = {key: self._value(piece, path, name, key, place[layers[prefix]]) for key in within}
+                rules += _shortest(prefix, values, self.keys)
+        return rules + self._outside(layers, name, path)
+
+    def _outside(self, layers: Mapping[str, int], name: str, path: str | None) -> list[ValueRule]:
+        """Keys of no layer: before the layers the first slice decides, behind them the last, both at its start."""
+        keys = self.keys or ()
+        inside = [place for place, key in enumerate(keys) if any(key.startswith(prefix) for prefix in layers)]
+        outside = {key: self.slices[0 if place < inside[0] else -1] for place, key in enumerate(keys)
+                   if place not in set(inside)}  # fmt: skip
+        values = {key: self._value(piece, path, name, key, 0.0) for key, piece in outside.items()}
+        return [(name_glob(key, keys), value) for key, value in values.items() if value is not None]
+
+    def _value(self, piece: Mapping[str, Any], path: str | None, name: str, key: str, position: float) -> float | None:
+        for level in self.levels(piece, path):
+            if name in level and (value := value_at(level[name], key, position, name)) is not None:
+                return value
+        return None
+
+
+def _shortest(prefix: str, values: Mapping[str, float | None], keys: Sequence[str]) -> list[ValueRule]:
+    given = {key: value for key, value in values.items() if value is not None}
+    if len(set(given.values())) == 1 and len(given) == len(values):
+        return [(glob_of(prefix), next(iter(given.values())))]
+    return [(name_glob(key, keys), value) for key, value in given.items()]
+
+
+# --- reading
+
+
+def read_method(name: str, reading: Reading) -> tuple[MergeRecipe, Notes]:
+    """A recipe, and a note about every field that was read."""
+    notes: Notes = {"merge_method": (EXACT, "")}
+    return FROM_MERGEKIT[name](reading, notes), notes
+
+
+def faders(reading: Reading, notes: Notes) -> dict[str, Any]:
+    """Coefficients and block rules from the weights; the base among the models is left out where it is named."""
+    coefficients, blocks = {}, []
+    for task, path in _members(reading).items():
+        rules = reading.rules("weight", path)
+        if not rules:
+            raise MergeError(f'model "{path}" has no weight')
+        _check_complete(reading, rules, f'weight of "{path}"')
+        if rules[0][0] == "*":
+            coefficients[task] = rules[0][1]
+        else:
+            coefficients[task] = 1.0
+            blocks += [BlockRule(glob, value, task) for glob, value in rules]
+    notes["weight"] = (EXACT, "")
+    return {"coefficients": tuple(coefficients.items()), "blocks": tuple(blocks)}
+
+
+def relative_faders(reading: Reading, notes: Notes) -> dict[str, Any]:
+    """The same where only ratios count: brought into the range of a fader, the largest to 1, if one is outside."""
+    parts = faders(reading, notes)
+    values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
+    largest = max(abs(value) for value in values)
+    if all(COEFFICIENT_RANGE[0] <= value <= COEFFICIENT_RANGE[1] for value in values):
+        return parts
+    notes["weight"] = (ULP, "only ratios count: the largest is 1 here")
+    is_ruled = {rule.expert for rule in parts["blocks"]}
+    return {
+        "coefficients": tuple((t, v if t in is_ruled else v / largest) for t, v in parts["coefficients"]),
+        "blocks": tuple(BlockRule(rule.match, rule.factor / largest, rule.expert) for rule in parts["blocks"]),
+    }
+
+
+def equal_faders(reading: Reading) -> dict[str, Any]:
+    """Every expert at 1: the method has no weights."""
+    return {"coefficients": tuple((task, 1.0) for task in _members(reading))}
+
+
+def read_linear(reading: Reading, notes: Notes) -> MergeRecipe:
+    parts = (relative_faders if reading.flag("normalize", True) else faders)(reading, notes)
+    values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
+    if reading.flag("normalize", True):
+        grade = EXACT if min(values) >= 0 else LOSSY
+        notes["normalize"] = (grade, "" if grade == EXACT else "here the divisor is the sum of absolute weights")
+        return MergeRecipe("average", **parts)
+    if parts["blocks"] or abs(sum(value for _, value in parts["coefficients"]) - 1) > 1e-12:
+        raise MergeError("linear without normalize, and weights do not sum to 1: that scales the base too")
+    notes["normalize"] = (EXACT, "weights sum to 1")
+    return MergeRecipe("task_arithmetic", **parts)
+
+
+def read_task_arithmetic(reading: Reading, notes: Notes) -> MergeRecipe:
+    method = "average" if reading.flag("normalize", False) else "task_arithmetic"
+    return _scaled(reading, MergeRecipe(method, **faders(reading, notes)), notes)
+
+
+def read_ties(reading: Reading, notes: Notes) -> MergeRecipe:
+    density = _one_value(reading, "density", 1.0, notes)
+    settings = [("density", density), ("scope", "tensor")]
+    recipe = _elected(reading, "ties", settings, ("aggregate", "mean", "sum"), True, notes)
+    if reading.flag("rescale", False):
+        notes["rescale"] = (DROPPED, "trimmed vectors keep their size here")
+    return recipe
+
+
+def read_dare(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
+    is_rescaled = reading.flag("rescale", True)
+    whole = (LOSSY, "sizes are made up for over the whole vector, there in each tensor")
+    notes["rescale"] = whole if is_rescaled else (EXACT, "")
+    settings = [("density", _one_value(reading, "density", 1.0, notes)), ("rescale", "l1" if is_rescaled else "none")]
+    notes["density"] = (LOSSY, DRAWN)
+    return _thinned(reading, "dare", settings, is_elected, False, notes)
+
+
+def read_della(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
+    is_rescaled = reading.flag("rescale", True)
+    notes["rescale"] = (LOSSY, "each entry is divided by its own probability") if is_rescaled else (EXACT, "")
+    settings = [("density", _one_value(reading, "density", 1.0, notes)),
+                ("epsilon", _one_value(reading, "epsilon", 0.15, notes)),
+                ("rescale", "inverse" if is_rescaled else "none")]  # fmt: skip
+    notes["density"] = (LOSSY, DRAWN)
+    return _thinned(reading, "della", settings, is_elected, is_elected, notes)
+
+
+def read_breadcrumbs(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
+    settings = [("density", _one_value(reading, "density", 1.0, notes)),
+                ("gamma", _one_value(reading, "gamma", 0.01, notes))]  # fmt: skip
+    return _thinned(reading, "breadcrumbs", settings, is_elected, False, notes)
+
+
+def read_sce(reading: Reading, notes: Notes) -> MergeRecipe:
+    settings = (("density", _one_value(reading, "select_topk", 1.0, notes)),)
+    return MergeRecipe("sce", **equal_faders(reading), settings=settings)
+
+
+def read_ram(reading: Reading, notes: Notes, is_plus: bool) -> MergeRecipe:
+    settings = [("limit", _one_value(reading, "epsilon", 1e-5, notes))]
+    if is_plus:
+        settings += [("gain", _one_value(reading, "r", 0.1, notes)), ("cap", _one_value(reading, "alpha", 0.2, notes))]
+    return MergeRecipe("ram", **equal_faders(reading), settings=tuple(settings))
+
+
+def read_slerp(reading: Reading, notes: Notes) -> MergeRecipe:
+    first, second = _pair(reading, "slerp")
+    rules = reading.rules("t")
+    if not rules:
+        raise MergeError("slerp needs t")
+    _check_complete(reading, rules, "t")
+    notes["t"] = (ULP, "")
+    if rules[0][0] == "*":
+        coefficients, blocks = ((first, 1.0 - rules[0][1]), (second, rules[0][1])), ()
+    else:
+        coefficients = ((first, 1.0), (second, 1.0))
+        blocks = (*(BlockRule(glob, 1.0 - value, first) for glob, value in rules),
+                  *(BlockRule(glob, value, second) for glob, value in rules))  # fmt: skip
+    return MergeRecipe("slerp", coefficients, settings=(("space", "weights"),), blocks=blocks)
+
+
+def read_nuslerp(reading: Reading, notes: Notes) -> MergeRecipe:
+    along = "tensor"
+    if not reading.flag("nuslerp_flatten", True):
+        along = "column" if reading.flag("nuslerp_row_wise", False) else "row"
+        notes["nuslerp_row_wise"] = (LOSSY, "matrices alike; of a convolution, kernels belong to the inputs here")
+    return MergeRecipe("nuslerp", **relative_faders(reading, notes), settings=(("along", along), _space(reading)))
+
+
+def read_multislerp(reading: Reading, notes: Notes) -> MergeRecipe:
+    notes["merge_method"] = (LOSSY, "there the step from the straight mean is 0")
+    return MergeRecipe("multislerp", **relative_faders(reading, notes), settings=(_space(reading),))
+
+
+def read_karcher(reading: Reading, notes: Notes) -> MergeRecipe:
+    notes["merge_method"] = (ULP, "")
+    return MergeRecipe("karcher", **equal_faders(reading), settings=(("space", "weights"),))
+
+
+def read_model_stock(reading: Reading, notes: Notes) -> MergeRecipe:
+    notes["merge_method"] = (EXACT, "where no mean cosine is negative; there it leaves the span, here it is 0")
+    along = "row" if reading.flag("filter_wise", False) else "tensor"
+    return MergeRecipe("model_stock", **equal_faders(reading), settings=(("along", along),))
+
+
+def read_nearswap(reading: Reading, notes: Notes) -> MergeRecipe:
+    tasks = _pair(reading, "nearswap")
+    settings = (("limit", _one_value(reading, "t", 0.0, notes)),)
+    return MergeRecipe("near_swap", tuple((task, 1.0) for task in tasks), settings=settings)
+
+
+FROM_MERGEKIT: dict[str, Callable[[Reading, Notes], MergeRecipe]] = {
+    "linear": read_linear,
+    "task_arithmetic": read_task_arithmetic,
+    "ties": read_ties,
+    "dare_linear": lambda reading, notes: read_dare(reading, notes, False),
+    "dare_ties": lambda reading, notes: read_dare(reading, notes, True),
+    "della_linear": lambda reading, notes: read_della(reading, notes, False),
+    "della": lambda reading, notes: read_della(reading, notes, True),
+    "breadcrumbs": lambda reading, notes: read_breadcrumbs(reading, notes, False),
+    "breadcrumbs_ties": lambda reading, notes: read_breadcrumbs(reading, notes, True),
+    "sce": read_sce,
+    "ram": lambda reading, notes: read_ram(reading, notes, False),
+    "ramplus_tl": lambda reading, notes: read_ram(reading, notes, True),
+    "slerp": read_slerp,
+    "nuslerp": read_nuslerp,
+    "multislerp": read_multislerp,
+    "karcher": read_karcher,
+    "model_stock": read_model_stock,
+    "nearswap": read_nearswap,
+}
+
+
+def _members(reading: Reading) -> dict[str, str]:
+    """Experts that are merged: a named base does not move against itself."""
+    return {task: path for task, path in reading.experts.items() if not (reading.has_base and path == reading.base)}
+
+
+def _pair(reading: Reading, name: str) -> tuple[str, str]:
+    """The base first, then the other."""
+    tasks = sorted(reading.experts, key=lambda task: reading.experts[task] != reading.base)
+    if len(tasks) != 2 or reading.experts[tasks[0]] != reading.base:
+        raise MergeError(f"{name} takes two models, one of them the base_model; got {', '.join(reading.experts)}")
+    return tasks[0], tasks[1]
+
+
+def _space(reading: Reading) -> tuple[str, str]:
+    return "space", "vectors" if reading.has_base else "weights"
+
+
+def _check_complete(reading: Reading, rules: Sequence[ValueRule], name: str) -> None:
+    if rules[-1][0] != "*":
+        if reading.keys is None:
+            raise MergeError(
+                f"{name} has no entry without filter: the base checkpoint must be at hand to check its keys"
+            )
+        for key in reading.keys:
+            first_value(rules, key)
+
+
+def _one_value(reading: Reading, name: str, default: float, notes: Notes) -> float:
+    """One number for all; the mean, and a note, where a configuration has several."""
+    found = [value for path in _members(reading).values() for _, value in reading.rules(name, path) or [("*", default)]]
+    is_one = len(set(found)) == 1
+    notes[name] = (EXACT, "") if is_one else (LOSSY, f"one value for all here: the mean of {sorted(set(found))}")
+    return found[0] if is_one else sum(found) / len(found)
+
+
+def _scaled(reading: Reading, recipe: MergeRecipe, notes: Notes) -> MergeRecipe:
+    from dataclasses import replace
+
+    rules = reading.rules("lambda") or [("*", 1.0)]
+    notes["lambda"] = (EXACT, "")
+    if rules[0][0] == "*":
+        return replace(recipe, scale=rules[0][1])
+    _check_complete(reading, rules, "lambda")
+    return replace(recipe, blocks=(*recipe.blocks, *(BlockRule(glob, value) for glob, value in rules)))
+
+
+def _elected(
+    reading: Reading, method: str, settings: list[Any], choice: tuple[str, str, str], normalize: bool, notes: Notes
+) -> MergeRecipe:
+    """An election whose `choice` (setting, mean, sum) goes by normalize. Their mean divides by agreeing weights."""
+    name, mean, total = choice
+    parts = faders(reading, notes)
+    if not reading.flag("normalize", normalize):
+        return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, total))), notes)
+    if not parts["blocks"] and len({value for _, value in parts["coefficients"]}) == 1:
+        parts = equal_faders(reading)
+        notes["weight"] = (EXACT, "equal weights cancel in their mean: all are 1 here")
+    else:
+        notes["weight"] = (LOSSY, "their mean divides by the agreeing weights, ours by how many agree")
+    return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, mean))), notes)
+
+
+def _thinned(
+    reading: Reading, method: str, settings: list[Any], is_elected: bool, normalize: bool, notes: Notes
+) -> MergeRecipe:
+    if is_elected:
+        return _elected(reading, method, settings, ("combine", "ties", "ties_sum"), normalize, notes)
+    if reading.flag("normalize", False):
+        notes["normalize"] = (DROPPED, "the sum is not divided here")
+    recipe = MergeRecipe(method, **faders(reading, notes), settings=(*settings, ("combine", "linear")))
+    return _scaled(reading, recipe, notes)

@@ -1,0 +1,217 @@
+"""Recipes of mergekit (arXiv:2403.13257), read and written, with a report of what is kept exactly and what is not.
+
+A configuration and a result are plain mappings: reading and writing YAML is the caller's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.merging.mergekit_export import write_method
+from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, ULP, Reading, read_method
+from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
+
+KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameters", "dtype", "out_dtype", "tokenizer",
+         "tokenizer_source", "chat_template", "name")  # fmt: skip
+WITHOUT_EFFECT = {"int8_mask": "only saves memory there", "chat_template": "text, not weights"}
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What became of one field: grade is "exact", "≤1 ulp", "lossy" or "dropped"."""
+
+    field: str
+    grade: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A configuration as a recipe.
+
+    Attributes:
+        base: path or Hub id of the base checkpoint.
+        experts: name -> path or Hub id, in the order of the configuration.
+        report: a line for each field.
+    """
+
+    base: str
+    experts: Mapping[str, str]
+    recipe: MergeRecipe
+    report: tuple[Fidelity, ...]
+
+
+def is_mergekit(document: Any) -> bool:
+    """Whether a document is one of mergekit's."""
+    return isinstance(document, Mapping) and "merge_method" in document
+
+
+def import_mergekit(config: Mapping[str, Any], keys: Sequence[str] | None = None) -> Imported:
+    """Read a configuration.
+
+    Args:
+        config: one document.
+        keys: names of the base's tensors in order; needed for gradients and for several slices only.
+
+    Raises:
+        MergeError: a field or method that cannot be expressed, such as stacked layers; says which and why.
+    """
+    if unknown := [str(key) for key in config if key not in KNOWN]:
+        raise MergeError(f"unknown fields {', '.join(unknown)}; known are {', '.join(KNOWN)}")
+    name = str(config.get("merge_method"))
+    if name not in FROM_MERGEKIT:
+        hint = "it changes the depth of the network" if name == "passthrough" else f"{', '.join(FROM_MERGEKIT)} are"
+        raise MergeError(f'merge_method "{name}" cannot be imported: {hint}')
+    reading = _reading(config, keys)
+    recipe, notes = read_method(name, reading)
+    check_recipe(recipe, tuple(reading.experts))
+    report = tuple(Fidelity(field, grade, note) for field, (grade, note) in notes.items())
+    experts = {task: reading.experts[task] for task, _ in recipe.coefficients}
+    return Imported(reading.base, experts, recipe, (*report, *_other_fields(config)))
+
+
+def export_mergekit(
+    recipe: MergeRecipe, base: str, experts: Mapping[str, str], keys: Sequence[str], dtype: str = "float32"
+) -> tuple[dict[str, Any], tuple[Fidelity, ...]]:
+    """Write a configuration.
+
+    Args:
+        base, experts: paths or Hub ids; name -> path.
+        keys: names of the tensors that are merged; filters are made so that each has its own value.
+
+    Raises:
+        MergeError: masks, or a method without a counterpart: store the network instead and use `frozen`.
+    """
+    if recipe.masks.mode != "off":
+        raise MergeError("masks have no counterpart in mergekit: merge to a checkpoint, and pass that one through")
+    heard = {task: path for task, path in experts.items() if recipe.coefficient(task) != 0}
+    if not heard:
+        raise MergeError("no expert is raised: there is nothing to export")
+    body, notes = write_method(recipe, base, heard, keys)
+    report = [Fidelity(field, grade, note) for field, (grade, note) in notes.items()]
+    report += [
+        Fidelity(f"experts.{task}", EXACT, "its coefficient is 0: left out, since there 0 counts as missing")
+        for task in experts
+        if task not in heard
+    ]
+    if recipe.muted or recipe.soloed or recipe.negated:
+        report.append(Fidelity("muted, soloed, negated", EXACT, "worked into the weights"))
+    report.append(Fidelity("dtype", ULP, "sums are float32 here and rounded once"))
+    return {**body, "dtype": dtype}, tuple(report)
+
+
+def frozen(path: str, dtype: str = "float32") -> dict[str, Any]:
+    """The configuration that passes one finished checkpoint through."""
+    return {"merge_method": "passthrough", "models": [{"model": path}], "dtype": dtype}
+
+
+def base_of(config: Mapping[str, Any]) -> str:
+    """Path or Hub id of the base; where none is named, the first model stands in for it."""
+    if config.get("base_model"):
+        return _path(config["base_model"])
+    return _path(_slices(_module(config))[0]["sources"][0]["model"])
+
+
+def _reading(config: Mapping[str, Any], keys: Sequence[str] | None) -> Reading:
+    module = _module(config)
+    outer = [_parameters(module)] + ([_parameters(config)] if module is not config else [])
+    slices = _slices(module)
+    paths = [_path(source["model"]) for one in slices for source in one["sources"]]
+    return Reading(base_of(config), _named(dict.fromkeys(paths)), slices, outer, keys, bool(config.get("base_model")))
+
+
+def _module(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The level that holds models or slices."""
+    forms = [form for form in ("models", "slices", "modules") if config.get(form)]
+    if len(forms) != 1:
+        raise MergeError(f"exactly one of models, slices and modules is expected, got {', '.join(forms) or 'none'}")
+    if forms != ["modules"]:
+        return config
+    modules = config["modules"]
+    if not isinstance(modules, Mapping) or len(modules) != 1:
+        raise MergeError(f"{len(modules)} modules: only configurations of one module are imported")
+    return _mapping("the module", next(iter(modules.values())))
+
+
+def _slices(module: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Slices in order; a list of models is one slice of every layer."""
+    if module.get("models"):
+        return [{"sources": _sources(module["models"]), "layers": None}]
+    slices, at = [], 0
+    for one in _list("slices", module.get("slices")):
+        sources = _sources(_mapping("a slice", one).get("sources"))
+        ranges = {_layers(source) for source in sources}
+        if len(ranges) != 1 or min(ranges)[0] != at:
+            raise MergeError(
+                f"slices with layers {sorted(ranges)} after layer {at}: layers are stacked, left out or mixed with "
+                "others, which changes the network; only slices that follow one another from layer 0 are imported"
+            )
+        layers = min(ranges)
+        at = layers[1]
+        slices.append({"parameters": _parameters(one), "sources": sources, "layers": layers})
+    return slices
+
+
+def _sources(value: Any) -> list[Mapping[str, Any]]:
+    sources = [_mapping("a model", one) for one in _list("models", value)]
+    return [{**one, "model": _path(one.get("model")), "parameters": _parameters(one)} for one in sources]
+
+
+def _layers(source: Mapping[str, Any]) -> tuple[int, int]:
+    found = source.get("layer_range")
+    if not isinstance(found, list | tuple) or len(found) != 2 or not all(isinstance(one, int) for one in found):
+        raise MergeError(f"layer_range is {found!r}: two whole numbers are expected")
+    return found[0], found[1]
+
+
+def _parameters(level: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping("parameters", level.get("parameters") or {})
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise MergeError(f"{name} should be a mapping of names to values, got {value!r}")
+    return value
+
+
+def _list(name: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple) or not value:
+        raise MergeError(f"{name} should be a list that is not empty, got {value!r}")
+    return value
+
+
+def _path(model: Any) -> str:
+    if not isinstance(model, str):
+        raise MergeError(f"a model is {model!r}: the path of a checkpoint is expected")
+    if "+" in model:
+        raise MergeError(f"model {model} adds an adapter: fold it into a checkpoint first")
+    return model
+
+
+def _named(paths: Mapping[str, None]) -> dict[str, str]:
+    """A short name for every path: the end of it, with a number where two end alike."""
+    named: dict[str, str] = {}
+    for path in paths:
+        short = path.split("@")[0].rstrip("/").rsplit("/", 1)[-1].removesuffix(".safetensors") or "model"
+        name, count = short, 2
+        while name in named:
+            name, count = f"{short}-{count}", count + 1
+        named[name] = path
+    return named
+
+
+def _other_fields(config: Mapping[str, Any]) -> list[Fidelity]:
+    report = []
+    for field in ("dtype", "out_dtype"):
+        if config.get(field):
+            report.append(Fidelity(field, ULP, "sums are float32 here; the file has the dtypes of the base"))
+    for field in ("tokenizer", "tokenizer_source"):
+        if config.get(field):
+            grade = EXACT if config[field] == "base" else DROPPED
+            report.append(Fidelity(field, grade, "vocabularies are not merged: all must have that of the base"))
+    for field, note in WITHOUT_EFFECT.items():
+        if field in config or field in _parameters(config):
+            report.append(Fidelity(field, DROPPED, note))
+    return report
