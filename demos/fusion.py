@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from demos.fusion_views import MetricView, WeightView, ZoomView
 from demos.fusion_words import about, hint, left_choices, mask_line, notice_lines, tier_line, version_label
 from demos.history import History
 from demos.merge_panel import MergePanel, base_recipe
+from demos.stills import Sketch, StillSlider
 from demos.tab import Tab, Workshop, told, visitor_of
 from pipelines.fusion.registration import UNMOVED, Placement
 from pipelines.merging.recipe import recipe_from_dict
@@ -39,6 +40,15 @@ Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
 
 WHAT = "Four specialists, one network: give it frames of one scene, move a fader, and the fused picture changes."
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The picture that is on the page: its job, whether it is a preview, and what its label says."""
+
+    job: Job
+    is_preview: bool = False
+    text: str = ""
 
 
 class FusionTab:
@@ -71,12 +81,12 @@ class FusionTab:
             self.version = gr.HTML(version_label("no result yet"), elem_id="fusion-version")
             self.left = gr.Dropdown([("frame 1", "frame 1")], value="frame 1", label="Left side of the slider",
                                     elem_id="fusion-left")
-            self.out = gr.ImageSlider(label="Before | fused", elem_id="fusion-out", max_height=440,
-                                      elem_classes="mdk-picture", buttons=["download", "fullscreen"], **STILL)
+            self.out = StillSlider(label="Before | fused", elem_id="fusion-out", max_height=440,
+                                   elem_classes="mdk-picture", buttons=["download", "fullscreen"], **STILL)
             self.notices = gr.HTML("", elem_id="fusion-notices")
             self.tier = gr.HTML(hint(self._tier_line("net")), elem_id="fusion-tier")
         self.shown = gr.State(None)  # the job whose full result was shown last
-        self.drawn = gr.State(None)  # the job and kind of the picture on the page, previews included
+        self.drawn = gr.State(None)  # Drawn: what the picture on the page is, previews included
 
     def _build_details(self) -> None:
         sight = Sight(self.bench, self.shown)
@@ -134,13 +144,20 @@ class FusionTab:
         yield from self.force(request, values)
 
     def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """One full run; writes only if no later run of this visitor has written and none was stopped."""
+        """One full run: the picture first, then what stands around it.
+
+        Writes only if no later run of this visitor has written and none was stopped.
+        """
         visitor, turn = visitor_of(request), self.workshop.turns.take()
         job = self.job(values)
         result, is_kept = self.bench.result(job)
-        pictures = self.pictured(job, result, values, is_kept)
-        is_mine = self.workshop.turns.may_write(visitor, turn)
-        yield pictures | self._committed(values, job) if is_mine else {self.version: gr.skip()}
+        picture = self.pictured(job, result, values, is_kept)
+        if not self.workshop.turns.may_write(visitor, turn):
+            yield {self.version: gr.skip()}
+            return
+        yield picture | self._committed(values, job)
+        if self.workshop.turns.was_last(visitor, turn):
+            yield self.detailed(job, result, values)
 
     @property
     def on_load(self) -> Any:
@@ -161,25 +178,24 @@ class FusionTab:
         job = self.job(values)
         if values[self.shown] == job:
             return {self.version: gr.skip()}
-        result, _ = self.bench.result(job.preview())
+        result = self.bench.preview(job)
+        before, fused = self._pair(job, result, values)
         if not self.workshop.turns.is_current(visitor_of(request), turn):
             return {self.version: gr.skip()}
-        label = version_label(about(job, result, False), is_preview=True)
-        return {self.version: label, self.out: self._pair(job, result, values), self.drawn: (job, True)}
+        drawn = Drawn(job, True, about(job, result, False))
+        label = version_label(drawn.text, is_preview=True)
+        return {self.version: label, self.out: (before, Sketch(fused)), self.drawn: drawn}
 
     def settle(self, values: Values) -> Updates:
         """A picture of other settings than the page's is marked; a late preview gives way to the full result."""
         if values[self.drawn] is None:
             return {self.version: gr.skip()}
-        (job, is_preview), asked = values[self.drawn], self.job(values)
-        if job != asked:
-            result, _ = self.bench.result(job.preview() if is_preview else job)
-            return {self.version: version_label(about(job, result, False), is_preview, is_stale=True)}
-        if not is_preview or values[self.shown] != asked:
+        drawn, asked = values[self.drawn], self.job(values)
+        if drawn.job != asked:
+            return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
+        if not drawn.is_preview or values[self.shown] != asked:
             return {self.version: gr.skip()}
-        result, is_kept = self.bench.result(asked)
-        label = version_label(about(asked, result, is_kept))
-        return {self.version: label, self.out: self._pair(asked, result, values), self.drawn: (asked, False)}
+        return self.pictured(asked, self.bench.result(asked)[0], values, True)
 
     def halt(self, request: gr.Request) -> Updates:
         """Nothing that runs now will write; the picture keeps its mark."""
@@ -191,7 +207,6 @@ class FusionTab:
         title = "Stages (curved)" if job.recipe.blocks else "Stages (flat)"
         return self.panel.remembered(history.with_commit(job.recipe)) | {
             self.shown: job,
-            self.drawn: (job, False),
             self.panel.stages_box: gr.update(label=title),
             self.panel.mask_counts: self._mask_counts(job),
         }
@@ -202,14 +217,21 @@ class FusionTab:
         return mask_line(self.bench.cache.arena(self.family).mask_report(job.recipe))
 
     def pictured(self, job: Job, result: FusionResult, values: Values, is_kept: bool) -> Updates:
-        """Everything on the page that belongs to a result."""
-        frames = self.bench.frames(job)
-        choices = left_choices(job, len(frames.images))
+        """The picture of a result, what it is compared with, and its label."""
+        choices = left_choices(job, len(self.bench.frames(job).images))
         left = values[self.left] if values[self.left] in [value for _, value in choices] else "frame 1"
-        updates: Updates = {
-            self.version: version_label(about(job, result, is_kept)),
+        text = about(job, result, is_kept)
+        return {
+            self.version: version_label(text),
             self.left: gr.update(choices=choices, value=left),
             self.out: self._pair(job, result, {**values, self.left: left}),
+            self.drawn: Drawn(job, False, text),
+        }
+
+    def detailed(self, job: Job, result: FusionResult, values: Values) -> Updates:
+        """Everything else on the page that belongs to a result."""
+        frames = self.bench.frames(job)
+        updates: Updates = {
             self.notices: notice_lines(result.notices),
             self.tier: hint(self._tier_line(job.options.engine)),
             self.desk.yaml: self.document_text(job),

@@ -66,7 +66,7 @@ def _then_run(tab: FusionTab, event: Any) -> None:
 
 def _then_settle(tab: FusionTab, run: Any) -> None:
     """Answers may arrive in another order than they were made: look once more at what is on the page."""
-    run.then(told(tab.settle), tab.inputs, [tab.version, tab.out, tab.drawn], **BESIDE_QUEUE)
+    run.then(told(tab.settle), tab.inputs, [tab.version, tab.left, tab.out, tab.drawn], **BESIDE_QUEUE)
 
 
 def _desk_events(tab: FusionTab) -> list[Any]:

@@ -58,6 +58,11 @@ class Turns:
         with self._lock:
             return turn > self._written.get(visitor, 0)
 
+    def was_last(self, visitor: str, turn: int) -> bool:
+        """Whether nothing has written or stopped since this turn wrote."""
+        with self._lock:
+            return self._written.get(visitor) == turn
+
     def stop(self, visitor: str) -> None:
         """No run that has started by now will write."""
         with self._lock:

@@ -15,7 +15,7 @@ JOB = Job(("a.png", "b.png"), FusionOptions(), MergeRecipe())
 def test_equal_jobs_have_equal_keys_and_any_setting_changes_it() -> None:
     assert JOB.key == replace(JOB).key
     others = [replace(JOB, placement=Placement(is_aligned=True)), replace(JOB, recipe=MergeRecipe(scale=0.5)),
-              JOB.preview(), replace(JOB, options=FusionOptions(detail=1.5))]  # fmt: skip
+              JOB.preview(20_000), replace(JOB, options=FusionOptions(detail=1.5))]  # fmt: skip
     assert JOB.key not in {other.key for other in others} and len({other.key for other in others}) == 4
 
 
