@@ -49,4 +49,5 @@ FUSENET = ModelFamily(
     default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.4),
     trainer="pipelines.fusion.fusenet_training:train",
     evaluator="pipelines.fusion.evaluate:evaluate",
+    scorer="pipelines.fusion.probe:score_model",
 )

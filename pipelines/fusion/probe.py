@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
 
-SEED, SCENES, SIZE_HW = 2026, 6, (96, 128)
+SEEDS, SCENES, SIZE_HW = {"test": 2026, "validation": 2027}, 6, (96, 128)
 MEASURES = {
     "ivis": "mean of VIF / 2, Qabf and SCD / 2",
     "mef": "mean of MEF-SSIM and the index with luminance",
@@ -25,8 +25,8 @@ MEASURES = {
 
 
 @functools.cache
-def probe_set(task: str) -> tuple[FusionSample, ...]:
-    """The fixed scenes of a task; seeds that no training run uses."""
+def probe_set(task: str, split: str = "test") -> tuple[FusionSample, ...]:
+    """The fixed scenes of a task; seeds that no training run uses. "validation" is there to choose scales on."""
     from pipelines.fusion.synthetic.exposures import exposures
     from pipelines.fusion.synthetic.infrared_visible import infrared_visible
     from pipelines.fusion.synthetic.medical import medical
@@ -38,7 +38,7 @@ def probe_set(task: str) -> tuple[FusionSample, ...]:
         "mff": lambda rng, size: multi_focus(rng, size, 2),
         "med": medical,
     }[task]
-    return tuple(make(np.random.default_rng([SEED, index]), SIZE_HW) for index in range(SCENES))
+    return tuple(make(np.random.default_rng([SEEDS[split], index]), SIZE_HW) for index in range(SCENES))
 
 
 def score_recipe(
@@ -49,9 +49,9 @@ def score_recipe(
         return score_model(lease.model, tasks)
 
 
-def score_model(model: object, tasks: Sequence[str] = tuple(MEASURES)) -> dict[str, float]:
-    """The same for a network at hand."""
-    return {task: float(np.mean([_score(model, task, sample) for sample in probe_set(task)])) for task in tasks}
+def score_model(model: object, tasks: Sequence[str] = tuple(MEASURES), split: str = "test") -> dict[str, float]:
+    """The same for a network at hand, on either set of scenes."""
+    return {task: float(np.mean([_score(model, task, sample) for sample in probe_set(task, split)])) for task in tasks}
 
 
 def _score(model: object, task: str, sample: FusionSample) -> float:

@@ -52,6 +52,8 @@ class ModelFamily:
         default: the recipe a page starts with.
         trainer, evaluator: "module:function" behind `train` and `evaluate`; named, not imported, so that listing
             families loads no network code.
+        scorer: the same for (network, tasks, split) -> {task: score}, 0 to 1, higher is better; split is
+            "validation", where scales may be chosen, or "test". Empty where there is none.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ModelFamily:
     default: MergeRecipe = field(default_factory=MergeRecipe)
     trainer: str = ""
     evaluator: str = ""
+    scorer: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -1,0 +1,164 @@
+"""The claims of the merging papers on checkpoints at hand, accepted or failed as measured; several seeds side by side.
+
+    python benchmarks/bench_claims.py FAMILY [FOLDER ...] [--json FILE] [--markdown FILE]
+
+Each FOLDER holds one seed: base.safetensors and one file per expert; none given means the shipped checkpoints. As
+`python -m pipelines bench claims` it runs every embedded family with experts and a scorer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+from pipelines.shared.family import ModelFamily
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def open_trial(family: ModelFamily, folder: Path | None) -> Any:
+    """The family's checkpoints, shipped or from a folder, ready to be merged and scored."""
+    from pipelines.commands.loading import named
+    from pipelines.lab.trial import Trial
+    from pipelines.merging.arena import Arena
+    from pipelines.shared.family import ModelSpec
+    from pipelines.shared.weights import read_weights
+
+    def read(name: str, spec: ModelSpec) -> Any:
+        source = spec if folder is None else ModelSpec(spec.name, f"folder:{folder}/{name}.safetensors", None, "")
+        return read_weights(source, ROOT / "assets")
+
+    arena = Arena.from_checkpoints(
+        read("base", family.base), {task: read(task, spec) for task, spec in family.experts.items()}
+    )
+    return Trial(arena, family.build().eval(), named(family.scorer), family.tasks)
+
+
+def run(family: ModelFamily, folders: Sequence[Path | None]) -> dict[str, Any]:
+    """Measure every seed, judge its claims, and count how many seeds accept each."""
+    from pipelines.lab.claims import claims, measure
+
+    seeds = []
+    for folder in folders:
+        began = time.perf_counter()
+        found = measure(open_trial(family, folder))
+        judged = [asdict(claim) for claim in claims(found)]
+        name = "shipped" if folder is None else folder.name
+        seeds.append({"name": name, "seconds": round(time.perf_counter() - began, 1), "claims": judged} | found)
+    return {"family": family.name, "device": "cpu", "seeds": seeds}
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """Claims, methods, geometry and storage as Markdown tables, mean and spread over the seeds."""
+    seeds = report["seeds"]
+    names = ", ".join(seed["name"] for seed in seeds)
+    parts = [
+        f"## {report['family']}, {len(seeds)} seed(s): {names}",
+        _claims_table(seeds),
+        "Normalised by the experts, test split; mean ± spread over the seeds.",
+        _methods_table(seeds),
+        _geometry_table(seeds),
+        "Votes k, Consensus at its best scale, normalised:",
+        _votes_table(seeds),
+        "Files, fp16:",
+        _storage_table(seeds),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _claims_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    rows = [["claim", "accepted if", "accepted", "measured (mean ± spread)"]]
+    for place, first in enumerate(seeds[0]["claims"]):
+        of_seeds = [seed["claims"][place] for seed in seeds]
+        held = sum(claim["is_accepted"] for claim in of_seeds)
+        measured = "; ".join(
+            f"{key} {_spread([claim['measured'][key] for claim in of_seeds])}" for key in first["measured"]
+        )
+        rows.append([first["name"], first["criterion"], f"{held} of {len(seeds)}", measured])
+    return _table(rows)
+
+
+def _methods_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    tasks = seeds[0]["tasks"]
+    rows = [["method", "normalised", "mean score", *tasks]]
+    experts = [_spread([seed["experts"][task] for seed in seeds]) for task in tasks]
+    rows.append(["experts", "1.000", _spread([fmean(seed["experts"].values()) for seed in seeds]), *experts])
+    for method in seeds[0]["rows"]:
+        found = [seed["rows"][method] for seed in seeds]
+        scores = [_spread([row["scores"][task] for row in found]) for task in tasks]
+        rows.append([method, *(_spread([row[key] for row in found]) for key in ("normalised", "mean")), *scores])
+    return _table(rows)
+
+
+def _geometry_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    geometry = [seed["geometry"] for seed in seeds]
+    rows = [["task", "norm of task vector / base", "mask density"]]
+    for task in seeds[0]["tasks"]:
+        norms = _spread([found["relative_norms"][task] for found in geometry])
+        rows.append([task, norms, _spread([seed["densities"][task] for seed in seeds])])
+    cosines = [value for found in geometry for value in found["cosines"].values()]
+    line = f"Cosines of task vectors: mean {fmean(cosines):.3f}, {min(cosines):.3f} to {max(cosines):.3f}."
+    return f"{_table(rows)}\n\n{line}"
+
+
+def _votes_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    votes = list(seeds[0]["by_votes"])
+    cells = [_spread([seed["by_votes"][k]["normalised"] for seed in seeds]) for k in votes]
+    shares = [_spread([seed["votes"]["sum"]["histogram"][int(k)] for seed in seeds]) for k in votes]
+    return _table([["k", *votes], ["normalised", *cells], ["share of weights used by k tasks", *shares]])
+
+
+def _storage_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    rows = [["tasks", "base, vector, masks", "formula", "off", "base and experts", "share"]]
+    for row in seeds[0]["storage"]:
+        sizes = [f"{row[key]:,.0f} B" for key in ("tall_bytes", "formula_bytes", "collection_bytes")]
+        off, share = f"{100 * row['off_formula']:.2f} %", f"{row['share_of_collection']:.3f}"
+        rows.append([str(row["tasks"]), sizes[0], sizes[1], off, sizes[2], share])
+    return _table(rows)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{fmean(values):.3f}" if len(values) == 1 else f"{fmean(values):.3f} ± {pstdev(values):.3f}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def main(json_path: Path | None = None) -> None:
+    """Every family that has a scorer, on the shipped checkpoints; with a path, write the numbers as JSON."""
+    from pipelines.registry import FAMILIES
+
+    reports = [run(family, [None]) for family in FAMILIES if family.scorer and family.tier == "embedded"]
+    print("\n".join(markdown(report) for report in reports))
+    if json_path is not None:
+        json_path.write_text(json.dumps(reports, indent=1) + "\n")
+
+
+def command() -> None:
+    """One family, one folder per seed."""
+    from pipelines.registry import family as family_named
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("family", metavar="FAMILY")
+    parser.add_argument("folders", metavar="FOLDER", nargs="*", type=Path, help="checkpoints of one seed")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    flags = parser.parse_args()
+    report = run(family_named(flags.family), flags.folders or [None])
+    print(markdown(report))
+    if flags.json is not None:
+        flags.json.write_text(json.dumps([report], indent=1) + "\n")
+    if flags.markdown is not None:
+        flags.markdown.write_text(markdown(report))
+
+
+if __name__ == "__main__":
+    command()

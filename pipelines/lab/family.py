@@ -1,0 +1,55 @@
+"""The record of the shapes_vit family: eight classification tasks, for trying merges where they were published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.family import Block, ModelFamily, ModelSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EXPERTS = {
+    "shapes": "which shape, filled or outlined, any way up",
+    "digits": "digits in serif and italic fonts, turned and slanted",
+    "textures": "which texture, any angle and pitch, faint",
+    "colours": "the hue of the large thing, pale or dark, among distractors",
+    "letters": "capital letters, crossed by lines",
+    "counts": "how many things, of mixed shapes and inks",
+    "orientation": "the direction of faint dashes",
+    "words": "words of four letters on turned plates",
+}
+
+
+def build() -> nn.Module:
+    """A ShapesViT without its weights."""
+    from pipelines.lab.vit import ShapesViT
+
+    return ShapesViT()
+
+
+def _spec(name: str, task: str) -> ModelSpec:
+    return ModelSpec(f"shapes_vit/{name}", f"assets:shapes_vit/{name}.safetensors", None, "Apache-2.0", task)
+
+
+SHAPES_VIT = ModelFamily(
+    name="shapes_vit",
+    pipeline="lab",
+    tier="embedded",
+    build=build,
+    base=_spec("base", "all eight tasks in their plain look"),
+    experts={name: _spec(name, task) for name, task in EXPERTS.items()},
+    paper="ViT, Dosovitskiy et al. 2021, arXiv:2010.11929",
+    blocks=(
+        Block("stem", "stem.*"),
+        Block("position", "position"),
+        *(Block(f"block {number + 1}", f"blocks.{number}.*") for number in range(4)),
+        Block("norm", "norm.*"),
+        Block("prototypes", "prototypes"),
+    ),
+    default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.3),
+    trainer="pipelines.lab.vit_training:train",
+    evaluator="pipelines.lab.evaluate:evaluate",
+    scorer="pipelines.lab.evaluate:score_model",
+)

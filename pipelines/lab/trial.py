@@ -1,0 +1,149 @@
+"""One family's checkpoints on trial: every merge method scored by the protocol of the papers, on its own tasks.
+
+Scales and thresholds are chosen on the validation split and reported on the test split. A score is normalised by that
+of the task's own expert (Ilharco et al. 2023, arXiv:2212.04089; Wang et al. 2024, arXiv:2405.07813).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.merging.arena import Arena
+from pipelines.merging.pruning import kept_count, magnitude_threshold
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
+
+SCALES = tuple(round(0.1 * step, 1) for step in range(1, 11))
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)  # lambda, chosen task by task
+
+Scores = dict[str, float]
+Score = Callable[[nn.Module, Sequence[str], str], Scores]  # network, tasks, "validation" or "test" -> task: 0 to 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one method reached: task -> test score, and what was chosen for it on the validation split."""
+
+    scores: Scores
+    normalised: float
+    chosen: Mapping[str, Any]
+
+    @property
+    def mean(self) -> float:
+        """Mean score over the tasks, not normalised."""
+        return fmean(self.scores.values())
+
+
+class Trial:
+    """The first experts of a family (`tasks`), and the scores of what is merged from them."""
+
+    def __init__(self, arena: Arena, model: nn.Module, score: Score, tasks: Sequence[str]) -> None:
+        self.arena, self.model, self.score = arena, model, score
+        self.tasks = tuple(tasks)
+        self._experts: dict[str, Scores] = {}
+
+    def among(self, tasks: Sequence[str]) -> Trial:
+        """The same checkpoints with fewer tasks."""
+        return Trial(self.arena, self.model, self.score, tasks)
+
+    def recipe(self, method: str, tasks: Sequence[str] = (), **changes: Any) -> MergeRecipe:
+        """A recipe with the faders of all tasks (or of those given) at 1."""
+        return MergeRecipe(method, tuple((task, 1.0) for task in tasks or self.tasks), **changes)
+
+    def scores(self, mix: MergeRecipe | Tensor, split: str = "test", tasks: Sequence[str] = ()) -> Scores:
+        """Task -> score of a recipe, or of a flat buffer of the arena."""
+        flat = mix if isinstance(mix, Tensor) else self.arena.merge(mix).flat
+        self.model.load_state_dict(self.arena.views(flat))
+        return self.score(self.model, tuple(tasks) or self.tasks, split)
+
+    def experts(self, split: str = "test") -> Scores:
+        """Score of each expert on its own task."""
+        if split not in self._experts:
+            alone = {task: self.recipe("task_arithmetic", (task,)) for task in self.tasks}
+            self._experts[split] = {task: self.scores(recipe, split, (task,))[task] for task, recipe in alone.items()}
+        return self._experts[split]
+
+    def normalised(self, scores: Scores, split: str = "test") -> float:
+        """Mean over tasks of score / the expert's score."""
+        return fmean(value / self.experts(split)[task] for task, value in scores.items())
+
+    def row(self, mix: MergeRecipe | Tensor, **chosen: Any) -> Row:
+        """The test scores of one network for all tasks."""
+        return self.row_of(self.scores(mix), **chosen)
+
+    def row_of(self, scores: Scores, **chosen: Any) -> Row:
+        """A row from test scores at hand."""
+        return Row(scores, self.normalised(scores), chosen)
+
+    def at_best_scale(self, recipe: MergeRecipe) -> Row:
+        """The recipe at the scale of the grid that is best on the validation split."""
+        at = {scale: replace(recipe, scale=scale) for scale in SCALES}
+        best = max(SCALES, key=lambda scale: self.normalised(self.scores(at[scale], "validation"), "validation"))
+        return self.row(at[best], scale=best)
+
+    def masked(self, recipe_for: Callable[[str, float], MergeRecipe], thresholds: Sequence[float]) -> Row:
+        """A network per task, each at the threshold that is best for it on the validation split."""
+        chosen, scores = {}, {}
+        for task in self.tasks:
+            recipes = {value: recipe_for(task, value) for value in thresholds}
+            found = {value: self.scores(recipe, "validation", (task,))[task] for value, recipe in recipes.items()}
+            chosen[task] = max(found, key=found.__getitem__)
+            scores[task] = self.scores(recipes[chosen[task]], "test", (task,))[task]
+        return self.row_of(scores, thresholds=chosen)
+
+    def tall(self, vector: str = "sum", thresholds: Sequence[float] = THRESHOLDS) -> Row:
+        """TALL-masks: every task through its own mask over one merged vector, the mask's lambda chosen per task."""
+        return self.masked(lambda task, value: self.tall_recipe({task: value}, vector, task), thresholds)
+
+    def tall_recipe(self, thresholds: Mapping[str, float], vector: str, task: str) -> MergeRecipe:
+        """The recipe of one task's mask."""
+        masks = MaskChoice("task", tasks=(task,), thresholds=tuple(thresholds.items()))
+        return self.recipe("tall_masks", settings=(("vector", vector),), masks=masks)
+
+    def emr(self) -> Row:
+        """EMR: mask and rescaler of each task, nothing chosen."""
+        masks = {task: MaskChoice("task", tasks=(task,)) for task in self.tasks}
+        return self.row_of(
+            {task: self.scores(self.recipe("emr", masks=masks[task]), "test", (task,))[task] for task in self.tasks}
+        )
+
+    def consensus(self, votes: int, vector: str = "sum") -> Row:
+        """Consensus of `votes` masks (lambda 0.4) at its best scale."""
+        masks = MaskChoice("consensus", votes=votes)
+        return self.at_best_scale(self.recipe("consensus", settings=(("vector", vector),), masks=masks))
+
+    def by_masks(self, density: Mapping[str, float], mask: Callable[[Tensor, str, float], Tensor]) -> Row:
+        """Other masks over the same sum: base + mask * sum of the task vectors.
+
+        Args:
+            density: task -> share of the weights to keep, 0 to 1.
+            mask: (task vector, task, density) -> True keeps, all flat.
+        """
+        total = sum((self.arena.experts[task].vector for task in self.tasks), torch.zeros_like(self.arena.base))
+        scores = {}
+        for task in self.tasks:
+            keep = mask(self.arena.experts[task].vector, task, density[task])
+            scores[task] = self.scores(self.arena.base + keep * total, "test", (task,))[task]
+        return self.row_of(scores)
+
+    def tall_densities(self, row: Row) -> dict[str, float]:
+        """Density of every task's mask at the thresholds that `tall` chose."""
+        thresholds = row.chosen["thresholds"]
+        return dict(self.arena.mask_report(self.tall_recipe(thresholds, "sum", self.tasks[0])).density)
+
+
+def random_mask(vector: Tensor, task: str, density: float) -> Tensor:
+    """Keep that share, drawn by a seed of the task's name."""
+    generator = torch.Generator().manual_seed(int.from_bytes(task.encode()[:7]))
+    return torch.rand(vector.shape, generator=generator) < density
+
+
+def magnitude_mask(vector: Tensor, task: str, density: float) -> Tensor:
+    """Keep the largest entries of the task's own vector."""
+    kept = kept_count(density, vector.numel())
+    return vector.abs() >= magnitude_threshold(vector, kept)
