@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from demos.pace import Pace
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
 
 Kept = TypeVar("Kept")
-PREVIEW_PIXELS = 80_000
 MOST_BYTES = 400_000_000  # of kept frames and results, together about the size of ten large pictures
 
 
@@ -46,9 +46,9 @@ class Job:
         mix = self.recipe if self.options.engine == "net" else None
         return hashlib.sha256(repr((self.paths, self.options, mix, self.placement)).encode()).hexdigest()
 
-    def preview(self) -> Job:
-        """The same at the resolution of a drag."""
-        return replace(self, options=replace(self.options, max_pixels=PREVIEW_PIXELS))
+    def preview(self, pixels: int) -> Job:
+        """The same with the network at fewer pixels."""
+        return replace(self, options=replace(self.options, max_pixels=pixels))
 
     def by_engine(self, engine: str) -> Job:
         """The same frames fused another way, with nothing adjusted."""
@@ -89,6 +89,7 @@ class FusionBench:
         self._make_pipeline = make_pipeline or self._real_pipeline
         self._pipeline: FusionPipeline | None = None
         self._shelf = Shelf(MOST_BYTES)
+        self.pace = Pace()
 
     def _real_pipeline(self) -> FusionPipeline:
         from pipelines.fusion.pipeline import FusionPipeline
@@ -122,7 +123,7 @@ class FusionBench:
         if not job.paths:
             raise UserError("There is no frame yet: upload at least two, or choose an example.", "Nothing to fuse")
         key = ("frames", job.paths, job.options.for_frames())
-        return self._kept(key, lambda: load_frames(job.paths, job.options.task, fit=job.options.fit),
+        return self._kept(key, lambda: load_frames(job.paths, job.options),
                           lambda frames: frames.images.nbytes)
 
     def _found(self, job: Job) -> tuple[Transform, ...]:
@@ -147,6 +148,15 @@ class FusionBench:
         result = self.pipeline(self.frames(job), job.options, job.recipe)
         self._shelf.put(job.key, result, result.fused.nbytes + result.weights.nbytes)
         return result, False
+
+    def preview(self, job: Job) -> FusionResult:
+        """The result at the resolution that the machine can follow a drag with."""
+        pixels = self.pace.pixels
+        result, is_kept = self.result(job.preview(pixels))
+        seconds = result.run.seconds.get("infer")
+        if seconds and not is_kept and job.options.engine == "net":
+            self.pace.note(pixels, seconds)
+        return result
 
     def beside(self, job: Job, view: str, other: MergeRecipe, base: MergeRecipe) -> np.ndarray:
         """The picture to compare with, (H, W, 3) uint8: "frame 1", a name of ENGINES, "other" slot or "base"."""
