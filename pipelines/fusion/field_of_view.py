@@ -18,7 +18,7 @@ NEIGHBOURHOOD_PX, FAINT = 8.0, 0.02
 SCALE_STEP = 1.04
 ZOOM = (0.5, 2.0)  # how far the scales go beyond those that fit width to width or height to height
 MARGIN = 0.35  # of the reference that may lie outside the other frame
-# What makes a place count: of 24 real pairs of modalities cut at random 22 pass both, of 48 pairs of unlike scenes none.
+# What makes a place count: of 24 real pairs of modalities, cut at random, 22 pass; of 48 pairs of unlike scenes none.
 EVIDENCE = 1.1  # correlation times clarity, at least
 RUNNER_UP, ELSEWHERE_PX = 0.67, 10  # correlation of the next best place over that of the best, at most
 

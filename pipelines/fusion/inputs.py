@@ -66,7 +66,9 @@ def prepare_frames(
     """
     asked = _asked(options, fit)
     frames, order, notices = arranged(opened, asked)
-    return _stacked(frames, order, notices, _fitted(frames, asked))
+    fitted = fitted_within_limits(frames, asked)
+    gathered = gather(frames, order, fitted)
+    return replace(gathered, notices=(*notices, *fitted.notices, *_warnings(gathered)))
 
 
 def arranged(
@@ -107,16 +109,13 @@ def _present(opened: Sequence[OpenedImage | None], task: str) -> list[OpenedImag
 
 def _as_temperature(frame: OpenedImage, palette: str) -> tuple[OpenedImage, list[Notice]]:
     """A thermal frame in false colour as grey: its palette turned back, or its luma."""
-    from pipelines.fusion.false_colour import GOOD_FIT, inverted, recognise
+    from pipelines.fusion.false_colour import inverted
     from pipelines.fusion.options import PALETTES
-    from pipelines.fusion.order import COLOURED, colour_of
 
-    if frame.is_grey or (palette == "auto" and colour_of(frame.pixels) < COLOURED):
+    name = chosen_palette(frame, palette)
+    if name is None:
         return frame, []
-    name, why = palette, "as asked"
-    if palette == "auto":
-        name, distance = recognise(frame.pixels)
-        name, why = (name, "recognised") if distance <= GOOD_FIT else ("luma", "no known palette fits")
+    why = "as asked" if palette == name else "no known palette fits" if name == "luma" else "recognised"
     if name in PALETTES:
         said = info(f"{frame.name} is in false colour: its palette {name} ({why}) is turned back into temperature.")
         return _grey(frame, inverted(frame.pixels, name)), [said]
@@ -126,13 +125,26 @@ def _as_temperature(frame: OpenedImage, palette: str) -> tuple[OpenedImage, list
     return _grey(frame, luma(frame.pixels)), [said]
 
 
+def chosen_palette(frame: OpenedImage, palette: str) -> str | None:
+    """The palette by which a thermal frame is read: as asked, or for "auto" as seen; None if it is grey."""
+    from pipelines.fusion.false_colour import GOOD_FIT, recognise
+    from pipelines.fusion.order import COLOURED, colour_of
+
+    if frame.is_grey or palette != "auto":
+        return None if frame.is_grey else palette
+    if colour_of(frame.pixels) < COLOURED:
+        return None
+    name, distance = recognise(frame.pixels)
+    return name if distance <= GOOD_FIT else "luma"
+
+
 def _grey(frame: OpenedImage, plane: np.ndarray) -> OpenedImage:
     import numpy as np
 
     return replace(frame, pixels=np.repeat(plane[..., None], 3, -1), is_grey=True)
 
 
-def _fitted(frames: Sequence[OpenedImage], options: FusionOptions) -> Fitting:
+def fitted_within_limits(frames: Sequence[OpenedImage], options: FusionOptions) -> Fitting:
     """The grid, if a fusion on it stays below the limits."""
     from pipelines.fusion.sizes import fitting
 
@@ -148,22 +160,13 @@ def _fitted(frames: Sequence[OpenedImage], options: FusionOptions) -> Fitting:
     return found
 
 
-def _stacked(frames: list[OpenedImage], order: Sequence[int], notices: Sequence[Notice], fitted: Fitting) -> FrameSet:
+def gather(frames: Sequence[OpenedImage], order: Sequence[int], fitted: Fitting) -> FrameSet:
+    """Frames in the order of the task, each brought onto the grid."""
     import numpy as np
 
-    from pipelines.fusion.operators import luma
-
-    size_wh = fitted.size_wh
-    stack = np.empty((len(frames), size_wh[1], size_wh[0], 3), np.float32)
+    stack = np.empty((len(frames), fitted.size_wh[1], fitted.size_wh[0], 3), np.float32)
     for index, frame in enumerate(frames):
         stack[index] = fitted.apply(index, frame.pixels)
-    said = [*notices, *fitted.notices]
-    if min(size_wh) < VIF_PX:
-        said.append(info(f"The frames are small: VIF shows n/a (it needs {VIF_PX} px)."))
-    if len(frames) == 1:
-        said.append(warning("One exposure came: there is nothing to fuse, it is given back as it is."))
-    _warn_of_shift(luma(stack), said)
-    _warn_of_empty_frames(stack, frames, said)
     return FrameSet(
         stack,
         tuple(frame.name for frame in frames),
@@ -171,8 +174,22 @@ def _stacked(frames: list[OpenedImage], order: Sequence[int], notices: Sequence[
         tuple(frame.is_grey for frame in frames),
         tuple(order),
         _shared_alpha(frames, fitted),
-        tuple(said),
     )
+
+
+def _warnings(frames: FrameSet) -> list[Notice]:
+    """What the frames look like, once they lie on one grid."""
+    from pipelines.fusion.operators import luma
+
+    said: list[Notice] = []
+    if min(frames.images.shape[1:3]) < VIF_PX:
+        said.append(info(f"The frames are small: VIF shows n/a (it needs {VIF_PX} px)."))
+    if len(frames.images) == 1:
+        said.append(warning("One exposure came: there is nothing to fuse, it is given back as it is."))
+    else:
+        _warn_of_shift(luma(frames.images), said)
+        _warn_of_empty_frames(frames.images, frames.names, said)
+    return said
 
 
 def _shared_alpha(frames: Sequence[OpenedImage], fitted: Fitting) -> np.ndarray | None:
@@ -183,11 +200,9 @@ def _shared_alpha(frames: Sequence[OpenedImage], fitted: Fitting) -> np.ndarray 
     return np.minimum.reduce(masks) if masks else None
 
 
-def _warn_of_empty_frames(stack: np.ndarray, frames: list[OpenedImage], notices: list[Notice]) -> None:
+def _warn_of_empty_frames(stack: np.ndarray, names: Sequence[str], notices: list[Notice]) -> None:
     """Frames without a picture in them, or all the same: fusion has nothing to add, and says so."""
-    flat = [
-        frame.name for image, frame in zip(stack, frames, strict=True) if float(image.max() - image.min()) < 1 / 255
-    ]
+    flat = [name for image, name in zip(stack, names, strict=True) if float(image.max() - image.min()) < 1 / 255]
     notices.extend(warning(f"{name} is one even tone: it adds nothing to the result.") for name in flat)
     if all((image == stack[0]).all() for image in stack[1:]):
         notices.append(warning("All frames are identical: the result is that picture."))

@@ -44,8 +44,9 @@ class TableFusion:
 
 
 def fuse_with_tables(
-    images: np.ndarray, tables: Plane, operator: str = "pyramid", gains: Sequence[float] | None = None
-) -> TableFusion:
+    images: np.ndarray, tables: Plane, operator: str = "pyramid", gains: Sequence[float] | None = None,
+    trust: Plane | None = None,
+) -> TableFusion:  # fmt: skip
     """Blend exposures with one weight table per frame.
 
     Args:
@@ -53,6 +54,7 @@ def fuse_with_tables(
         tables: (K, 256) weights, 0 and up; entry floor(255 * luma).
         operator: one of OPERATORS.
         gains: per-frame exposure gain on the weights in EV; a weight is multiplied by 2**gain.
+        trust: (K, H, W) factors of the weights, 0 to 1: small where something has moved.
 
     Raises:
         ValueError: an unknown operator, or a table count other than K.
@@ -67,9 +69,9 @@ def fuse_with_tables(
     if len(images) == 1:
         return TableFusion(images[0].copy(), np.ones((1, *images.shape[1:3]), np.float32))
     if operator == "fast":
-        return _fuse_fast(images, scaled)
+        return _fuse_fast(images, scaled, trust)
     fuse = _fuse_pyramid if operator == "pyramid" else _fuse_paper
-    result = fuse(_as_float(images), scaled)
+    result = fuse(_as_float(images), scaled, trust)
     return result if images.dtype != np.uint8 else TableFusion(to_bytes(result.fused), result.weights)
 
 
@@ -221,26 +223,36 @@ def look_up(plane: Plane, table: Plane) -> Plane:
     return cv2.LUT(codes, np.ascontiguousarray(table, np.float32))
 
 
-def _fuse_pyramid(images: Images, tables: Plane) -> TableFusion:
+def _trusted(weights: Plane, trust: Plane | None) -> Plane:
+    """Weights (K, h, w) times the trust, brought to their size."""
+    if trust is None:
+        return weights
+    size_wh = weights.shape[2], weights.shape[1]
+    return weights * np.stack([cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in trust])
+
+
+def _fuse_pyramid(images: Images, tables: Plane, trust: Plane | None) -> TableFusion:
     weights = np.stack([look_up(luma(image), table) for image, table in zip(images, tables, strict=True)])
+    weights = _trusted(weights, trust)
     weights = _normalised(weights)
     return TableFusion(_blend_bands(images, weights), weights)
 
 
-def _fuse_paper(images: Images, tables: Plane) -> TableFusion:
+def _fuse_paper(images: Images, tables: Plane, trust: Plane | None) -> TableFusion:
     lumas = np.stack([luma(image) for image in images])
     reduced = [reduce_plane(plane) for plane in lumas]
-    low = [look_up(plane, table) for plane, table in zip(reduced, tables, strict=True)]
+    low = _trusted(np.stack([look_up(plane, table) for plane, table in zip(reduced, tables, strict=True)]), trust)
     weights = np.stack([guided_upsample(*planes) for planes in zip(low, reduced, lumas, strict=True)])
     weights = _normalised(np.abs(weights))
     fused = np.clip((weights * lumas).sum(axis=0), 0, 1)
-    return TableFusion(rgb_image(fused, *fuse_chroma(images, weights)), _normalised(np.stack(low)))
+    return TableFusion(rgb_image(fused, *fuse_chroma(images, weights)), _normalised(low))
 
 
-def _fuse_fast(images: np.ndarray, tables: Plane) -> TableFusion:
+def _fuse_fast(images: np.ndarray, tables: Plane, trust: Plane | None) -> TableFusion:
     """One weight per pixel for all of RGB, blended in the input's own type; K > 2 frames are taken in turn."""
     height, width = images.shape[1:3]
-    low = _normalised(np.stack([_fast_weight(image, table) for image, table in zip(images, tables, strict=True)]))
+    low = np.stack([_fast_weight(image, table) for image, table in zip(images, tables, strict=True)])
+    low = _normalised(_trusted(low, trust))
     fused, total = images[0], cv2.resize(low[0], (width, height), interpolation=cv2.INTER_LINEAR)
     for image, weight in zip(images[1:], low[1:], strict=True):
         enlarged = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)

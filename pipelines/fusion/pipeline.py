@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,12 @@ from pipelines.shared.run_info import RunInfo
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
+    from pipelines.fusion.notice import Notice
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
 
 SMOOTH_RADIUS_PX, SMOOTH_EPS = 8, 0.01  # of the guided filter that splits a picture into base and detail
-GHOST_TOLERANCE, GHOST_WEIGHT = 0.15, 0.02
+Steady = Callable[[np.ndarray], np.ndarray]  # weights of one frame of a clip -> weights that flicker less
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class FusionResult:
         weights: (K, h, w) float32, 0 to 1, sums to 1 over frames; h, w may be smaller than the picture.
         labels: (h, w) uint8 class per pixel (infrared-visible by the network), else None.
         tables: (K, 256) of the table engine, else None.
+        alpha: (H, W) float32, 0 to 1, where a frame was transparent, else None.
     """
 
     fused: np.ndarray
@@ -39,7 +41,15 @@ class FusionResult:
     run: RunInfo
     labels: np.ndarray | None = None
     tables: np.ndarray | None = None
-    notices: tuple[Any, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    alpha: np.ndarray | None = None
+
+    @property
+    def picture(self) -> np.ndarray:
+        """What is stored: (H, W, 3) uint8, or (H, W, 4) where a frame was transparent."""
+        if self.alpha is None:
+            return self.fused
+        return np.dstack([self.fused, np.rint(np.clip(self.alpha, 0, 1) * 255).astype(np.uint8)])
 
 
 @dataclass
@@ -64,13 +74,15 @@ class FusionPipeline:
         self.family = family or family_named("fusenet")
 
     def __call__(
-        self, frames: FrameSet, options: FusionOptions | None = None, recipe: MergeRecipe | None = None
-    ) -> FusionResult:
+        self, frames: FrameSet, options: FusionOptions | None = None, recipe: MergeRecipe | None = None,
+        steady: Steady | None = None,
+    ) -> FusionResult:  # fmt: skip
         """Fuse.
 
         Args:
             frames: as `prepare_frames` gives them, in the order of the task.
             recipe: which mix of the family runs (engine "net"); None is the family's default.
+            steady: called with the weights of the network or the tables; what it gives back is used instead.
 
         Raises:
             UserError: a frame count or a setting that does not fit the task.
@@ -78,25 +90,50 @@ class FusionPipeline:
         options = options or FusionOptions()
         _check_count(len(frames.images), options)
         recipe = recipe or self.family.default
+        from pipelines.fusion.polarity import oriented
+
         began = time.perf_counter()
-        images = _with_polarity(frames.images, options)
-        draft = self._engine(images, options, recipe)
+        images, guesses = oriented(frames.images, options)
+        draft = self._drafted(images, options, recipe, steady)
         fused = _finish(draft, images, options)
         seconds = dict(draft.about.get("seconds", {})) | {"total": time.perf_counter() - began}
         run = self._run_info(draft, options, recipe, seconds)
-        return FusionResult(fused, draft.weights, run, draft.labels, draft.tables, frames.notices)
+        told = (*frames.notices, *guesses)
+        return FusionResult(fused, draft.weights, run, draft.labels, draft.tables, told, frames.alpha)
 
-    def _engine(self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe) -> _Draft:
+    def _drafted(
+        self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe, steady: Steady | None
+    ) -> _Draft:
+        """By the engine, from the frames that have something to say; a single one is the result itself."""
+        from pipelines.fusion.content import informative, options_for, spread_out
+
+        kept = informative(images)
+        if len(kept) == 1:
+            return _alone(images, kept[0])
+        if len(kept) == len(images):
+            return self._engine(images, options, recipe, steady)
+        draft = self._engine(images[kept], options_for(options, kept), recipe, steady)
+        draft.weights = spread_out(draft.weights, kept, len(images))
+        return draft
+
+    def _engine(self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe, steady: Steady | None) -> _Draft:
         if options.engine == "net":
-            return self._by_network(images, options, recipe)
-        return _by_tables(images, options, self.cache) if options.engine == "lut" else _by_baseline(images, options)
+            return self._by_network(images, options, recipe, steady)
+        if options.engine == "lut":
+            return _by_tables(images, options, self.cache, steady)
+        return _by_baseline(images, options)
 
-    def _by_network(self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe) -> _Draft:
+    def _by_network(
+        self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe, steady: Steady | None
+    ) -> _Draft:
+        from pipelines.fusion.content import find_ghosts
+
         luma = _luma(images)
         small = _reduced(luma, options.max_pixels)
+        ghosts = find_ghosts(small) if options.deghost and options.task == "mef" else None
         with self.cache.lease(self.family, recipe) as lease:
             began = time.perf_counter()
-            weights, residual, labels = run_network(lease.model, small, options.task)
+            weights, residual, labels = run_network(lease.model, ghosts.cleaned if ghosts else small, options.task)
             seconds = {"load": lease.load_s, "merge": lease.merge_s, "infer": time.perf_counter() - began}
             about = {
                 "seconds": seconds,
@@ -104,7 +141,8 @@ class FusionPipeline:
                 "is_cached": lease.is_hit,
                 "bytes_moved": lease.bytes_moved,
             }
-        weights = _adjusted(weights, small, options)
+        weights = _adjusted(weights, options, ghosts.trust if ghosts else None)
+        weights = steady(weights) if steady else weights
         fused = _composed(luma, small, weights, residual * options.residual)
         return _Draft(fused, weights, labels, about=about)
 
@@ -127,18 +165,11 @@ class FusionPipeline:
 
 def _check_count(count: int, options: FusionOptions) -> None:
     task = TASKS[options.task]
-    if not 2 <= count <= task.most_frames:
-        raise UserError(
-            f"{task.title} fuses 2{f' to {task.most_frames}' if task.most_frames > 2 else ''} frames; {count} came."
-        )
+    if not task.fewest_frames <= count <= task.most_frames:
+        upper = f" to {task.most_frames}" if task.most_frames > 2 else ""
+        raise UserError(f"{task.title} fuses {task.fewest_frames}{upper} frames; {count} came.")
     if len(options.gains) > count:
         raise UserError(f"{len(options.gains)} gains for {count} frames; give one EV per frame or none.")
-
-
-def _with_polarity(images: np.ndarray, options: FusionOptions) -> np.ndarray:
-    if options.task != "ivis" or options.polarity == "white":
-        return images
-    return np.concatenate([1 - images[:1], images[1:]])
 
 
 def _reduced(luma: np.ndarray, max_pixels: int) -> np.ndarray:
@@ -174,28 +205,15 @@ def run_network(model: Any, luma: np.ndarray, task: str) -> tuple[np.ndarray, np
         return output.weights[0].float().cpu().numpy(), output.residual[0].float().cpu().numpy(), labels
 
 
-def _adjusted(weights: np.ndarray, luma: np.ndarray, options: FusionOptions) -> np.ndarray:
+def _adjusted(weights: np.ndarray, options: FusionOptions, trust: np.ndarray | None) -> np.ndarray:
     """Weights after the gains per frame and the ghost rejection, summing to 1 again."""
     if options.gains:
         gains = np.zeros(len(weights), np.float32)
         gains[: len(options.gains)] = options.gains
         weights = weights * np.exp2(gains)[:, None, None]
-    if options.deghost and options.task == "mef":
-        weights = weights * _consistent(luma)
+    if trust is not None:
+        weights = weights * trust
     return (weights / np.maximum(weights.sum(0), 1e-8)).astype(np.float32)
-
-
-def _consistent(luma: np.ndarray) -> np.ndarray:
-    """1 where a frame agrees with the middle exposure after its histogram is matched to it, 0.02 where it moved."""
-    reference = luma[len(luma) // 2]
-    ranks = np.sort(reference, axis=None)
-    factors = np.ones_like(luma)
-    for index, frame in enumerate(luma):
-        stride = max(1, frame.size // 1024)
-        matched = np.interp(frame, np.sort(frame, axis=None)[::stride], ranks[::stride])
-        usable = (frame > 0.02) & (frame < 0.98)
-        factors[index][usable & (np.abs(matched - reference) > GHOST_TOLERANCE)] = GHOST_WEIGHT
-    return factors
 
 
 def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual: np.ndarray) -> np.ndarray:
@@ -213,9 +231,17 @@ def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual
     )
 
 
-def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache) -> _Draft:
+def _alone(images: np.ndarray, kept: int) -> _Draft:
+    """The one frame that says something, as it is."""
+    weights = np.zeros((len(images), 1, 1), np.float32)
+    weights[kept] = 1
+    return _Draft(_luma(images[kept][None])[0], weights, colour=images[kept])
+
+
+def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, steady: Steady | None = None) -> _Draft:
+    from pipelines.fusion.content import find_ghosts
     from pipelines.fusion.meflut import load_tables, with_points
-    from pipelines.fusion.operators import fuse_with_tables
+    from pipelines.fusion.operators import fuse_with_tables, pyramid_blend
 
     tables = np.asarray(options.tables, np.float32)
     if not options.tables:
@@ -224,9 +250,19 @@ def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache) ->
         raise UserError(f"Tables of {tables.shape} for {len(images)} frames; expected ({len(images)}, 256).")
     tables = with_points(tables, options.table_points) if options.table_points else tables
     began = time.perf_counter()
-    fusion = fuse_with_tables(images, tables, options.operator, options.gains or None)
+    trust = find_ghosts(_luma(images)).trust if options.deghost else None
+    fusion = fuse_with_tables(images, tables, options.operator, _gains(options, len(images)), trust)
+    fused, weights = fusion.fused, fusion.weights
+    if steady:
+        weights = steady(weights)
+        fused = pyramid_blend(images, _enlarged(weights, images.shape[1:3]))
     about = {"seconds": {"infer": time.perf_counter() - began}}
-    return _Draft(_luma(fusion.fused[None])[0], fusion.weights, tables=tables, colour=fusion.fused, about=about)
+    return _Draft(_luma(fused[None])[0], weights, tables=tables, colour=fused, about=about)
+
+
+def _gains(options: FusionOptions, count: int) -> Sequence[float] | None:
+    """One per frame: those that are not stated are 0."""
+    return (*options.gains, *(0.0,) * (count - len(options.gains))) if options.gains else None
 
 
 def _by_baseline(images: np.ndarray, options: FusionOptions) -> _Draft:
