@@ -12,6 +12,7 @@ from demos.fader import Fader
 from demos.fusion_sight import SAVE, STILL, Sight, Updates, Values
 from demos.fusion_views import CHOSEN
 from demos.fusion_words import hint
+from demos.stills import StillImage
 from demos.tab import told
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class LabelView:
                                            elem_id="fusion-contours")
             self.classes = gr.CheckboxGroup(list(CLASS_NAMES), value=list(CLASS_NAMES), label="Classes",
                                             show_select_all=True, elem_id="fusion-classes")
-            self.picture = gr.Image(label="Classes over the result", elem_id="fusion-labels", buttons=SAVE,
-                                    **STILL)
+            self.picture = StillImage(label="Classes over the result", elem_id="fusion-labels", buttons=SAVE,
+                                      **STILL)
             self.legend = gr.HTML("", elem_id="fusion-legend")
         self.controls = [self.opacity, self.outline, self.classes]
         self.outputs = [self.picture, self.legend]

@@ -12,6 +12,7 @@ from demos import drawing
 from demos.examples import Example
 from demos.fusion_bench import to_bytes
 from demos.fusion_words import hint, slot_titles, slots_label
+from demos.stills import StillGallery
 from pipelines.fusion.options import TASKS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class FusionSource:
             [str(path) for path in first.frames] if first else None, label=slots_label(task), file_count="multiple",
             file_types=["image"], height=120, elem_id="fusion-files",
         )  # fmt: skip
-        self.gallery = gr.Gallery(
+        self.gallery = StillGallery(
             [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=2, height=140,
             elem_id="fusion-frames", object_fit="contain", show_label=False, buttons=["fullscreen"], **STILL,
         )  # fmt: skip

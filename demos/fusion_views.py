@@ -11,6 +11,7 @@ from demos import drawing
 from demos.fusion_bench import to_bytes
 from demos.fusion_sight import SAVE, STILL, Sight, Updates, Values
 from demos.fusion_words import hint, pixel_line
+from demos.stills import StillGallery, StillImage
 from demos.tab import BESIDE_QUEUE, told
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class WeightView:
         self._sight = sight
         with gr.Accordion("Weight maps", open=False, elem_id="fusion-weights-box"):
             gr.HTML(drawing.heat_legend())
-            self.maps = gr.Image(label="Weight of each frame", elem_id="fusion-weights", show_label=False,
-                                 buttons=SAVE, **STILL)
+            self.maps = StillImage(label="Weight of each frame", elem_id="fusion-weights", show_label=False,
+                                   buttons=SAVE, **STILL)
             self.names = gr.HTML("", elem_id="fusion-weights-names")
             self.line = gr.HTML(hint("Click a map: what each frame has there, its weight, and the result."),
                                 elem_id="fusion-pixel")
@@ -95,10 +96,10 @@ class ZoomView:
             gr.HTML(hint("Click the picture: the same region of every frame, of the result and of every weight map."))
             self.factor = gr.Radio([("100 %", 1.0), ("200 %", 2.0), ("400 %", 4.0)], value=2.0, label="Zoom",
                                    elem_id="fusion-zoom")
-            self.target = gr.Image(label="Result", elem_id="fusion-zoom-target", height=300, buttons=SAVE,
-                                   **STILL)
-            self.regions = gr.Gallery(label="The region", columns=4, elem_id="fusion-regions", object_fit="contain",
-                                      height="auto", buttons=["fullscreen"], show_label=False, **STILL)
+            self.target = StillImage(label="Result", elem_id="fusion-zoom-target", height=300, buttons=SAVE,
+                                     **STILL)
+            self.regions = StillGallery(label="The region", columns=4, elem_id="fusion-regions", object_fit="contain",
+                                        height="auto", buttons=["fullscreen"], show_label=False, **STILL)
             self.point = gr.State(None)
         self.controls = [self.factor, self.point]
         self.outputs = [self.target, self.regions]
