@@ -7,7 +7,7 @@ nothing is copied after the merge. Expert order is fixed, sums are float32, and 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -26,10 +26,12 @@ from pipelines.merging.layout import (
     tied_names,
 )
 from pipelines.merging.mixture import TILE, Mixture, Tile, selected_tasks, spans_of
+from pipelines.merging.native import ENGINE, Kernels
 from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
 from pipelines.merging.registry import method
 from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
 from pipelines.merging.residual import Residual
+from pipelines.merging.store import Store
 
 STAGGER_BYTES = 4096 + 256  # streams that share their page offset evict each other
 
@@ -75,6 +77,7 @@ class Arena:
         key_classes: key -> "MERGE", "FROZEN", "COPY" or "TIED".
         block_names: names of the blocks, in order of depth.
         notices: what a person should know about the checkpoints, such as counters that differ between them.
+        store: votes and planes that earlier merges left, at most as large as base and task vectors together.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Arena:
         block_names: tuple[str, ...] = (),
         notices: tuple[str, ...] = (),
         tile_size: int = TILE,
+        engine: Callable[[], Kernels | None] = ENGINE.kernels,
     ) -> None:
         self.layout = layout
         self.base = base
@@ -97,6 +101,8 @@ class Arena:
         self.block_names = block_names
         self.notices = notices
         self.tile_size = tile_size
+        self.engine = engine
+        self.store = Store(self.size_bytes)
         self._others = dict(others)
         self._tied = dict(tied)
         self._memory: dict[Any, Any] = {}
@@ -109,12 +115,14 @@ class Arena:
         experts: Mapping[str, Weights],
         blocks: Sequence[tuple[str, str]] = (),
         tile_size: int = TILE,
+        engine: Callable[[], Kernels | None] = ENGINE.kernels,
     ) -> Arena:
         """Lay out a base and the experts tuned from it.
 
         Args:
             base, experts: state dicts; the order of `experts` is the order of summation, that of `base` of the layout.
             blocks: (name, glob over keys); together they hold every key once.
+            engine: gives the native engine or None; the results are the same to the bit.
 
         Raises:
             MergeError: a key is missing, has another shape, is not finite, or belongs to no block or to two.
@@ -141,6 +149,7 @@ class Arena:
             block_names=tuple(name for name, _ in blocks),
             notices=copy_notices(base, experts, classes),
             tile_size=tile_size,
+            engine=engine,
         )
 
     @property
@@ -181,6 +190,8 @@ class Arena:
             masks=recipe.masks,
             selected=() if is_base(recipe, self.tasks) else selected_tasks(recipe, self.tasks),
             memory=self._memory,
+            store=self.store,
+            engine=self.engine,
             tile_size=self.tile_size,
         )
 

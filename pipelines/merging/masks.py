@@ -1,4 +1,4 @@
-"""Masks over a merged vector: which weights a task uses, and a live tile that keeps to them. Shared by two methods."""
+"""Masks over a merged vector: which weights a task uses. TALL-masks, Consensus and their planes share these."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import DEFAULT_THRESHOLD, Setting
-from pipelines.merging.task_arithmetic import add_weighted
 from pipelines.merging.ties import ties_vector
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipelines.merging.mixture import Mixture, Part, Tile, TileWriter
+    from pipelines.merging.mixture import Mixture, Part, Tile
 
     TileVector = Callable[[Tile], Tensor]
-    Decide = Callable[[Tile, Tensor], Tensor]
 
 TIES_DENSITY = 0.2  # TALL-masks and Consensus take TIES with a fifth kept, summed, as their other vector
 VECTOR = Setting(
@@ -38,24 +36,6 @@ def weighted_sum(tile: Tile) -> Tensor:
     return total
 
 
-def masked_writer(mixture: Mixture, vector: str, decide: Decide) -> TileWriter:
-    """base + factor * merged vector where `decide(tile, merged)` says so, elsewhere the base to the bit."""
-    merged_of = merged_vector(mixture, vector)
-
-    def write(tile: Tile, live: Tensor) -> None:
-        import torch
-
-        merged = merged_of(tile)
-        if vector == "sum":
-            add_weighted(tile, live)  # the same bits as task arithmetic where the mask keeps
-        else:
-            torch.add(tile.base, merged, alpha=tile.factor, out=live)
-        restore_base(decide(tile, merged), tile.base, live)
-
-    is_plain_sum = mixture.masks.mode == "off" and vector == "sum"
-    return add_weighted if is_plain_sum else write
-
-
 def restore_base(mask: Tensor, base: Tensor, live: Tensor) -> None:
     """live where the mask is 1, base to the bit where it is 0; the mask is float32, all are (tile,).
 
@@ -70,10 +50,14 @@ def restore_base(mask: Tensor, base: Tensor, live: Tensor) -> None:
 
 def task_masks(mixture: Mixture, tile: Tile, merged: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Each selected task with its mask, (tile,). A task with coefficient 0 here uses nothing: left out."""
-    limits = dict(mixture.masks.thresholds)
     for part in tile.parts:
         if part.task in mixture.selected:
-            yield part.task, tall_mask(part, merged, limits.get(part.task, DEFAULT_THRESHOLD), mixture.masks.compare)
+            yield part.task, tall_mask(part, merged, threshold_of(mixture, part.task), mixture.masks.compare)
+
+
+def threshold_of(mixture: Mixture, task: str) -> float:
+    """The lambda of a task."""
+    return dict(mixture.masks.thresholds).get(task, DEFAULT_THRESHOLD)
 
 
 def tall_mask(part: Part, merged: Tensor, threshold: float, compare: str) -> Tensor:

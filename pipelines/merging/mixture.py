@@ -10,7 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from pipelines.merging.layout import Layout, Slot
+from pipelines.merging.native import MOST_EXPERTS, Kernels
 from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
+from pipelines.merging.store import Store
 
 TILE = 131_072  # elements; at float32 a tile of each of several streams fits a second-level cache
 
@@ -50,6 +52,10 @@ class Span:
     factor: float
 
 
+def no_engine() -> None:
+    """Of a mixture that is worked on with tensor operations."""
+
+
 @dataclass(frozen=True)
 class Mixture:
     """One merge to be done.
@@ -57,7 +63,9 @@ class Mixture:
     Attributes:
         vectors: task -> flat task vector, in family order, which is the order of summation.
         selected: tasks whose masks count, in family order; muted ones are not among them.
-        memory: what outlives a merge, such as magnitude histograms of the vectors.
+        memory: small things that outlive a merge, such as thresholds of the vectors.
+        store: large ones.
+        engine: gives the native engine if it is there and ready; asked for by the methods that it serves.
     """
 
     layout: Layout
@@ -67,7 +75,14 @@ class Mixture:
     masks: MaskChoice
     selected: tuple[str, ...]
     memory: dict[Any, Any] = field(default_factory=dict)
+    store: Store = field(default_factory=lambda: Store(0))
+    engine: Callable[[], Kernels | None] = no_engine
     tile_size: int = TILE
+
+    @property
+    def kernels(self) -> Kernels | None:
+        """The native engine, if it is ready and can take this many experts."""
+        return self.engine() if len(self.vectors) <= MOST_EXPERTS else None
 
     def tiles(self) -> Iterator[Tile]:
         """All elements once, in order."""

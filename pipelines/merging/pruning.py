@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from pipelines.merging.layout import Layout
 BIN_SHIFT = 15  # a magnitude's 31 bits: 16 choose its bin, 15 its place inside
 BINS = 1 << 16
 CHUNK = 1 << 16
+DENSITY_STOPS = 100  # a density fader moves by a hundredth
 
 
 def kept_count(density: float, count: int) -> int:
@@ -33,46 +35,83 @@ def magnitude_histogram(vector: Tensor) -> Tensor:
 
 
 def magnitude_threshold(vector: Tensor, kept: int, histogram: Tensor | None = None) -> float:
-    """The kept-th largest absolute value of a flat float32 vector; ties with it are kept by |x| >= threshold.
+    """The kept-th largest absolute value of a flat float32 vector; ties with it are kept by |x| >= threshold."""
+    return ranked_sizes(vector, [kept], histogram)[kept]
+
+
+def ranked_sizes(vector: Tensor, ranks: Iterable[int], histogram: Tensor | None = None) -> dict[int, float]:
+    """rank -> the rank-th largest absolute value of a flat float32 vector, exact, for all ranks in one search.
 
     Args:
-        kept: 1 to numel.
+        ranks: each 1 to numel.
         histogram: of `magnitude_histogram`, if it is at hand; then one pass over the vector suffices.
+
+    Two passes: the histogram tells in which bins the ranks lie, and only what lies in those bins is sorted.
     """
-    counts = magnitude_histogram(vector) if histogram is None else histogram
-    from_above = counts.flip(0).cumsum(0)
-    place = int(torch.searchsorted(from_above, kept))
-    bin_number = BINS - 1 - place
-    above = int(from_above[place] - counts[bin_number])
-    scratch = torch.empty(min(CHUNK, vector.numel()))
-    inside = torch.cat([sizes_in_bin(chunk, bin_number, scratch[: len(chunk)]) for chunk in vector.split(CHUNK)])
-    return float(inside.sort(descending=True).values[kept - above - 1])
+    wanted = torch.tensor(sorted(set(ranks)))
+    if vector.numel() <= CHUNK:
+        return by_rank(wanted, vector.abs().sort(descending=True).values[wanted - 1])
+    counts = (magnitude_histogram(vector) if histogram is None else histogram).flip(0)  # largest first
+    from_above = counts.cumsum(0)
+    places = torch.searchsorted(from_above, wanted)
+    is_searched = torch.zeros(BINS, dtype=torch.bool)
+    is_searched[places] = True
+    searched = (counts * is_searched).cumsum(0)
+    inside = sizes_in_bins(vector, is_searched.flip(0)).sort(descending=True).values
+    skipped = from_above[places] - searched[places]  # larger entries, in bins that no rank lies in
+    return by_rank(wanted, inside[wanted - skipped - 1])
 
 
-def sizes_in_bin(vector: Tensor, bin_number: int, scratch: Tensor) -> Tensor:
-    """Absolute values of one bin, in the order of the vector; `scratch` is as long as the vector."""
-    edges = (torch.tensor([bin_number, bin_number + 1]) << BIN_SHIFT).to(torch.int32).view(torch.float32)
-    sizes = torch.abs(vector, out=scratch)
+def by_rank(ranks: Tensor, sizes: Tensor) -> dict[int, float]:
+    """Two lists as one mapping."""
+    return dict(zip(ranks.tolist(), sizes.tolist(), strict=True))
+
+
+def sizes_in_bins(vector: Tensor, is_searched: Tensor) -> Tensor:
+    """Absolute values that lie in some bins; `is_searched` is (BINS,) bool."""
+    low, high = is_searched.nonzero()[[0, -1], 0].tolist()
+    if int(is_searched.sum()) == high - low + 1:  # one stretch: comparing is quicker than looking up
+        return torch.cat([sizes_between(chunk, low, high + 1) for chunk in vector.split(CHUNK)])
+    return torch.cat([chunk[is_searched[magnitude_bits(chunk) >> BIN_SHIFT]].abs() for chunk in vector.split(CHUNK)])
+
+
+def sizes_between(vector: Tensor, low: int, high: int) -> Tensor:
+    """Absolute values from bin `low` to bin `high`, that one not included."""
+    edges = (torch.tensor([low, high]) << BIN_SHIFT).to(torch.int32).view(torch.float32)
+    sizes = vector.abs()
     return sizes[(sizes >= edges[0]).logical_and_(sizes < edges[1])]
 
 
+def grid_ranks(count: int) -> set[int]:
+    """Kept counts at the stops of a density fader."""
+    return {kept_count(stop / DENSITY_STOPS, count) for stop in range(1, DENSITY_STOPS)}
+
+
 def whole_threshold(memory: dict[Any, Any], layout: Layout, task: str, vector: Tensor, density: float) -> float:
-    """Threshold over the flattened whole vector; histogram and result are kept in `memory`. Padding zeros rank last."""
-    if ("histogram", task) not in memory:
-        memory["histogram", task] = magnitude_histogram(vector)
-    key = ("threshold", task, density)
-    if key not in memory:
-        kept = kept_count(density, layout.count)
-        memory[key] = magnitude_threshold(vector, kept, memory["histogram", task])
-    return memory[key]
+    """Threshold over the flattened whole vector; kept in `memory`. Padding zeros rank last.
+
+    The first call finds the thresholds of all stops of the fader; between stops the histogram is used again.
+    """
+    kept = kept_count(density, layout.count)
+    edges = memory.get(("edges", task))
+    if edges is None:
+        histogram = magnitude_histogram(vector)
+        edges = ranked_sizes(vector, grid_ranks(layout.count) | {kept}, histogram)
+        memory["histogram", task], memory["edges", task] = histogram, edges
+    if kept not in edges:
+        edges[kept] = magnitude_threshold(vector, kept, memory["histogram", task])
+    return edges[kept]
 
 
 def tensor_thresholds(memory: dict[Any, Any], layout: Layout, task: str, vector: Tensor, density: float) -> list[float]:
-    """A threshold for each tensor, in slot order; kept in `memory`."""
-    key = ("thresholds", task, density)
-    if key not in memory:
-        memory[key] = [
-            magnitude_threshold(vector[slot.start : slot.stop], kept_count(density, slot.stop - slot.start))
-            for slot in layout.slots
-        ]
-    return memory[key]
+    """A threshold for each tensor, in slot order; kept in `memory`, like those of `whole_threshold`."""
+    edges = memory.setdefault(("tensor edges", task), {})
+    found = []
+    for slot in layout.slots:
+        count = slot.stop - slot.start
+        kept = kept_count(density, count)
+        if (slot, kept) not in edges:
+            sizes = ranked_sizes(vector[slot.start : slot.stop], grid_ranks(count) | {kept})
+            edges |= {(slot, rank): size for rank, size in sizes.items()}
+        found.append(edges[slot, kept])
+    return found

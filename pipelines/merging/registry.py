@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipelines.merging.average import AVERAGE
 from pipelines.merging.breadcrumbs import BREADCRUMBS
-from pipelines.merging.consensus import CONSENSUS
 from pipelines.merging.dare import DARE
 from pipelines.merging.della import DELLA
 from pipelines.merging.emr import EMR
@@ -20,7 +19,7 @@ from pipelines.merging.ram import RAM
 from pipelines.merging.recipe import MergeError, MergeMethod
 from pipelines.merging.sce import SCE
 from pipelines.merging.slerp import SLERP
-from pipelines.merging.tall_masks import TALL_MASKS
+from pipelines.merging.tall_masks import CONSENSUS, TALL_MASKS
 from pipelines.merging.task_arithmetic import TASK_ARITHMETIC
 from pipelines.merging.ties import TIES
 from pipelines.merging.tsv import TSV

@@ -1,23 +1,43 @@
-"""TALL-masks: one merged vector, and for each task a mask that finds its own part in it (arXiv:2405.07813)."""
+"""TALL-masks and Consensus: one merged vector, kept where one task, or enough of them, use it (arXiv:2405.07813)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.merging.masks import VECTOR, count_votes, masked_writer
+from pipelines.merging.masks import VECTOR, merged_vector
 from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.task_arithmetic import add_weighted
+from pipelines.merging.votes import voted_writer
 
 if TYPE_CHECKING:
-    from pipelines.merging.mixture import Mixture, TileWriter
+    from torch import Tensor
+
+    from pipelines.merging.mixture import Mixture, Tile, TileWriter
 
 
-def tall_masks(mixture: Mixture, *, vector: str) -> TileWriter:
-    """base + factor * (mask ∘ merged vector): the mask of one task, or of any selected task ("union").
+def keep_used(mixture: Mixture, *, vector: str) -> TileWriter:
+    """base + factor * merged vector where enough of the selected tasks use it.
 
-    With lambda towards 0 this is task arithmetic, not the expert; the expert is approached in between.
+    One of them is enough for the mask of a task and for the union. With lambda towards 0 that is task arithmetic, not
+    the expert; the expert is approached in between. Consensus asks for k: 0 is the plain merge, 1 drops catastrophic
+    weights (used by no task), 2 the selfish ones (used by one) too.
     """
-    needed = 0 if mixture.masks.mode == "off" else 1
-    return masked_writer(mixture, vector, lambda tile, merged: count_votes(mixture, tile, merged).ge_(needed))
+    needed = {"off": 0, "consensus": mixture.masks.votes}.get(mixture.masks.mode, 1)
+    if needed:
+        return voted_writer(mixture, vector, needed)
+    return add_weighted if vector == "sum" else unmasked_writer(mixture, vector)
+
+
+def unmasked_writer(mixture: Mixture, vector: str) -> TileWriter:
+    """base + factor * merged vector."""
+    merged_of = merged_vector(mixture, vector)
+
+    def write(tile: Tile, live: Tensor) -> None:
+        import torch
+
+        torch.add(tile.base, merged_of(tile), alpha=tile.factor, out=live)
+
+    return write
 
 
 TALL_MASKS = MergeMethod(
@@ -27,6 +47,17 @@ TALL_MASKS = MergeMethod(
     paper="arXiv:2405.07813",
     formula="θ = θ0 + α m_t ∘ τ,  m_t = |τ_t| > λ_t |τ - τ_t|",
     settings=(VECTOR,),
-    combine=tall_masks,
+    combine=keep_used,
     masks=("task", "union", "off"),
+)
+CONSENSUS = MergeMethod(
+    name="consensus",
+    title="Consensus",
+    group="masks",
+    paper="arXiv:2405.07813",
+    formula="θ = θ0 + α 1{Σ m_t ≥ k} ∘ τ",
+    settings=(VECTOR,),
+    combine=keep_used,
+    masks=("consensus", "off"),
+    default_scale=0.4,
 )

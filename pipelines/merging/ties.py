@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeMethod, Setting
@@ -10,20 +11,36 @@ from pipelines.merging.recipe import MergeMethod, Setting
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipelines.merging.mixture import Mixture, Part, Tile, TileWriter
+    from pipelines.merging.mixture import Mixture, Tile, TileWriter
+    from pipelines.merging.native import Kernels
 
     TileVectors = Callable[[Tile], list[Tensor]]
+    TileLimits = Callable[[Tile], list[tuple[slice, list[float]]]]
     TileVector = Callable[[Tile], Tensor]
 
 
 def ties(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> TileWriter:
     """base + factor * the merged vector of `ties_vector`."""
+    if mixture.kernels is not None and aggregate in ("mean", "sum"):
+        return native_writer(mixture, mixture.kernels, density, scope, aggregate)
     vector = ties_vector(mixture, density=density, scope=scope, aggregate=aggregate)
 
     def write(tile: Tile, live: Tensor) -> None:
         import torch
 
         torch.add(tile.base, vector(tile), alpha=tile.factor, out=live)
+
+    return write
+
+
+def native_writer(mixture: Mixture, kernels: Kernels, density: float, scope: str, aggregate: str) -> TileWriter:
+    """The same bits in one pass over the vectors."""
+    limits, commonest = limits_by_tile(mixture, density, scope), Commonest(mixture, trimmer(mixture, density, scope))
+
+    def write(tile: Tile, live: Tensor) -> None:
+        stretches, is_mean = limits(tile), aggregate == "mean"
+        if kernels.ties(tile, stretches, is_mean, 1.0, live) and commonest.sign() < 0:
+            kernels.ties(tile, stretches, is_mean, -1.0, live)
 
     return write
 
@@ -42,23 +59,23 @@ def ties_vector(mixture: Mixture, *, density: float, scope: str, aggregate: str)
 
     Source: Yadav et al. 2023, section 3 and algorithm 1.
     """
+    return elected_vector(mixture, trimmer(mixture, density, scope), aggregate)
+
+
+def trimmer(mixture: Mixture, density: float, scope: str) -> TileVectors:
+    """Coefficient * vector of every expert, (tile,) each, with 0 where it is not among its largest."""
+    limits_of = limits_by_tile(mixture, density, scope)
 
     def trimmed(tile: Tile) -> list[Tensor]:
-        return [trim(mixture, tile, part, density, scope) for part in tile.parts]
+        import torch
 
-    return elected_vector(mixture, trimmed, aggregate)
+        vectors = [torch.empty_like(part.vector) for part in tile.parts]
+        for where, limits in limits_of(tile):
+            for part, limit, vector in zip(tile.parts, limits, vectors, strict=True):
+                keep_from(part.vector[where], limit, vector[where])
+        return [vector.mul_(part.coefficient) for part, vector in zip(tile.parts, vectors, strict=True)]
 
-
-def trim(mixture: Mixture, tile: Tile, part: Part, density: float, scope: str) -> Tensor:
-    """Coefficient * vector of one expert, (tile,), with 0 where it is not among its largest."""
-    import torch
-
-    if density >= 1:
-        return part.vector * part.coefficient
-    trimmed = torch.zeros_like(part.vector)
-    for where, threshold in thresholds(mixture, tile, part.task, density, scope):
-        keep_from(part.vector[where], threshold, trimmed[where])
-    return trimmed.mul_(part.coefficient)
+    return trimmed
 
 
 def keep_from(vector: Tensor, threshold: float, out: Tensor) -> None:
@@ -72,20 +89,52 @@ def keep_from(vector: Tensor, threshold: float, out: Tensor) -> None:
         torch.hardshrink(vector, float(below), out=out)
 
 
-def thresholds(mixture: Mixture, tile: Tile, task: str, density: float, scope: str) -> list[tuple[slice, float]]:
-    """Stretches of a tile, each with the least absolute value that is kept there."""
+def limits_by_tile(mixture: Mixture, density: float, scope: str) -> TileLimits:
+    """Tile -> its stretches, which together are the tile, each with the least size that every expert keeps there."""
     from pipelines.merging.pruning import tensor_thresholds, whole_threshold
 
-    vector, memory, layout = mixture.vectors[task], mixture.memory, mixture.layout
-    if scope == "global":
-        return [(slice(None), whole_threshold(memory, layout, task, vector, density))]
-    limits = dict(zip(layout.slots, tensor_thresholds(memory, layout, task, vector, density), strict=True))
-    return [(where, limits[slot]) for slot, where in mixture.slots_in(tile)]
+    memory, layout = mixture.memory, mixture.layout
+    tasks = [task for i, task in enumerate(mixture.vectors) if any(span.coefficients[i] for span in mixture.spans)]
+    if scope == "global" or density >= 1:
+        is_whole = density >= 1
+        limit = {
+            task: 0.0 if is_whole else whole_threshold(memory, layout, task, mixture.vectors[task], density)
+            for task in tasks
+        }
+        return lambda tile: [(slice(0, len(tile.base)), [limit[part.task] for part in tile.parts])]
+    limits = {task: tensor_thresholds(memory, layout, task, mixture.vectors[task], density) for task in tasks}
+    places = {slot: place for place, slot in enumerate(layout.slots)}
+
+    def stretches(tile: Tile) -> list[tuple[slice, list[float]]]:
+        inside = [(where.start, places[slot]) for slot, where in mixture.slots_in(tile)]
+        starts = [0, *(start for start, _ in inside[1:]), len(tile.base)]  # padding, all 0, goes with what precedes it
+        return [
+            (slice(start, stop), [limits[part.task][place] for part in tile.parts])
+            for (start, stop), (_, place) in zip(pairwise(starts), inside or [(0, 0)], strict=True)
+        ]
+
+    return stretches
+
+
+class Commonest:
+    """The sign that most weights have after the sum, +1 if there are as many of both.
+
+    It takes a pass over all vectors and is needed only where votes cancel exactly: found at the first call of `sign`.
+    """
+
+    def __init__(self, mixture: Mixture, votes: TileVectors) -> None:
+        self._mixture, self._votes, self._sign = mixture, votes, 0.0
+
+    def sign(self) -> float:
+        """+1 or -1."""
+        if not self._sign:
+            self._sign = commonest_sign(self._mixture, self._votes)
+        return self._sign
 
 
 def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> TileVector:
     """Elect and merge what `votes` gives for a tile: the second and third step, which DARE shares."""
-    commonest: list[float] = []  # needs a pass over the whole vector, and is needed only where votes cancel exactly
+    commonest = Commonest(mixture, votes)
 
     def vector(tile: Tile) -> Tensor:
         vectors = votes(tile)
@@ -93,9 +142,7 @@ def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> Tile
         merged = merge_agreeing(vectors, signs(total, tied=1.0), aggregate)
         if not float(total.clone().eq_(0).mul_(merged).abs_().max()):
             return merged
-        if not commonest:
-            commonest.append(commonest_sign(mixture, votes))
-        return merge_agreeing(vectors, signs(total, tied=commonest[0]), aggregate)
+        return merge_agreeing(vectors, signs(total, tied=commonest.sign()), aggregate)
 
     return vector
 

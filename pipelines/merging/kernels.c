@@ -1,0 +1,151 @@
+/* Merges in one pass over memory. Every line rounds as the tensor operation that it stands for, so results are the same
+ * to the bit; native.py checks that before these are used. Pointers are to n lanes, which do not overlap.
+ *
+ * A block of lanes is worked on at a time: its scratch stays in the first-level cache. The loops stand in functions of
+ * their own, for only with `restrict` arguments does a compiler make one vector instruction of each line.
+ * Compile with -ffp-contract=off: only what is written as fmaf is fused. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LANES = 1024, MOST = 32 };
+
+#define EACH(i, m) for (int64_t i = 0; i < (m); i++)
+#define BLOCKS(start, m, n)                                                                                            \
+    for (int64_t start = 0, m; start < (n) && (m = (n) - start < LANES ? (n) - start : LANES); start += LANES)
+#define LOOP static inline void __attribute__((always_inline))
+
+/* Ask for the next block of a stream: a processor follows one stream by itself, not K that take turns. */
+LOOP fetch_next(const void *block, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)block + bytes + i, 0, 2);
+}
+
+LOOP add_scaled(float *restrict total, const float *restrict vector, float weight, int64_t m) {
+    EACH(i, m) total[i] = fmaf(weight, vector[i], total[i]);
+}
+
+LOOP scale(float *restrict total, const float *restrict vector, float weight, int64_t m) {
+    EACH(i, m) total[i] = vector[i] * weight;
+}
+
+LOOP add(float *restrict total, const float *restrict vector, int64_t m) { EACH(i, m) total[i] += vector[i]; }
+
+LOOP trim(float *restrict voice, const float *restrict vector, float weight, float limit, int64_t m) {
+    EACH(i, m) voice[i] = (fabsf(vector[i]) >= limit ? vector[i] : 0.0f) * weight;
+}
+
+LOOP signs(float *restrict sign, const float *restrict total, float tied, int64_t m) {
+    const float zero_as = tied < 0.0f ? 1.0f : 0.0f;  /* what is taken from the +1 of a cancelled vote, halved */
+    EACH(i, m) sign[i] = copysignf(1.0f, total[i] - (total[i] == 0.0f ? zero_as : 0.0f));
+}
+
+LOOP add_agreeing(float *restrict merged, float *restrict count, const float *restrict voice,
+                  const float *restrict sign, int64_t m) {
+    EACH(i, m) {
+        const float size = voice[i] * sign[i], agrees = (float)(size > 0.0f);
+        merged[i] += size * agrees;
+        count[i] += agrees;
+    }
+}
+
+LOOP divide(float *restrict merged, const float *restrict count, int64_t m) {
+    EACH(i, m) merged[i] /= count[i] + (float)(count[i] == 0.0f);
+}
+
+LOOP add_signed(float *restrict live, const float *restrict base, const float *restrict merged,
+                const float *restrict sign, float factor, int64_t m) {
+    EACH(i, m) live[i] = fmaf(factor, merged[i] * sign[i], base[i]);
+}
+
+static inline int64_t count_tied(const float *restrict total, const float *restrict merged, int64_t m) {
+    int32_t tied = 0;
+    EACH(i, m) tied += (total[i] == 0.0f) & (merged[i] != 0.0f);
+    return tied;
+}
+
+LOOP add_at_least(uint8_t *restrict votes, const uint8_t *restrict plane, uint8_t level, int64_t m) {
+    EACH(i, m) votes[i] = (uint8_t)(votes[i] + (plane[i] >= level ? 1 : 0));
+}
+
+LOOP add_greater(int32_t *restrict votes, const float *restrict vector, const float *restrict merged, float weight,
+                 float limit, int64_t m) {
+    EACH(i, m) votes[i] += fabsf(vector[i] * weight) > fabsf(merged[i] - vector[i] * weight) * limit;
+}
+
+LOOP add_not_less(int32_t *restrict votes, const float *restrict vector, const float *restrict merged, float weight,
+                  float limit, int64_t m) {
+    EACH(i, m) votes[i] += fabsf(vector[i] * weight) >= fabsf(merged[i] - vector[i] * weight) * limit;
+}
+
+LOOP narrow(uint8_t *restrict out, const int32_t *restrict votes, int64_t m) { EACH(i, m) out[i] = (uint8_t)votes[i]; }
+
+LOOP keep(float *restrict live, const float *restrict base, const float *restrict merged,
+          const uint8_t *restrict votes, uint8_t needed, float factor, int64_t m) {
+    EACH(i, m) {
+        const float changed = base[i] + factor * merged[i];
+        live[i] = votes[i] >= needed ? changed : base[i];
+    }
+}
+
+/* live = base + factor * TIES of weights[t] * vectors[t], entries of size below limits[t] dropped, mean or sum.
+ * Where votes cancel the sign is `tied`; gives the number of lanes in which it decides something. */
+int64_t ties(const float *base, const float *const *vectors, const float *weights, const float *limits, int count,
+             int is_mean, float tied, float factor, float *live, int64_t n) {
+    float voices[MOST][LANES], total[LANES], sign[LANES], merged[LANES], agreeing[LANES];
+    int64_t decided = 0;
+    BLOCKS(start, m, n) {
+        for (int t = 0; t < count; t++) {
+            fetch_next(vectors[t] + start, m * 4);
+            trim(voices[t], vectors[t] + start, weights[t], limits[t], m);
+        }
+        memcpy(total, voices[0], m * sizeof(float));
+        for (int t = 1; t < count; t++) add(total, voices[t], m);
+        signs(sign, total, tied, m);
+        memset(merged, 0, sizeof merged);
+        memset(agreeing, 0, sizeof agreeing);
+        for (int t = 0; t < count; t++) add_agreeing(merged, agreeing, voices[t], sign, m);
+        decided += count_tied(total, merged, m);
+        if (is_mean) divide(merged, agreeing, m);
+        add_signed(live + start, base + start, merged, sign, factor, m);
+    }
+    return decided;
+}
+
+/* live = base + factor * merged where at least `needed` tasks have |own| > limits[t] * |merged - own| (or >=), elsewhere
+ * base to the bit; own = weights[t] * vectors[t]. Without `merged` it is the sum of all own. */
+void tall(const float *base, const float *merged, const float *const *vectors, const float *weights,
+          const float *limits, int count, int is_equal, int needed, float factor, float *live, int64_t n) {
+    float sum[LANES];
+    int32_t total[LANES];
+    uint8_t votes[LANES];
+    BLOCKS(start, m, n) {
+        const float *whole = merged ? merged + start : sum;
+        if (!merged) {
+            scale(sum, vectors[0] + start, weights[0], m);
+            for (int t = 1; t < count; t++) add_scaled(sum, vectors[t] + start, weights[t], m);
+        }
+        memset(total, 0, sizeof total);
+        for (int t = 0; t < count; t++) {
+            if (is_equal) add_not_less(total, vectors[t] + start, whole, weights[t], limits[t], m);
+            else add_greater(total, vectors[t] + start, whole, weights[t], limits[t], m);
+        }
+        narrow(votes, total, m);
+        for (int t = 0; t < count; t++) fetch_next(vectors[t] + start, m * 4);
+        keep(live + start, base + start, whole, votes, (uint8_t)needed, factor, m);
+    }
+}
+
+/* live = base + factor * merged where at least `needed` planes reach levels[t], elsewhere base to the bit */
+void planes(const float *base, const float *merged, const uint8_t *const *bytes, const uint8_t *levels, int count,
+            int needed, float factor, float *live, int64_t n) {
+    uint8_t votes[LANES];
+    BLOCKS(start, m, n) {
+        memset(votes, 0, sizeof votes);
+        for (int t = 0; t < count; t++) {
+            fetch_next(bytes[t] + start, m);
+            add_at_least(votes, bytes[t] + start, levels[t], m);
+        }
+        keep(live + start, base + start, merged + start, votes, (uint8_t)needed, factor, m);
+    }
+}

@@ -1,0 +1,52 @@
+"""Whether the native engine gives the bits of the tensor operations, tried on a small family of odd numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipelines.merging.arena import Arena
+from pipelines.merging.layout import same_bits
+from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.merging.native import Kernels
+
+WEIGHTS = (1.0, 0.7, -0.4)
+COUNT = 2500  # more than two blocks of lanes, and not a multiple of any vector
+
+
+def is_exact(kernels: Kernels) -> bool:
+    """Merge everything that the engine serves both ways."""
+    base, *experts = odd_vectors(1 + len(WEIGHTS))
+    tasks = {f"task{i}": {"w": base + 0.1 * vector} for i, vector in enumerate(experts)}
+    native = Arena.from_checkpoints({"w": base}, tasks, engine=lambda: kernels)
+    eager = Arena.from_checkpoints({"w": base}, tasks, engine=lambda: None)
+    return all(same_bits(native.merge(recipe).flat, eager.merge(recipe).flat) for recipe in recipes(native.tasks))
+
+
+def odd_vectors(count: int) -> list[Tensor]:
+    """Numbers of all sizes with ties, zeros of both signs and subnormals among them, (COUNT,) each."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(count, COUNT, generator=generator)
+    vectors[:, ::3] = torch.randint(-2, 3, vectors[:, ::3].shape, generator=generator) / 64.0
+    vectors[:, 1::7] *= 1e-42
+    vectors[:, 2::11] = -0.0
+    return list(vectors)
+
+
+def recipes(tasks: tuple[str, ...]) -> Iterator[MergeRecipe]:
+    """Every kernel with each of its branches; a recipe that comes twice is taken from the remembered votes."""
+    faders = tuple(zip(tasks, WEIGHTS, strict=True))
+    for aggregate in ("mean", "sum"):
+        for density in (0.3, 1.0):
+            yield MergeRecipe("ties", faders, 0.8, (("density", density), ("aggregate", aggregate)))
+    for vector in ("sum", "ties"):
+        for compare in ("gt", "ge"):
+            masks = MaskChoice("union", tasks[:2], compare=compare)
+            rules = (BlockRule("*", -0.9 if compare == "ge" else 1.0),)
+            yield from 2 * [MergeRecipe("tall_masks", faders, 0.8, (("vector", vector),), masks, rules)]
