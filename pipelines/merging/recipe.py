@@ -50,7 +50,7 @@ class MergeMethod:
     `is_affine`: the result is base + a sum of coefficient * vector, so that one fader can move over a cached rest.
     `is_symmetric`: it does not matter which expert stands first.
     `is_scale_free`: twice the vectors is twice the change; no setting is in units of weights.
-    `cost` says in words what a merge reads; `needs` what data it wants besides checkpoints, empty for none.
+    `cost` says in words what a merge reads.
     """
 
     name: str
@@ -68,11 +68,29 @@ class MergeMethod:
     is_symmetric: bool = True
     is_scale_free: bool = True
     cost: str = ""
-    needs: str = ""
 
     def defaults(self) -> dict[str, float | str]:
         """Setting name -> default."""
         return {setting.name: setting.default for setting in self.settings}
+
+
+@dataclass(frozen=True)
+class OfflineMethod:
+    """A published way that the checkpoints of a family alone do not feed: the desk names it and says what it lacks.
+
+    `needs` says what it wants besides, `run` is its entry point: of learned methods a generator over steps. `settings`
+    are keywords of `run`.
+    """
+
+    name: str
+    title: str
+    group: str  # "learned", "statistics", "adapters", "alignment" or "outputs"
+    paper: str
+    formula: str
+    settings: tuple[Setting, ...]
+    needs: str
+    cost: str
+    run: Callable[..., Any]
 
 
 @dataclass(frozen=True)
