@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer",
          "--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
@@ -72,6 +76,31 @@ class Visit:
         """Wait until that many commits can be undone."""
         undo = self.page.locator("#fusion-desk-undo", has_text=f"Undo ({count})")
         undo.wait_for(timeout=timeout_s * 1000)
+
+    def drag(self, name: str, start: float, stop: float, steps: int = 20) -> None:
+        """Drag a fader from one share of its length to another, quickly."""
+        box = self.fader(name).bounding_box()
+        y = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + box["width"] * start, y)
+        self.page.mouse.down()
+        for step in range(1, steps + 1):
+            self.page.mouse.move(box["x"] + box["width"] * (start + (stop - start) * step / steps), y)
+        self.page.mouse.up()
+
+    def fused(self) -> np.ndarray:
+        """The pixels of the fused picture that is on the page now, (H, W, 3) uint8."""
+        address = self.page.locator("#fusion-out img").last.get_attribute("src")
+        return np.asarray(Image.open(io.BytesIO(self.page.request.get(address).body())))
+
+    def until_fused(self, expected: np.ndarray, timeout_s: float = 60) -> None:
+        """Wait for a full, current result that has exactly these pixels; fail where another one stays."""
+        last = time.monotonic() + timeout_s
+        while True:
+            self.settled(timeout_s)
+            if np.array_equal(self.fused(), expected):
+                return
+            assert time.monotonic() < last, "the picture on the page is not that of the last position"
+            self.page.wait_for_timeout(200)
 
     def fader(self, name: str) -> Any:
         """The range input of a fader."""

@@ -12,17 +12,6 @@ pytestmark = pytest.mark.browser
 W0, W1 = "fusion-desk-w-0", "fusion-desk-w-1"
 
 
-def drag(visit: Any, name: str, start: float, stop: float) -> None:
-    """Drag a fader from one share of its length to another, quickly."""
-    box = visit.fader(name).bounding_box()
-    y = box["y"] + box["height"] / 2
-    visit.page.mouse.move(box["x"] + box["width"] * start, y)
-    visit.page.mouse.down()
-    for step in range(1, 21):
-        visit.page.mouse.move(box["x"] + box["width"] * (start + (stop - start) * step / 20), y)
-    visit.page.mouse.up()
-
-
 def weight_in_recipe(visit: Any, task: str) -> float:
     """The expert's weight in the recipe of the picture that is shown."""
     if not visit.page.locator("#fusion-desk-recipe .cm-content").count():
@@ -44,7 +33,7 @@ def test_the_first_example_is_fused_at_once_and_nothing_leaves_the_machine(visit
 def test_a_fast_drag_ends_on_the_last_value(visit: Callable[..., Any]) -> None:
     page = visit()
     page.settled()
-    drag(page, W0, 0.8, 0.25)
+    page.drag(W0, 0.8, 0.25)
     page.until_undo(1)
     page.settled()
     assert weight_in_recipe(page, "ivis") == pytest.approx(float(page.fader(W0).input_value()), abs=1e-6)
@@ -101,7 +90,7 @@ def test_a_method_without_masks_says_which_ones_have_them(visit: Callable[..., A
 def test_an_exported_picture_dropped_back_restores_the_desk(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit()
     page.settled()
-    drag(page, W1, 0.8, 0.4)
+    page.drag(W1, 0.8, 0.4)
     page.until_undo(1)
     wanted = page.fader(W1).input_value()
     page.page.locator("#fusion-export-box button").first.click()
