@@ -158,7 +158,7 @@ def answer(bench: FusionBench, job: Job) -> tuple[str, dict[str, Any]]:
 
     result, is_cached = bench.result(job)
     document = document_of(job, bench.frames(job), "fusenet")
-    picture, _ = write_export(result.fused, dump_yaml(document), job.key[:8], Path(get_upload_folder()))
+    picture, _ = write_export(result.picture, dump_yaml(document), job.key[:8], Path(get_upload_folder()))
     run = result.run
     return picture, {
         "recipe": run.recipe, "recipe_hash": run.recipe_hash, "weights_version": run.weights_version,

@@ -19,7 +19,7 @@ from demos.fusion_events import wire
 from demos.fusion_export import document_of, parse, restore
 from demos.fusion_files import ExportView
 from demos.fusion_labels import LabelView
-from demos.fusion_settings import FusionSettings
+from demos.fusion_settings import MOST_FRAMES, FusionSettings
 from demos.fusion_sight import STILL, Sight, View
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
@@ -130,7 +130,7 @@ class FusionTab:
         paths, task = self.source.paths(values), values[self.source.task]
         options = self.settings.options(values, task, len(paths))
         if options.engine == "lut":
-            options = replace(options, table_points=self.tables.points(values, len(paths)))
+            options = replace(options, table_points=self.tables.points(values, min(len(paths), MOST_FRAMES)))
         placement = Placement(values[self.source.align], self.alignment.moves(values))
         return Job(paths, options, self.panel.recipe(values), placement)
 

@@ -94,10 +94,11 @@ class BatchView:
 
 
 def batch_steps(bench: Any, files: dict[str, bytes], job: Job, out: Path) -> Iterator[BatchStep]:
-    """`run_batch` on the bench's pipeline with the options and the mix of a job."""
+    """`run_batch` on the bench's pipeline with the options and the mix of a job; moves by hand are of one scene, and
+    left out."""
     from pipelines.fusion.batch import run_batch
 
-    return run_batch(bench.pipeline, files, job.options, job.recipe, out)
+    return run_batch(bench.pipeline, files, job.options, job.recipe, out, job.placement.is_aligned)
 
 
 def gathered(paths: Sequence[str]) -> dict[str, bytes]:

@@ -52,7 +52,7 @@ class ExportView:
         job, result = self._sight.job(values), self._sight.result(values)
         document = document_of(job, self._sight.bench.frames(job), self._family.name)
         text, folder, mark = dump_yaml(document), Path(self.exported.GRADIO_CACHE), job.key[:8]
-        paths, start = write_export(result.fused, text, mark, folder), start_of(mark, folder)
+        paths, start = write_export(result.picture, text, mark, folder), start_of(mark, folder)
         asked = values[self.extras] or ()
         if "weights" in asked:
             paths += write_weights(result.weights, text, start)

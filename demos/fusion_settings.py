@@ -9,12 +9,14 @@ import gradio as gr
 
 from demos.fader import Fader
 from demos.fusion_words import engine_choices
-from pipelines.fusion.options import OPERATORS, TABLE_KINDS, TASKS, FusionOptions
+from pipelines.fusion.options import OPERATORS, PALETTE_CHOICES, TABLE_KINDS, TASKS, WINDOW, FusionOptions
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
 
 OPERATOR_TITLES = {"pyramid": "pyramid", "paper": "as published", "fast": "fast"}
+PALETTE_TITLES = {"auto": "recognise", "luma": "take its luma"}
+THERMAL = ("polarity", "palette", "frame_size")  # options that only a thermal frame has
 MOST_FRAMES = max(task.most_frames for task in TASKS.values())
 
 
@@ -29,9 +31,11 @@ class FusionSettings:
     def __init__(self, task: str) -> None:
         self._build_engine(task)
         self._build_finish()
-        self._build_frames(task)
-        self.faders = [self.detail, self.residual, self.saturation, *self.gains]
-        self.switches = [self.operator, self.table_kind, self.deghost, self.polarity, self.fit]
+        self._build_gains(task)
+        self._build_reading(task)
+        self.faders = [self.detail, self.residual, self.saturation, *self.gains, *self.window]
+        self.switches = [self.operator, self.table_kind, self.deghost, self.polarity, self.palette, self.fit,
+                         self.frame_size]  # fmt: skip
         self.controls = [self.engine, *self.faders, *self.switches]
 
     def _build_engine(self, task: str) -> None:
@@ -52,21 +56,42 @@ class FusionSettings:
                                   elem_id="fusion-residual", buttons=[])
             self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", elem_id="fusion-saturation", buttons=[])
 
-    def _build_frames(self, task: str) -> None:
+    def _build_gains(self, task: str) -> None:
         with gr.Row():
             self.gains = [
                 Fader(-2, 2, 0, step=0.05, label=f"Frame {index + 1}, EV", elem_id=f"fusion-gain-{index}",
                       interactive=index < 2, min_width=160, buttons=[])
                 for index in range(MOST_FRAMES)
             ]
+        self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",
+                                   info="needs exposures and the network", interactive=task == "mef")
+
+    def _build_reading(self, task: str) -> None:
+        """How the files become frames."""
+        is_thermal, is_pair = task == "ivis", bool(TASKS[task].roles)
         with gr.Row():
-            self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",
-                                       info="needs exposures and the network", interactive=task == "mef")
-            self.polarity = gr.Radio([("white", "white"), ("black", "black")], value="white", label="Hot is",
-                                     elem_id="fusion-polarity", interactive=task == "ivis",
+            self.polarity = gr.Radio([("white", "white"), ("black", "black"), ("guess", "auto")], value="white",
+                                     label="Hot is", elem_id="fusion-polarity", interactive=is_thermal, min_width=200,
                                      info="needs a thermal frame")
+            self.palette = gr.Dropdown([(PALETTE_TITLES.get(one, one), one) for one in PALETTE_CHOICES], value="auto",
+                                       label="False colour of the thermal frame", elem_id="fusion-palette",
+                                       interactive=is_thermal, min_width=200, info="needs a thermal frame")
+        with gr.Row():
             self.fit = gr.Radio([("refuse", "ask"), ("centre crop", "crop"), ("register", "register")], value="ask",
-                                label="Frames of unlike shape", elem_id="fusion-fit")
+                                label="Frames of unlike shape", elem_id="fusion-fit", min_width=240,
+                                info="they are never stretched; register looks where their edges agree")
+            self.frame_size = gr.Radio([("that of the smallest", "smallest"), ("keep the visible frame's", "visible")],
+                                       value="smallest", label="Size of the result", interactive=is_thermal,
+                                       elem_id="fusion-frame-size", min_width=240, info="needs a thermal frame")
+        with gr.Row():
+            low, high = WINDOW
+            self.window = [
+                Fader(0, 49.9, low, step=0.1, label="Window: black at, %", elem_id="fusion-window-low", min_width=220,
+                      interactive=is_pair, info="percentile; for 16-bit thermal or CT frames", buttons=[]),
+                Fader(50.1, 100, high, step=0.1, label="Window: white at, %", elem_id="fusion-window-high",
+                      min_width=220, interactive=is_pair, info="percentile; for 16-bit thermal or CT frames",
+                      buttons=[]),
+            ]  # fmt: skip
 
     def options(self, values: Values, task: str, count: int) -> FusionOptions:
         """The settings that have a meaning for the task and the engine; the others at their defaults."""
@@ -82,9 +107,15 @@ class FusionSettings:
             saturation=values[self.saturation],
             gains=gains if any(gains) and engine in ("net", "lut") else (),
             deghost=values[self.deghost] and task == "mef" and engine == "net",
-            polarity=values[self.polarity] if task == "ivis" else default.polarity,
             fit=values[self.fit],
+            **self._reading(values, task),
         )
+
+    def _reading(self, values: Values, task: str) -> dict[str, Any]:
+        """Options that only pairs of cameras, or only thermal frames, have."""
+        thermal = {name: values[getattr(self, name)] for name in THERMAL} if task == "ivis" else {}
+        window = {"window": tuple(values[one] for one in self.window)} if TASKS[task].roles else {}
+        return thermal | window
 
     def shown(self, options: FusionOptions) -> Updates:
         """The widgets as these options want them."""
@@ -100,7 +131,7 @@ class FusionSettings:
             self.detail: options.detail,
             self.saturation: options.saturation,
             self.fit: options.fit,
-            self.polarity: gr.update(value=options.polarity, interactive=options.task == "ivis"),
+            **self._reading_fitted(options.task, options),
             **dict(zip(self.gains, gains, strict=True)),
         }
 
@@ -108,8 +139,17 @@ class FusionSettings:
         """Another task: the network runs it, and what it does not use is disabled."""
         return self.fitted("net", task) | {
             self.engine: gr.update(choices=engine_choices(task), value="net"),
-            self.polarity: gr.update(interactive=task == "ivis"),
+            **self._reading_fitted(task),
         }
+
+    def _reading_fitted(self, task: str, options: FusionOptions | None = None) -> Updates:
+        """What the task can use is enabled; with options, also set."""
+        values = {} if options is None else {getattr(self, name): getattr(options, name) for name in THERMAL}
+        values |= {} if options is None else dict(zip(self.window, options.window, strict=True))
+        able = {getattr(self, name): task == "ivis" for name in THERMAL}
+        able |= {one: bool(TASKS[task].roles) for one in self.window}
+        return {one: gr.update(interactive=is_able, **({"value": values[one]} if one in values else {}))
+                for one, is_able in able.items()}  # fmt: skip
 
     def fitted(self, engine: str, task: str) -> Updates:
         """Settings the engine does not use are disabled; their info says which engine would use them."""

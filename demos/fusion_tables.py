@@ -29,7 +29,7 @@ TRAINED = " as trained"
 COLOUR_MAP = {f"frame {k + 1}": colour for k, colour in enumerate(COLOURS)} | {
     f"frame {k + 1}{TRAINED}": colour for k, colour in enumerate(PALE)
 }
-REASON = "Only the table engine has curves: choose it under Settings, with exposures."
+REASON = "Only the table engine has curves: choose it under Settings, with exposures that show something."
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class TableView:
 
     def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
         """The curves that were used, the trained ones pale behind them, and the points of the chosen frame."""
-        if result.tables is None:
+        if result.tables is None or len(result.tables) != len(result.weights):  # an even tone has no table
             return {self.curves: None, self.note: hint(REASON, "reason"), self.reset: gr.update(interactive=False),
                     **{one: gr.update(interactive=False) for one in (self.frame, *self.faders)}}  # fmt: skip
         trained, count = self.trained(job.options, len(result.tables)), len(result.tables)

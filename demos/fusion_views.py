@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import numpy as np
 
 from demos import drawing
 from demos.fusion_bench import to_bytes
@@ -59,15 +58,14 @@ class WeightView:
     def arithmetic(self, job: Job, result: FusionResult, place: tuple[float, float]) -> str:
         """The pixel at a place, 0 to 1 from left and top."""
         from pipelines.fusion.operators import luma
+        from pipelines.fusion.polarity import oriented
 
         x, y = pixel_at(result.fused.shape, place)
-        images = self._sight.bench.frames(job).images
-        if job.options.polarity == "black" and job.options.task == "ivis":
-            images = np.concatenate([1 - images[:1], images[1:]])  # as the pipeline sees them
+        images, _ = oriented(self._sight.bench.frames(job).images, job.options)  # as the pipeline sees them
         greys = [float(one) for one in luma(images[:, y, x])]
         column, row = pixel_at(result.weights.shape[1:], place)
         entries = None
-        if result.tables is not None:
+        if result.tables is not None and len(result.tables) == len(greys):
             codes = [int(255 * grey + 1e-4) for grey in greys]
             entries = [float(table[code]) for table, code in zip(result.tables, codes, strict=True)]
         fused = float(luma(result.fused[y, x][None])[0]) / 255

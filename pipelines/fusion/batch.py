@@ -11,8 +11,9 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -197,8 +198,11 @@ def run_batch(
     options: FusionOptions,
     recipe: MergeRecipe | None,
     out_zip: Path,
+    is_aligned: bool = False,
 ) -> Iterator[BatchStep]:
     """Fuse every group of `files` and write `out_zip`: a PNG each, `metrics.csv`, and `unmatched.txt` if need be.
+
+    `is_aligned`: the frames of each group are moved onto its first one before they are fused.
 
     A group that cannot be fused is reported in its step and in the table; the others go on. The zip is complete when
     the generator ends; stopping early leaves a sound zip with what was done so far.
@@ -209,11 +213,13 @@ def run_batch(
     matches = match_pairs(tuple(files))
     if not matches.groups:
         raise UserError("No two names belong together. Name them like scene_A.png and scene_B.png.", "Nothing to fuse")
+    read = partial(_frames, files=files, options=options, is_aligned=is_aligned)
+    fuse = partial(pipeline, options=options, recipe=recipe)
     rows: list[dict[str, str]] = []
     with zipfile.ZipFile(out_zip, "w") as archive:
         try:
             for done, group in enumerate(matches.groups, start=1):
-                row = _fuse_into(archive, group, pipeline, files, options, recipe)
+                row = _fuse_into(archive, group, read, fuse, options.task)
                 rows.append(row)
                 yield BatchStep(done, len(matches.groups), group.stem, row.get("problem"))
         finally:
@@ -223,26 +229,29 @@ def run_batch(
 
 
 def _fuse_into(
-    archive: zipfile.ZipFile,
-    group: FrameGroup,
-    pipeline: FusionPipeline,
-    files: Mapping[str, bytes],
-    options: FusionOptions,
-    recipe: MergeRecipe | None,
-) -> dict[str, str]:
+    archive: zipfile.ZipFile, group: FrameGroup, read: Callable[[FrameGroup], FrameSet],
+    fuse: Callable[[FrameSet], FusionResult], task: str,
+) -> dict[str, str]:  # fmt: skip
     """One row of the table; the picture goes into the archive."""
-    from pipelines.fusion.inputs import prepare_frames
-    from pipelines.shared.images import open_image
-
     row = {"scene": group.stem, "frames": " + ".join(group.names)}
     try:
-        opened = [open_image(files[name], PurePosixPath(name).name) for name in group.names]
-        frames = prepare_frames(opened, options.task)
-        result = pipeline(frames, options, recipe)
+        frames = read(group)
+        result = fuse(frames)
     except UserError as error:
         return {**row, "problem": str(error)}
     _write(archive, f"{group.stem}_fused.png", _png(result))
-    return {**row, **_metrics(result, frames, options.task)}
+    return {**row, **_metrics(result, frames, task)}
+
+
+def _frames(group: FrameGroup, files: Mapping[str, bytes], options: FusionOptions, is_aligned: bool) -> FrameSet:
+    from pipelines.fusion.align import align
+    from pipelines.fusion.inputs import prepare_frames, window_of
+    from pipelines.shared.images import open_image
+
+    window = window_of(options)
+    opened = [open_image(files[name], PurePosixPath(name).name, window) for name in group.names]
+    frames = prepare_frames(opened, options)
+    return align(frames, options.task)[0] if is_aligned else frames
 
 
 def _metrics(result: FusionResult, frames: FrameSet, task: str) -> dict[str, str]:

@@ -45,7 +45,8 @@ class FakePipeline:
                               recipe_hash=recipe_hash(recipe), weights_version=len(self.calls), is_cached=False,
                               seconds={"total": 0.01}, bytes_moved=1_000_000)  # fmt: skip
         labels = np.zeros((8, 8), np.uint8) if options.task == "ivis" else None
-        return SimpleNamespace(fused=fused, weights=weights, run=run, labels=labels, tables=None, notices=())
+        return SimpleNamespace(fused=fused, picture=fused, weights=weights, run=run, labels=labels, tables=None,
+                               notices=())  # fmt: skip
 
 
 @dataclass
