@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.fusion.options import ENGINES, TASKS
+from pipelines.fusion.options import ENGINES, FITS, TASKS
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def _add_fusion(pipelines: Any) -> None:
     parser.add_argument("--engine", choices=ENGINES, help="default: that of the recipe, else net")
     parser.add_argument("--recipe", type=Path, metavar="R.yaml", help="recipe file, or a PNG made by Mixdeck")
     parser.add_argument("--align", action="store_true", help="move the frames onto the first one before they are fused")
-    parser.add_argument(
-        "--fit", choices=("ask", "crop"), default="ask", help="frames of unequal shape: refuse, or crop"
-    )
+    parser.add_argument("--fit", choices=FITS, help="frames of unequal shape: refuse, crop, or lay by their edges")
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets fused.png and fused.json")
     parser.set_defaults(command=run_fusion)
@@ -51,7 +49,7 @@ def run_fusion(flags: argparse.Namespace) -> None:
 
     document = asked_for(flags)
     options, placement = split(document.options)
-    frames = load_frames(flags.inputs, options.task, fit=flags.fit)
+    frames = load_frames(flags.inputs, options)
     flags.out.mkdir(parents=True, exist_ok=True)
     with working("fusing"):
         found = align(frames, options.task)[1] if placement.is_aligned else ()
@@ -78,7 +76,7 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
         document = read_document(flags.recipe)
     if document.pipeline != "fusion":
         raise UserError(f"{flags.recipe.name} is a recipe of pipeline {document.pipeline!r}, not of fusion.")
-    chosen = {name: getattr(flags, name) for name in ("task", "engine") if getattr(flags, name) is not None}
+    chosen = {name: getattr(flags, name) for name in ("task", "engine", "fit") if getattr(flags, name) is not None}
     options, placement = split({**document.options, **chosen})
     placement = replace(placement, is_aligned=placement.is_aligned or flags.align)
     stated = options.to_dict() | placement.to_dict()
@@ -93,7 +91,7 @@ def store(result: FusionResult, frames: FrameSet, document: RecipeDocument, fold
 
     inputs = tuple(InputRef(name, sha256) for name, sha256 in zip(frames.names, frames.sha256s, strict=True))
     whole = RecipeDocument(document.pipeline, document.family, document.recipe, document.options, inputs)
-    path = save_png(result.fused, dump_yaml(whole), folder / "fused.png")
+    path = save_png(result.picture, dump_yaml(whole), folder / "fused.png")
     stated = {key: value for key, value in whole.to_dict().items() if key in ("pipeline", "options", "inputs")}
     write_json({**asdict(result.run), **stated, "output": path.name}, folder / "fused.json")
     return path

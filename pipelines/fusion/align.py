@@ -211,7 +211,16 @@ def moved(frames: FrameSet, transforms: Sequence[Transform]) -> FrameSet:
         raise UserError("the moved frames share hardly any area; use smaller moves.")
     cut = np.ascontiguousarray(np.stack(images)[:, top:bottom, left:right])
     notices = tuple(Notice("info", one.note) for one in transforms)
-    return replace(frames, images=cut, alpha=None, notices=_unshifted(frames) + notices)
+    alpha = _moved_mask(frames.alpha, transforms)
+    alpha = None if alpha is None else np.ascontiguousarray(alpha[top:bottom, left:right])
+    return replace(frames, images=cut, alpha=alpha, notices=_unshifted(frames) + notices)
+
+
+def _moved_mask(alpha: np.ndarray | None, transforms: Sequence[Transform]) -> np.ndarray | None:
+    """What is opaque where it was and wherever a frame was moved to: whose mask it is, is not known."""
+    if alpha is None:
+        return None
+    return np.minimum.reduce([alpha, *(_warped(alpha, one.matrix) for one in transforms)])
 
 
 def transforms_to_json(transforms: Sequence[Transform]) -> str:

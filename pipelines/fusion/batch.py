@@ -267,7 +267,7 @@ def _png(result: FusionResult) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(result.fused).save(buffer, "PNG")
+    Image.fromarray(result.picture).save(buffer, "PNG")
     return buffer.getvalue()
 
 

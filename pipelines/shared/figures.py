@@ -19,7 +19,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def save_png(image: np.ndarray, recipe_text: str | None, path: Path, title: str = "Made by Mixdeck") -> Path:
-    """Write (H, W, 3) or (H, W) uint8, or (H, W) uint16, as PNG; the same input gives the same bytes.
+    """Write (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16, as PNG; the same input gives the same bytes.
 
     The recipe goes into a compressed iTXt chunk `mixdeck:recipe`; None leaves it out, for blind review.
     """

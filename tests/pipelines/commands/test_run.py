@@ -73,3 +73,20 @@ def test_help_names_every_task_and_its_frames(capsys: pytest.CaptureFixture[str]
         fuse("--help")
     words = " ".join(capsys.readouterr().out.split())
     assert all(f"{task.name}: {', '.join(task.slots)}" in words for task in TASKS.values())
+
+
+def test_how_unlike_shapes_were_fitted_goes_into_the_recipe(pair: list[str], tmp_path: Path) -> None:
+    Image.open(pair[0]).crop((0, 0, 20, 24)).save(pair[0])
+    asked = (*pair, "--task", "mef", "--engine", "average")
+    assert fuse(*asked, "--out", tmp_path / "none") == 1 and not (tmp_path / "none").exists()
+    assert fuse(*asked, "--fit", "crop", "--out", tmp_path / "one") == 0
+    assert fuse(*pair, "--recipe", tmp_path / "one" / "fused.png", "--out", tmp_path / "two") == 0
+    assert (tmp_path / "one" / "fused.png").read_bytes() == (tmp_path / "two" / "fused.png").read_bytes()
+
+
+def test_transparency_is_kept(pair: list[str], tmp_path: Path) -> None:
+    clear = Image.open(pair[1]).convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    clear.save(pair[1])
+    assert fuse(*pair, "--task", "mef", "--engine", "average", "--out", tmp_path / "one") == 0
+    assert Image.open(tmp_path / "one" / "fused.png").mode == "RGBA"

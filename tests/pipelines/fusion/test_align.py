@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -126,3 +127,11 @@ def test_equal_edges_are_white_and_lone_ones_coloured() -> None:
 def test_blinking_shows_both_images(tmp_path: Path) -> None:
     with Image.open(blink(noise(0), noise(1), tmp_path / "blink.webp")) as animation:
         assert animation.n_frames == 2
+
+
+def test_the_mask_moves_along() -> None:
+    alpha = np.ones((64, 96), np.float32)
+    alpha[:, :20] = 0
+    result = moved(replace(a_set(noise(), noise()), alpha=alpha), [manual_transform(1, (64, 96), dx_px=5)])
+    assert result.alpha is not None and result.alpha.shape == result.images.shape[1:3] == (64, 91)
+    assert result.alpha[:, :20].max() == 0 and result.alpha[:, 20:].min() == 1

@@ -36,6 +36,10 @@ def packed(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
 class Fused:
     fused: np.ndarray
 
+    @property
+    def picture(self) -> np.ndarray:
+        return self.fused
+
 
 def first_frame(frames, options, recipe) -> Fused:
     """Stands in for the pipeline: gives back the first frame."""
@@ -157,3 +161,21 @@ def test_a_batch_that_is_stopped_leaves_a_sound_zip(tmp_path: Path) -> None:
 def test_a_batch_without_any_pair_says_how_to_name_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scene_A\.png"):
         list(run_batch(first_frame, {"cat.png": png()}, FusionOptions(), None, tmp_path / "out.zip"))
+
+
+def test_frames_of_unlike_shape_follow_the_options_and_transparency_is_kept(root: Path, tmp_path: Path) -> None:
+    from pipelines.fusion.pipeline import FusionPipeline
+    from pipelines.shared.cache import ModelCache
+
+    clear = Image.new("RGBA", (64, 40), (200, 90, 30, 0))
+    clear.paste((90, 200, 30, 255), (32, 0, 64, 40))
+    buffer = io.BytesIO()
+    clear.save(buffer, "PNG")
+    files = {"x_A.png": png(1), "x_B.png": buffer.getvalue()}
+    pipeline = FusionPipeline(ModelCache(root / "assets"))
+    asked = FusionOptions(task="mff", engine="average")
+    cropped = FusionOptions(task="mff", engine="average", fit="crop")
+    assert "not stretched" in str(next(run_batch(pipeline, files, asked, None, tmp_path / "a.zip")).problem)
+    assert [step.problem for step in run_batch(pipeline, files, cropped, None, tmp_path / "b.zip")] == [None]
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive, Image.open(archive.open("x_fused.png")) as fused:
+        assert fused.mode == "RGBA" and fused.getchannel("A").getextrema() == (0, 255)
