@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ class Network:
     def tasks(self) -> tuple[str, ...]:
         return tuple(self.experts)
 
-    def arena(self, **options: int) -> Arena:
+    def arena(self, **options: Any) -> Arena:
         return Arena.from_checkpoints(self.base, self.experts, BLOCKS, **options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.merging.pruning import kept_count, magnitude_threshold
+from pipelines.merging.pruning import CHUNK, kept_count, magnitude_threshold, ranked_sizes
 
 
 def vectors() -> dict[str, torch.Tensor]:
@@ -29,3 +29,36 @@ def test_threshold_is_the_last_one_kept_of_the_sorted_sizes(name, density):
 
 def test_kept_count_rounds_down_and_keeps_one():
     assert [kept_count(density, 10) for density in (0.01, 0.2, 0.29, 1.0)] == [1, 2, 2, 10]
+
+
+@pytest.mark.parametrize("kind", ["normal", "heavy", "zeros", "equal"])
+def test_all_ranks_of_a_long_vector_in_one_search(kind):
+    generator = torch.Generator().manual_seed(1)
+    normal = torch.randn(3 * CHUNK + 17, generator=generator)
+    vector = {
+        "normal": normal,
+        "heavy": normal * normal.exp() * 1e-4,
+        "zeros": normal * (normal > 0.5),
+        "equal": normal.sign() / 8,
+    }[kind]
+    ranks = [1, 2, *(kept_count(stop / 100, vector.numel()) for stop in range(1, 101)), vector.numel()]
+    in_order = vector.abs().sort(descending=True).values
+    assert ranked_sizes(vector, ranks) == {rank: float(in_order[rank - 1]) for rank in ranks}
+    assert magnitude_threshold(vector, ranks[20]) == float(in_order[ranks[20] - 1])
+
+
+def test_trimming_at_every_stop_keeps_what_a_sorted_vector_keeps():
+    from pipelines.merging.layout import Layout
+    from pipelines.merging.pruning import tensor_thresholds, whole_threshold
+
+    layout, memory = Layout.of([("a", (300, 301)), ("b", (77,))]), {}
+    vector = torch.zeros(layout.length)
+    for slot in layout.slots:
+        vector[slot.start : slot.stop] = torch.randn(slot.stop - slot.start, generator=torch.Generator().manual_seed(2))
+    whole = torch.cat([vector[slot.start : slot.stop] for slot in layout.slots]).abs().sort(descending=True).values
+    for density in [*(stop / 100 for stop in range(1, 100)), 0.123456]:
+        found = whole_threshold(memory, layout, "t", vector, density)
+        assert found == float(whole[kept_count(density, layout.count) - 1])
+        for slot, threshold in zip(layout.slots, tensor_thresholds(memory, layout, "t", vector, density), strict=True):
+            kept = int((vector[slot.start : slot.stop].abs() >= threshold).sum())
+            assert kept == kept_count(density, slot.stop - slot.start)

@@ -1,0 +1,88 @@
+"""The native engine gives the bits of the tensor operations, or is not used."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from pipelines.merging import native
+from pipelines.merging.layout import same_bits
+from pipelines.merging.native import ENGINE, Engine, Kernels, compiled
+from pipelines.merging.native_check import is_exact
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Kernels:
+    found = ENGINE.wait()
+    if found is None:
+        pytest.skip("no C compiler here: the native engine is missing")
+    return found
+
+
+def both(network, kernels, asked: MergeRecipe, **options):
+    """The same merge natively and with tensor operations."""
+    return [network.arena(engine=lambda one=one: one, **options).merge(asked).flat for one in (kernels, None)]
+
+
+@pytest.mark.parametrize("tile_size", [64, 1024, 131072])
+@pytest.mark.parametrize("scope", ["global", "tensor"])
+@pytest.mark.parametrize("aggregate", ["mean", "sum", "max"])
+@pytest.mark.parametrize("density", [0.05, 0.2, 0.9, 1.0])
+def test_ties_is_the_same_to_the_bit(network, kernels, density, aggregate, scope, tile_size):
+    faders = tuple(zip(network.tasks, (1.0, 0.7, -0.4, 0.25), strict=True))
+    settings = (("density", density), ("aggregate", aggregate), ("scope", scope))
+    assert same_bits(*both(network, kernels, MergeRecipe("ties", faders, 0.8, settings), tile_size=tile_size))
+
+
+@pytest.mark.parametrize("heights", [(1.0, -1.0, 0.5, -0.5), (-1.0, -1.0, 1.0, -1.0)])
+def test_cancelled_votes_fall_alike(network, kernels, heights):
+    faders = tuple(zip(network.tasks, heights, strict=True))
+    asked = MergeRecipe("ties", faders, settings=(("density", 1.0),))
+    assert same_bits(*both(network, kernels, asked))
+
+
+@pytest.mark.parametrize("vector", ["sum", "ties"])
+@pytest.mark.parametrize("compare", ["gt", "ge"])
+@pytest.mark.parametrize("chosen", [(), (1,), (0, 2)])
+def test_masks_are_the_same_to_the_bit(network, kernels, chosen, compare, vector):
+    tasks = tuple(network.tasks[place] for place in chosen)
+    masks = MaskChoice("union", tasks, tuple((task, 0.37) for task in network.tasks), compare=compare)
+    faders = tuple(zip(network.tasks, (1.0, 0.7, -0.4, 0.25), strict=True))
+    asked = MergeRecipe("tall_masks", faders, 0.8, (("vector", vector),), masks)
+    assert same_bits(*both(network, kernels, asked))
+    counted = replace(asked, method="consensus", masks=replace(masks, mode="consensus"))
+    assert same_bits(*both(network, kernels, counted))
+
+
+def test_kernels_that_round_otherwise_are_put_aside(kernels, monkeypatch):
+    exact = Kernels.ties
+
+    def off_by_a_little(self, tile, stretches, is_mean, tied, live):
+        decided = exact(self, tile, stretches, is_mean, tied, live)
+        live *= 1 + 2**-23
+        return decided
+
+    assert is_exact(kernels)
+    monkeypatch.setattr(Kernels, "ties", off_by_a_little)
+    assert not is_exact(kernels)
+
+
+def test_without_a_compiler_there_is_no_engine(monkeypatch):
+    monkeypatch.setattr(native.shutil, "which", lambda name: None)
+    assert compiled() is None and Engine().wait() is None
+
+
+def test_source_that_does_not_compile_leaves_the_tensor_operations(monkeypatch, kernels):
+    def fails(command, **options):
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(native.subprocess, "run", fails)
+    assert compiled() is None
+
+
+def test_engine_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv("MIXDECK_ENGINE", "eager")
+    assert Engine().wait() is None

@@ -1,0 +1,56 @@
+"""What merges leave for each other: bounded, forgetful, and filled in the background."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import torch
+
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
+from pipelines.merging.store import Store
+
+
+def test_what_was_used_longest_ago_goes_first():
+    store = Store(limit_bytes=250)
+    for name in "abc":
+        store.put(name, torch.zeros(100, dtype=torch.uint8))
+        store.get("a")
+    assert store.get("b") is None and store.get("a") is not None and store.get("c") is not None
+    assert store.size_bytes == 200
+
+
+def test_what_is_larger_than_the_store_is_given_back_and_not_kept():
+    store = Store(limit_bytes=50)
+    assert len(store.put("a", torch.zeros(100, dtype=torch.uint8))) == 100
+    assert store.get("a") is None and store.size_bytes == 0
+
+
+def test_exchange_gives_what_the_newest_subject_was_asked_for():
+    store = Store(0)
+    assert [store.exchange("f", 1), store.exchange("f", 2), store.exchange("g", 3)] == [None, 1, None]
+    assert store.exchange("f", 4) is None
+
+
+def test_one_job_at_a_time_runs_in_the_background():
+    store, gate, done = Store(100), threading.Event(), []
+    store.later(lambda: done.append(gate.wait(10)))
+    store.later(lambda: done.append("second"))
+    assert done == []
+    gate.set()
+    store.wait()
+    assert done == [True]
+
+
+def test_planes_go_with_their_arena_and_stay_within_its_size(network):
+    arena = network.arena()
+    for limit in (0.4, 0.5, 0.4, 0.5, 0.5):
+        masks = MaskChoice("consensus", thresholds=tuple((task, limit) for task in network.tasks))
+        arena.merge(MergeRecipe("consensus", tuple((task, 1.0) for task in network.tasks), masks=masks))
+        arena.store.wait()
+    assert 0 < arena.store.size_bytes <= arena.size_bytes
+    kept = weakref.ref(next(iter(arena.store._tensors.values())))
+    del arena
+    gc.collect()
+    assert kept() is None
