@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,12 +220,6 @@ def _moved_mask(alpha: np.ndarray | None, transforms: Sequence[Transform]) -> np
     if alpha is None:
         return None
     return np.minimum.reduce([alpha, *(_warped(alpha, one.matrix) for one in transforms)])
-
-
-def transforms_to_json(transforms: Sequence[Transform]) -> str:
-    """The moves as JSON: per frame a 2 x 3 matrix from positions in the result to positions in that frame, in px."""
-    rows = [{"frame": one.frame, "matrix": one.matrix, "accepted": one.is_accepted} for one in transforms]
-    return json.dumps({"unit": "px", "direction": "result to frame", "transforms": rows}, indent=1)
 
 
 def checkerboard(first: np.ndarray, other: np.ndarray, squares: int = 8) -> np.ndarray:

@@ -100,8 +100,8 @@ class FusionOptions:
             _within("gains", gain, -2, 2)
         _within("max_pixels", self.max_pixels, 1024, 4_000_000)
         for row in self.table_points:
-            if len(row) not in (0, len(TABLE_KNOTS)):
-                raise UserError(f"A row of table_points has {len(TABLE_KNOTS)} weights or none; it has {len(row)}.")
+            if not isinstance(row, tuple | list) or len(row) not in (0, len(TABLE_KNOTS)):
+                raise UserError(f"A row of table_points has {len(TABLE_KNOTS)} weights or none; it is {row!r}.")
             for weight in row:
                 _within("table_points", weight, 0, 1)
         if self.engine == "lut" and self.task != "mef":

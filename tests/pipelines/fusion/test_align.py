@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from pipelines.fusion.align import (
     moved,
     mutual_information,
     red_cyan_edges,
-    transforms_to_json,
 )
 from pipelines.fusion.inputs import FrameSet
 from pipelines.shared.errors import UserError
@@ -102,12 +100,6 @@ def test_a_move_by_hand_out_of_range_is_refused(settings: dict[str, float], word
 def test_a_move_of_a_frame_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match="no frame 3"):
         moved(a_set(noise(), noise()), [manual_transform(2, (64, 96), dx_px=1)])
-
-
-def test_moves_are_told_as_json() -> None:
-    told = json.loads(transforms_to_json([manual_transform(1, (64, 96), dx_px=5)]))
-    assert told["transforms"][0]["frame"] == 1
-    assert np.allclose(told["transforms"][0]["matrix"], [[1, 0, -5], [0, 1, 0]])
 
 
 def test_the_checkerboard_takes_each_pixel_from_one_of_both() -> None:

@@ -9,9 +9,20 @@ import pytest
 import torch
 
 from pipelines.fusion import meflut_training
-from pipelines.fusion.meflut import COUNTS, FAMILY, KINDS, build, format_table, load_tables, parse_table, table_key
+from pipelines.fusion.meflut import (
+    COUNTS,
+    FAMILY,
+    KINDS,
+    build,
+    format_table,
+    load_tables,
+    parse_table,
+    table_key,
+    with_points,
+)
 from pipelines.fusion.meflut_net import MefLutNet, extract_tables
 from pipelines.fusion.meflut_training import PRESETS, TableSet, train, train_direct, train_network
+from pipelines.fusion.options import TABLE_KNOTS
 from pipelines.shared.errors import UserError
 
 
@@ -165,3 +176,20 @@ def test_a_run_stores_all_sets_and_resumes(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='not "sharp"'):
         train(FAMILY, expert="sharp", preset="test", folder=tmp_path)
+
+
+def test_a_bent_table_goes_through_its_points_and_the_others_stay() -> None:
+    tables = np.linspace(0.2, 0.8, 2 * 256, dtype=np.float32).reshape(2, 256)
+    bent = with_points(tables, ((0.5, 0.1, 0.9, 0.2, 0.3), ()))
+    assert np.allclose(bent[0, list(TABLE_KNOTS)], (0.5, 0.1, 0.9, 0.2, 0.3))
+    assert (bent[1] == tables[1]).all() and bent.dtype == np.float32
+
+
+def test_points_that_are_on_the_table_change_nothing() -> None:
+    table = np.sin(np.arange(256, dtype=np.float32) / 40)[None] ** 2
+    assert np.allclose(with_points(table, (table[0, list(TABLE_KNOTS)],)), table, atol=1e-6)
+
+
+def test_points_for_another_number_of_frames_are_refused() -> None:
+    with pytest.raises(UserError, match="1 rows for 2 frames"):
+        with_points(np.ones((2, 256), np.float32), ((),))

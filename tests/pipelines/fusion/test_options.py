@@ -33,6 +33,9 @@ def test_only_what_differs_from_the_default_is_written() -> None:
         ({"polarity": "grey"}, "auto"),
         ({"window": [99, 1]}, "lower one first"),
         ({"window": 5}, "two percentiles"),
+        ({"table_points": [[0.5, 0.5]]}, "5 weights or none"),
+        ({"table_points": [0.5]}, "5 weights or none"),
+        ({"table_points": [[2, 0, 0, 0, 0]]}, "table_points"),
         ({"window": [1, "2"]}, "two percentiles"),
     ],
 )
