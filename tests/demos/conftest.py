@@ -33,11 +33,13 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.counts: list[int] = []
 
     def __call__(self, frames: Any, options: Any, recipe: Any) -> Any:
         from pipelines.merging.recipe import recipe_hash, recipe_to_dict
 
         self.calls.append((options, recipe))
+        self.counts.append(len(frames.images))
         strength = recipe.coefficient("ivis") * recipe.scale
         fused = np.clip(frames.images[0] * strength * 255, 0, 255).astype(np.uint8)
         weights = np.full((len(frames.images), 8, 8), 1 / len(frames.images), np.float32)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from demos.drawing import HEAT, class_legend, curve_table, heat_map, overlay, region, score_table
+from demos.drawing import (
+    HEAT,
+    Mosaic,
+    class_legend,
+    contours,
+    curve_table,
+    heat_map,
+    overlay,
+    region,
+    score_table,
+)
 
 
 def test_the_heat_scale_is_fixed_from_zero_to_one() -> None:
@@ -50,3 +60,25 @@ def test_a_region_stays_inside_the_picture() -> None:
     for point in ((0, 0), (79, 99), (40, 50)):
         assert region(image, point, 4.0, 60).shape == (60, 60, 3)
     assert (region(image, (0, 0), 4.0, 60)[0, 0] == image[0, 0]).all()
+
+
+def test_contours_keep_both_sides_of_a_border_and_nothing_else() -> None:
+    labels = np.zeros((5, 6), np.uint8)
+    labels[:, 3:] = 2
+    outlined = contours(labels)
+    assert outlined[0].tolist() == [255, 255, 0, 2, 255, 255] and (outlined == outlined[0]).all()
+
+
+def test_a_mosaic_knows_which_place_a_click_met() -> None:
+    mosaic = Mosaic((20, 30), 5, columns=3, gap_px=4)
+    picture = mosaic.drawn([np.zeros((20, 30, 3), np.uint8)] * 5)
+    assert picture.shape == (44, 98, 3)
+    assert mosaic.place((0, 0)) == (0.0, 0.0) and mosaic.place((34 + 15, 24 + 10)) == (0.5, 0.5)
+    assert mosaic.place((31, 5)) is None and mosaic.place((80, 30)) is None  # a gap, and a sixth picture
+
+
+def test_pixels_stay_pixels_above_200_percent_only() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:, 32:] = 255
+    assert set(np.unique(region(image, (32, 32), 4.0, 64))) == {0, 255}
+    assert len(np.unique(region(image, (32, 32), 2.0, 64))) > 2

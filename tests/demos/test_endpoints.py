@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,3 +60,32 @@ def test_fuse_refuses_an_unknown_task_by_name(client: Client, built: Any) -> Non
 def test_status_tells_device_and_hits(client: Client) -> None:
     status = client.predict(api_name="/status")
     assert status["device"] == "cpu" and status["hits"] == 3
+
+
+def test_fuse_takes_six_exposures(client: Client, built: Any) -> None:
+    example = next(one for one in built.tab.source.examples if one.slug == "evening-bracket")
+    names = ("first", "second", "third", "fourth", "fifth", "sixth")
+    paths = [*example.frames, *example.frames[:2]]
+    frames = {name: handle_file(str(path)) for name, path in zip(names, paths, strict=True)}
+    picture, _ = client.predict(**frames, task="mef", api_name="/fuse")
+    assert picture.endswith(".png") and built.pipeline.counts[-1] == 6
+
+
+def test_fuse_takes_options_as_a_recipe_has_them(client: Client, built: Any) -> None:
+    first, second = (handle_file(str(path)) for path in built.tab.source.examples[0].frames)
+    options = {"detail": 1.5, "moves": [[1, 20, 0, 0, 1]]}
+    client.predict(first=first, second=second, options=options, api_name="/fuse")
+    assert built.pipeline.calls[-1][0].detail == 1.5
+    with pytest.raises(Exception, match="A move is"):
+        client.predict(first=first, second=second, options={"moves": [["left"]]}, api_name="/fuse")
+
+
+def test_fuse_batch_matches_by_name_and_lists_the_rest(client: Client, built: Any, tmp_path: Path) -> None:
+    first, second = built.tab.source.examples[0].frames
+    for name, path in (("yard_ir.png", first), ("yard_vis.png", second), ("alone.png", first)):
+        shutil.copy(path, tmp_path / name)
+    files = [handle_file(str(path)) for path in sorted(tmp_path.iterdir())]
+    archive, about = client.predict(files=files, api_name="/fuse_batch")
+    assert about["scenes"] == ["yard"] and about["unmatched"] == ["alone.png"] and about["problems"] == {}
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.namelist() == ["yard_fused.png", "metrics.csv", "unmatched.txt"]
