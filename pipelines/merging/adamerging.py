@@ -65,5 +65,5 @@ ADAMERGING = OfflineMethod(
     ),
     needs="unlabelled samples of every task, and a network whose outputs are classes",
     cost="each step: forward and backward for every task, one merge, one pass of inner products",
-    run=adamerging,
+    entry="adamerging:adamerging",
 )

@@ -110,5 +110,5 @@ ATLAS = OfflineMethod(
     ),
     needs="a few labelled samples, or unlabelled ones and a network whose outputs are classes",
     cost="each step: one forward and backward, one merge, one pass of inner products",
-    run=atlas,
+    entry="atlas:atlas",
 )

@@ -172,5 +172,5 @@ CONCRETE = OfflineMethod(
     ),
     needs="unlabelled samples of every task, and a network whose outputs are classes",
     cost="each step: forward and backward for every task, three passes over the vectors",
-    run=concrete,
+    entry="concrete:concrete",
 )

@@ -78,8 +78,8 @@ class MergeMethod:
 class OfflineMethod:
     """A published way that the checkpoints of a family alone do not feed: the desk names it and says what it lacks.
 
-    `needs` says what it wants besides, `run` is its entry point: of learned methods a generator over steps. `settings`
-    are keywords of `run`.
+    `needs` says what it wants besides. `entry` is "module:function" of this package, loaded by `run` when it is called:
+    of learned methods a generator over steps. `settings` are keywords of it, or fields of its options.
     """
 
     name: str
@@ -90,7 +90,16 @@ class OfflineMethod:
     settings: tuple[Setting, ...]
     needs: str
     cost: str
-    run: Callable[..., Any]
+    entry: str
+
+    @property
+    def run(self) -> Callable[..., Any]:
+        """The function itself."""
+        from importlib import import_module
+
+        module, function = self.entry.split(":")
+        entry: Callable[..., Any] = getattr(import_module(f"pipelines.merging.{module}"), function)
+        return entry
 
 
 @dataclass(frozen=True)

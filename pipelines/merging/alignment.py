@@ -1,0 +1,20 @@
+"""The record of optimal-transport fusion, apart from its code: naming it loads no tensor library."""
+
+from __future__ import annotations
+
+from pipelines.merging.recipe import OfflineMethod, Setting
+
+OPTIMAL_TRANSPORT = OfflineMethod(
+    name="optimal_transport",
+    title="Optimal-transport fusion",
+    group="alignment",
+    paper="arXiv:2310.05719",
+    formula="W = (1 - α) diag(m) Tᵀ W_s diag(n) T + α W_a,  T the cheapest plan between their neurons",
+    settings=(
+        Setting("epsilon", "Softness ε", 0.08, "Of the plans; exact plans are hard", 0.01, 1.0, 0.01, is_log=True),
+        Setting("anchor_share", "Anchor's share", 0.5, "1 is the anchor"),
+    ),
+    needs="networks that were not tuned from one base, and about 200 samples or none",
+    cost="n m for each round and stream, then two products for each tensor",
+    entry="optimal_transport:plans_by_activations",
+)
