@@ -26,7 +26,7 @@ from pipelines.merging.layout import (
     tied_names,
 )
 from pipelines.merging.mixture import TILE, Mixture, Tile, selected_tasks, spans_of
-from pipelines.merging.native import ENGINE, Kernels
+from pipelines.merging.native import ENGINE, Kernels, SpanWriter
 from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
 from pipelines.merging.registry import method
 from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
@@ -227,8 +227,11 @@ class Arena:
             expert.restore(self.base, live)
             return 3
         write = method(recipe.method).combine(mixture, **recipe.full_settings())
-        for tile in mixture.tiles():
+        is_spanning = isinstance(write, SpanWriter)
+        for tile in mixture.tiles(self.layout.length if is_spanning else self.tile_size):
             write_tile(write, tile, live[tile.start : tile.stop])
+        if is_spanning:
+            write.finish()
         return 2 + sum(any(span.coefficients[i] for span in mixture.spans) for i in range(len(self.tasks)))
 
     def _whole_expert(self, recipe: MergeRecipe, mixture: Mixture) -> Expert | None:

@@ -58,6 +58,12 @@ LOOP add_signed(float *restrict live, const float *restrict base, const float *r
     EACH(i, m) live[i] = fmaf(factor, merged[i] * sign[i], base[i]);
 }
 
+static inline int64_t count_signs(const float *restrict total, int64_t m) {
+    int32_t balance = 0;
+    EACH(i, m) balance += (total[i] > 0.0f) - (total[i] < 0.0f);
+    return balance;
+}
+
 static inline int64_t count_tied(const float *restrict total, const float *restrict merged, int64_t m) {
     int32_t tied = 0;
     EACH(i, m) tied += (total[i] == 0.0f) & (merged[i] != 0.0f);
@@ -89,9 +95,11 @@ LOOP keep(float *restrict live, const float *restrict base, const float *restric
 }
 
 /* live = base + factor * TIES of weights[t] * vectors[t], entries of size below limits[t] dropped, mean or sum.
- * Where votes cancel the sign is `tied`; gives the number of lanes in which it decides something. */
+ * Where votes cancel the sign is `tied`; gives the number of lanes in which it decides something. Adds to `balance` how
+ * many more sums of votes are positive than negative. */
 int64_t ties(const float *base, const float *const *vectors, const float *weights, const float *limits, int count,
-             int is_mean, float tied, float factor, float *live, int64_t n) {
+             int is_mean, float tied, float factor, float *live, int64_t *balance,
+             int64_t n) {
     float voices[MOST][LANES], total[LANES], sign[LANES], merged[LANES], agreeing[LANES];
     int64_t decided = 0;
     BLOCKS(start, m, n) {
@@ -101,6 +109,7 @@ int64_t ties(const float *base, const float *const *vectors, const float *weight
         }
         memcpy(total, voices[0], m * sizeof(float));
         for (int t = 1; t < count; t++) add(total, voices[t], m);
+        *balance += count_signs(total, m);
         signs(sign, total, tied, m);
         memset(merged, 0, sizeof merged);
         memset(agreeing, 0, sizeof agreeing);
@@ -121,6 +130,7 @@ void tall(const float *base, const float *merged, const float *const *vectors, c
     uint8_t votes[LANES];
     BLOCKS(start, m, n) {
         const float *whole = merged ? merged + start : sum;
+        for (int t = 0; t < count; t++) fetch_next(vectors[t] + start, m * 4);
         if (!merged) {
             scale(sum, vectors[0] + start, weights[0], m);
             for (int t = 1; t < count; t++) add_scaled(sum, vectors[t] + start, weights[t], m);
@@ -131,7 +141,6 @@ void tall(const float *base, const float *merged, const float *const *vectors, c
             else add_greater(total, vectors[t] + start, whole, weights[t], limits[t], m);
         }
         narrow(votes, total, m);
-        for (int t = 0; t < count; t++) fetch_next(vectors[t] + start, m * 4);
         keep(live + start, base + start, whole, votes, (uint8_t)needed, factor, m);
     }
 }

@@ -84,11 +84,12 @@ class Mixture:
         """The native engine, if it is ready and can take this many experts."""
         return self.engine() if len(self.vectors) <= MOST_EXPERTS else None
 
-    def tiles(self) -> Iterator[Tile]:
-        """All elements once, in order."""
+    def tiles(self, size: int | None = None) -> Iterator[Tile]:
+        """All elements once, in order, at most `size` at a time (None: `tile_size`)."""
+        step = size or self.tile_size
         for span in self.spans:
-            for start in range(span.start, span.stop, self.tile_size):
-                yield self._tile(span, start, min(start + self.tile_size, span.stop))
+            for start in range(span.start, span.stop, step):
+                yield self._tile(span, start, min(start + step, span.stop))
 
     def slots(self) -> Iterator[tuple[Slot, Tile]]:
         """Tensor by tensor, each as one tile without padding."""

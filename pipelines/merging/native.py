@@ -20,14 +20,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipelines.merging.mixture import Part, Tile
+    from pipelines.merging.mixture import Part, Tile, TileWriter
 
 SOURCE = Path(__file__).with_name("kernels.c")
 FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 MOST_EXPERTS = 32  # as in kernels.c
 COMPILE_TIMEOUT_S = 120
 
-Limits = Callable[["Tile"], list[tuple[slice, list[float]]]]
+
+@dataclass(frozen=True)
+class SpanWriter:
+    """A writer whose tiles may be as long as a span: the kernels cut them into blocks themselves."""
+
+    write: TileWriter
+    finish: Callable[[], None] = lambda: None  # called after the last tile
+
+    def __call__(self, tile: Tile, live: Tensor) -> None:
+        self.write(tile, live)
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Kernels:
 
     def ties(
         self, tile: Tile, stretches: list[tuple[slice, list[float]]], is_mean: bool, tied: float, live: Tensor
-    ) -> bool:
+    ) -> tuple[bool, int]:
         """Fill a tile with base + factor * TIES.
 
         Args:
@@ -46,17 +55,17 @@ class Kernels:
             tied: sign of a weight whose votes cancel.
 
         Returns:
-            whether `tied` decided anything.
+            whether `tied` decided anything, and how many more sums of votes are positive than negative.
         """
-        decided = 0
+        decided, balance = 0, ctypes.c_int64(0)
         for where, limits in stretches:
             parts = [part.vector[where] for part in tile.parts]
             decided += self.library.ties(
                 address(tile.base[where]), addresses(parts), floats(weights(tile.parts)), floats(limits), len(parts),
                 int(is_mean), ctypes.c_float(tied), ctypes.c_float(tile.factor), address(live[where]),
-                ctypes.c_int64(parts[0].numel()),
+                ctypes.byref(balance), ctypes.c_int64(parts[0].numel()),
             )  # fmt: skip
-        return decided > 0
+        return decided > 0, balance.value
 
     def tall(
         self, tile: Tile, limits: Sequence[float], compare: str, needed: int, merged: Tensor | None, live: Tensor

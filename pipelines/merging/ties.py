@@ -34,15 +34,26 @@ def ties(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> Til
 
 
 def native_writer(mixture: Mixture, kernels: Kernels, density: float, scope: str, aggregate: str) -> TileWriter:
-    """The same bits in one pass over the vectors."""
-    limits, commonest = limits_by_tile(mixture, density, scope), Commonest(mixture, trimmer(mixture, density, scope))
+    """The same bits in one pass over the vectors; where votes cancelled, tiles are written again at the end."""
+    from pipelines.merging.native import SpanWriter
 
-    def write(tile: Tile, live: Tensor) -> None:
-        stretches, is_mean = limits(tile), aggregate == "mean"
-        if kernels.ties(tile, stretches, is_mean, 1.0, live) and commonest.sign() < 0:
-            kernels.ties(tile, stretches, is_mean, -1.0, live)
+    limits, votes = limits_by_tile(mixture, density, scope), trimmer(mixture, density, scope)
+    tied: list[tuple[Tile, Tensor]] = []
+    balances: list[int] = []
 
-    return write
+    def write(tile: Tile, live: Tensor, sign: float = 1.0) -> None:
+        is_tied, balance = kernels.ties(tile, limits(tile), aggregate == "mean", sign, live)
+        balances.append(balance)
+        if is_tied and sign > 0:
+            tied.append((tile, live))
+
+    def finish() -> None:
+        unwritten = (tile for tile in mixture.tiles() if tile.parts and tile.factor == 0)
+        if tied and sum(balances) + sum(balance_of(votes(tile)) for tile in unwritten) < 0:
+            for tile, live in tied:
+                write(tile, live, -1.0)
+
+    return SpanWriter(write, finish)
 
 
 def ties_vector(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> TileVector:
@@ -116,25 +127,9 @@ def limits_by_tile(mixture: Mixture, density: float, scope: str) -> TileLimits:
     return stretches
 
 
-class Commonest:
-    """The sign that most weights have after the sum, +1 if there are as many of both.
-
-    It takes a pass over all vectors and is needed only where votes cancel exactly: found at the first call of `sign`.
-    """
-
-    def __init__(self, mixture: Mixture, votes: TileVectors) -> None:
-        self._mixture, self._votes, self._sign = mixture, votes, 0.0
-
-    def sign(self) -> float:
-        """+1 or -1."""
-        if not self._sign:
-            self._sign = commonest_sign(self._mixture, self._votes)
-        return self._sign
-
-
 def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> TileVector:
     """Elect and merge what `votes` gives for a tile: the second and third step, which DARE shares."""
-    commonest = Commonest(mixture, votes)
+    commonest: list[float] = []  # needs a pass over the whole vector, and is needed only where votes cancel exactly
 
     def vector(tile: Tile) -> Tensor:
         vectors = votes(tile)
@@ -142,7 +137,9 @@ def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> Tile
         merged = merge_agreeing(vectors, signs(total, tied=1.0), aggregate)
         if not float(total.clone().eq_(0).mul_(merged).abs_().max()):
             return merged
-        return merge_agreeing(vectors, signs(total, tied=commonest.sign()), aggregate)
+        if not commonest:
+            commonest.append(commonest_sign(mixture, votes))
+        return merge_agreeing(vectors, signs(total, tied=commonest[0]), aggregate)
 
     return vector
 
@@ -165,11 +162,16 @@ def signs(total: Tensor, tied: float) -> Tensor:
 
 def commonest_sign(mixture: Mixture, votes: TileVectors) -> float:
     """The sign that most weights have after the sum, +1 if there are as many of both."""
+    balance = sum(balance_of(votes(tile)) for tile in mixture.tiles() if tile.parts)
+    return -1.0 if balance < 0 else 1.0
+
+
+def balance_of(vectors: list[Tensor]) -> int:
+    """How many more weights have a positive sum than a negative one."""
     import torch
 
-    totals = (sum_of(votes(tile)) for tile in mixture.tiles() if tile.parts)
-    balance = sum(int(torch.count_nonzero(t > 0)) - int(torch.count_nonzero(t < 0)) for t in totals)
-    return -1.0 if balance < 0 else 1.0
+    total = sum_of(vectors)
+    return int(torch.count_nonzero(total > 0)) - int(torch.count_nonzero(total < 0))
 
 
 def merge_agreeing(vectors: list[Tensor], sign: Tensor, aggregate: str) -> Tensor:

@@ -61,9 +61,9 @@ def test_kernels_that_round_otherwise_are_put_aside(kernels, monkeypatch):
     exact = Kernels.ties
 
     def off_by_a_little(self, tile, stretches, is_mean, tied, live):
-        decided = exact(self, tile, stretches, is_mean, tied, live)
+        found = exact(self, tile, stretches, is_mean, tied, live)
         live *= 1 + 2**-23
-        return decided
+        return found
 
     assert is_exact(kernels)
     monkeypatch.setattr(Kernels, "ties", off_by_a_little)
