@@ -16,7 +16,7 @@ from demos.status import status_of
 from demos.tab import Workshop, told
 from pipelines.fusion.registration import split
 from pipelines.merging.recipe import recipe_from_dict, recipe_hash, recipe_to_dict
-from pipelines.merging.registry import METHODS
+from pipelines.merging.registry import METHODS, OFFLINE
 from pipelines.registry import FAMILIES, family
 
 
@@ -33,7 +33,7 @@ def merge_info() -> dict[str, Any]:
     """List the families, their experts, and every merge method with its settings, ranges and defaults.
 
     Returns:
-        {"families": [...], "methods": [...]}, all plain values.
+        {"families": [...], "methods": [...], "offline": [...]}, all plain values; the last need data, and say which.
     """
     return {
         "families": [
@@ -50,6 +50,7 @@ def merge_info() -> dict[str, Any]:
                           for item in one.settings]}
             for one in METHODS
         ],
+        "offline": [{"name": one.name, "title": one.title, "paper": one.paper, "needs": one.needs} for one in OFFLINE],
     }  # fmt: skip
 
 

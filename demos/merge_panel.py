@@ -15,7 +15,7 @@ import gradio as gr
 from demos.fader import Fader
 from demos.history import History
 from pipelines.merging.recipe import MASK_MODES, BlockRule, MaskChoice, MergeMethod, MergeRecipe, Setting
-from pipelines.merging.registry import METHODS, method
+from pipelines.merging.registry import METHODS, OFFLINE, method
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class MergePanel:
                 with gr.Group(visible=record.name == self._default.method) as group:
                     controls = {one.name: self._setting_control(record, one) for one in record.settings}
                 self.settings[record.name], self._setting_groups[record.name] = controls, group
+            gr.HTML(offline_note(), elem_id=f"{self._id}-offline")
 
     def _setting_control(self, record: MergeMethod, setting: Setting) -> Any:
         elem_id = f"{self._id}-{record.name.replace('_', '-')}-{setting.name.replace('_', '-')}"
@@ -328,9 +329,19 @@ def shipped_presets(family: ModelFamily) -> dict[str, MergeRecipe]:
 
 
 def formula_line(record: MergeMethod) -> str:
-    """The formula and its source, under the menu."""
-    formula, paper = html.escape(record.formula), html.escape(record.paper)
-    return f'<div class="formula">{formula}</div><div class="hint">{paper}</div>'
+    """The formula, its source and what it costs, under the menu."""
+    source = " · ".join(html.escape(part) for part in (record.paper, record.cost) if part)
+    return f'<div class="formula">{html.escape(record.formula)}</div><div class="hint">{source}</div>'
+
+
+def offline_note() -> str:
+    """Methods that this family cannot run, each with what it lacks."""
+    rows = (
+        f'<li aria-disabled="true"><b>{html.escape(one.title)}</b> needs {html.escape(one.needs)} ({one.paper})</li>'
+        for one in OFFLINE
+    )
+    summary = "<summary>Methods that need more than checkpoints</summary>"
+    return f'<details class="hint">{summary}<ul>{"".join(rows)}</ul></details>'
 
 
 def settings_note(record: MergeMethod) -> str:

@@ -1,14 +1,24 @@
-"""METHODS: the merge methods there are, in the order of the menu. Importing this loads no tensor library."""
+"""METHODS: the merge methods there are, in the order of the menu. Importing this loads no tensor library.
+
+OFFLINE: those that need more than the checkpoints of a family, such as samples or adapters.
+"""
 
 from __future__ import annotations
 
+from pipelines.merging.adamerging import ADAMERGING
+from pipelines.merging.alignment import OPTIMAL_TRANSPORT
+from pipelines.merging.atlas import ATLAS
 from pipelines.merging.average import AVERAGE
 from pipelines.merging.breadcrumbs import BREADCRUMBS
+from pipelines.merging.concrete import CONCRETE
 from pipelines.merging.dare import DARE
 from pipelines.merging.della import DELLA
 from pipelines.merging.emr import EMR
+from pipelines.merging.fisher import FISHER
 from pipelines.merging.iso import ISO
 from pipelines.merging.karcher import KARCHER
+from pipelines.merging.logit_fusion import LOGIT_FUSION
+from pipelines.merging.lora import LORA
 from pipelines.merging.model_stock import MODEL_STOCK
 from pipelines.merging.multislerp import MULTISLERP
 from pipelines.merging.near_swap import NEAR_SWAP
@@ -16,7 +26,8 @@ from pipelines.merging.nuslerp import NUSLERP
 from pipelines.merging.plain_masks import PLAIN_MASKS
 from pipelines.merging.pruned import PRUNED
 from pipelines.merging.ram import RAM
-from pipelines.merging.recipe import MergeError, MergeMethod
+from pipelines.merging.recipe import MergeError, MergeMethod, OfflineMethod
+from pipelines.merging.regmean import REGMEAN
 from pipelines.merging.sce import SCE
 from pipelines.merging.slerp import SLERP
 from pipelines.merging.tall_masks import CONSENSUS, TALL_MASKS
@@ -48,6 +59,17 @@ METHODS: tuple[MergeMethod, ...] = (
     CONSENSUS,
     EMR,
     PLAIN_MASKS,
+)
+
+OFFLINE: tuple[OfflineMethod, ...] = (
+    ADAMERGING,
+    ATLAS,
+    CONCRETE,
+    FISHER,
+    REGMEAN,
+    LORA,
+    OPTIMAL_TRANSPORT,
+    LOGIT_FUSION,
 )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from demos.merge_panel import base_recipe, describe, mask_reason, shipped_presets
+from demos.merge_panel import base_recipe, describe, mask_reason, offline_note, shipped_presets
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
-from pipelines.merging.registry import METHODS, method
+from pipelines.merging.registry import METHODS, OFFLINE, method
 
 
 def applied(values: dict[Any, Any], updates: dict[Any, Any]) -> dict[Any, Any]:
@@ -111,3 +111,8 @@ def test_presets_start_with_the_familys_own_and_hold_every_expert_alone(built: A
 def test_the_summary_counts_experts_that_act() -> None:
     recipe = MergeRecipe(coefficients=(("a", 1.0), ("b", 1.0), ("c", 0.0)), muted=("b",), scale=0.4)
     assert describe(recipe) == f"{method('task_arithmetic').title} · α 0.40 · 1 of 3 experts"
+
+
+def test_methods_that_need_data_are_named_with_what_they_lack_and_are_not_on_the_menu(built: Any) -> None:
+    note, menu = offline_note(), [value for _, value in built.tab.panel.method.choices]
+    assert all(one.title in note and one.needs in note and one.name not in menu for one in OFFLINE)
