@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pipelines.fusion.sizes import Fitting
 
-MOST_PIXELS = 24_000_000
-MOST_PIXELS_TOGETHER = 48_000_000  # of all frames: what keeps a fusion below 2 GB
+MOST_PIXELS = 24_000_000  # of each frame of two
+MOST_PIXELS_TOGETHER = 40_000_000  # of three and more; both keep a fusion below 2 GB
 VIF_PX = 41
 
 
@@ -66,6 +66,7 @@ def prepare_frames(
     """
     asked = _asked(options, fit)
     frames, order, notices = arranged(opened, asked)
+    del opened  # else large pictures would be kept twice
     fitted = fitted_within_limits(frames, asked)
     gathered = gather(frames, order, fitted)
     return replace(gathered, notices=(*notices, *fitted.notices, *_warnings(gathered)))
@@ -149,31 +150,33 @@ def fitted_within_limits(frames: Sequence[OpenedImage], options: FusionOptions) 
     from pipelines.fusion.sizes import fitting
 
     found = fitting(frames, options)
-    pixels = found.size_wh[0] * found.size_wh[1]
-    together = f", {len(frames)} of them {pixels * len(frames) / 1e6:.0f}" if len(frames) > 2 else ""
-    if pixels > MOST_PIXELS or pixels * len(frames) > MOST_PIXELS_TOGETHER:
+    pixels, count = found.size_wh[0] * found.size_wh[1], len(frames)
+    most = MOST_PIXELS if count <= 2 else min(MOST_PIXELS, MOST_PIXELS_TOGETHER // count)
+    if pixels > most:
         raise UserError(
-            f"The frames have {pixels / 1e6:.0f} megapixels{together}; fusion takes {MOST_PIXELS / 1e6:.0f} each and "
-            f"{MOST_PIXELS_TOGETHER / 1e6:.0f} together. Make them smaller, or bring fewer.",
+            f"The frames have {pixels / 1e6:.0f} megapixels each; fusion takes at most {most / 1e6:.0f} of {count} "
+            "frames. Make them smaller, or bring fewer.",
             title="Image too large",
         )
     return found
 
 
-def gather(frames: Sequence[OpenedImage], order: Sequence[int], fitted: Fitting) -> FrameSet:
-    """Frames in the order of the task, each brought onto the grid."""
+def gather(frames: list[OpenedImage], order: Sequence[int], fitted: Fitting) -> FrameSet:
+    """Frames in the order of the task, each brought onto the grid, in the list too."""
     import numpy as np
 
+    alpha = _shared_alpha(frames, fitted)
     stack = np.empty((len(frames), fitted.size_wh[1], fitted.size_wh[0], 3), np.float32)
-    for index, frame in enumerate(frames):
-        stack[index] = fitted.apply(index, frame.pixels)
+    for index in range(len(frames)):
+        stack[index] = fitted.apply(index, frames[index].pixels)
+        frames[index] = replace(frames[index], pixels=stack[index])  # the picture as it came is let go
     return FrameSet(
         stack,
         tuple(frame.name for frame in frames),
         tuple(frame.sha256 for frame in frames),
         tuple(frame.is_grey for frame in frames),
         tuple(order),
-        _shared_alpha(frames, fitted),
+        alpha,
     )
 
 

@@ -27,6 +27,8 @@ GUIDED_RADIUS_PX = 2
 GUIDED_EPS = 1.0
 COARSEST_PX = 4
 DARK_LUMA = 8 / 255
+STRIP_ROWS = 512
+LARGE_PX = 12_000_000  # from which less room matters more than time
 TINY = 1e-8
 
 
@@ -54,7 +56,7 @@ def fuse_with_tables(
         tables: (K, 256) weights, 0 and up; entry floor(255 * luma).
         operator: one of OPERATORS.
         gains: per-frame exposure gain on the weights in EV; a weight is multiplied by 2**gain.
-        trust: (K, H, W) factors of the weights, 0 to 1: small where something has moved.
+        trust: (K, h, w) factors of the weights, 0 to 1, of any size: small where something has moved.
 
     Raises:
         ValueError: an unknown operator, or a table count other than K.
@@ -85,15 +87,27 @@ def pyramid_blend(images: Images, weights: Plane) -> Plane:
     Returns:
         float32 of one frame's shape, clipped to 0..1.
     """
-    return _blend_bands(images, _normalised(weights))
+    weights = _normalised(weights)  # the same name: what the caller does not hold is freed
+    return _blend(images, weights)
+
+
+def _blend(images: Images, shares: Plane) -> Plane:
+    """`pyramid_blend` with weights that sum to 1; large pictures channel by channel, in a third of the room."""
+    if images.ndim < 4 or images[0, ..., 0].size <= LARGE_PX:
+        return _blend_bands(images, shares)
+    fused = np.empty(images.shape[1:], np.float32)
+    for channel in range(images.shape[-1]):
+        fused[..., channel] = _blend_bands(images[..., channel], shares)
+    return fused
 
 
 def _blend_bands(images: Images, shares: Plane) -> Plane:
     """`pyramid_blend` with weights that sum to 1."""
     levels = pyramid_levels(images.shape[1:3])
-    fused, total = laplacian_pyramid(images[0], levels), _gaussian_pyramid(shares[0], levels)
+    fused = laplacian_pyramid(np.ascontiguousarray(images[0]), levels)
+    total = _gaussian_pyramid(shares[0], levels)
     for image, share in zip(images[1:], shares[1:], strict=True):
-        bands, planes = laplacian_pyramid(image, levels), _gaussian_pyramid(share, levels)
+        bands, planes = laplacian_pyramid(np.ascontiguousarray(image), levels), _gaussian_pyramid(share, levels)
         # A running mean: each frame is met once and only one pyramid is kept. The shares sum to 1 in the end, so the
         # 1e-5 that OpenCV adds to each denominator stays below 1e-5 of the result.
         fused = [cv2.blendLinear(*args) for args in zip(fused, bands, total, planes, strict=True)]
@@ -224,18 +238,20 @@ def look_up(plane: Plane, table: Plane) -> Plane:
 
 
 def _trusted(weights: Plane, trust: Plane | None) -> Plane:
-    """Weights (K, h, w) times the trust, brought to their size."""
+    """Weights (K, h, w) times the trust, brought to their size; in place."""
     if trust is None:
         return weights
     size_wh = weights.shape[2], weights.shape[1]
-    return weights * np.stack([cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in trust])
+    for weight, plane in zip(weights, trust, strict=True):
+        weight *= cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA)
+    return weights
 
 
 def _fuse_pyramid(images: Images, tables: Plane, trust: Plane | None) -> TableFusion:
     weights = np.stack([look_up(luma(image), table) for image, table in zip(images, tables, strict=True)])
     weights = _trusted(weights, trust)
     weights = _normalised(weights)
-    return TableFusion(_blend_bands(images, weights), weights)
+    return TableFusion(_blend(images, weights), weights)
 
 
 def _fuse_paper(images: Images, tables: Plane, trust: Plane | None) -> TableFusion:
@@ -243,9 +259,13 @@ def _fuse_paper(images: Images, tables: Plane, trust: Plane | None) -> TableFusi
     reduced = [reduce_plane(plane) for plane in lumas]
     low = _trusted(np.stack([look_up(plane, table) for plane, table in zip(reduced, tables, strict=True)]), trust)
     weights = np.stack([guided_upsample(*planes) for planes in zip(low, reduced, lumas, strict=True)])
-    weights = _normalised(np.abs(weights))
-    fused = np.clip((weights * lumas).sum(axis=0), 0, 1)
-    return TableFusion(rgb_image(fused, *fuse_chroma(images, weights)), _normalised(low))
+    weights = _normalised(np.abs(weights, out=weights))
+    luma_fused = np.clip(np.einsum("khw,khw->hw", weights, lumas), 0, 1)
+    fused = np.empty(images.shape[1:], np.float32)
+    for top in range(0, len(fused), STRIP_ROWS):  # pixel by pixel: only the room it takes depends on the strips
+        rows = slice(top, top + STRIP_ROWS)
+        fused[rows] = rgb_image(luma_fused[rows], *fuse_chroma(images[:, rows], weights[:, rows]))
+    return TableFusion(fused, _normalised(low))
 
 
 def _fuse_fast(images: np.ndarray, tables: Plane, trust: Plane | None) -> TableFusion:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
 
-SMOOTH_RADIUS_PX, SMOOTH_EPS = 8, 0.01  # of the guided filter that splits a picture into base and detail
+GHOST_PX = 2_000_000  # what moving things are looked for on
+LARGE_PX = 4_000_000  # from which baselines work in tiles
+MERTENS_PX = 20_000_000  # of all frames: OpenCV keeps a pyramid of each
 Steady = Callable[[np.ndarray], np.ndarray]  # weights of one frame of a clip -> weights that flicker less
 
 
@@ -90,12 +92,13 @@ class FusionPipeline:
         options = options or FusionOptions()
         _check_count(len(frames.images), options)
         recipe = recipe or self.family.default
+        from pipelines.fusion.finish import finished
         from pipelines.fusion.polarity import oriented
 
         began = time.perf_counter()
         images, guesses = oriented(frames.images, options)
         draft = self._drafted(images, options, recipe, steady)
-        fused = _finish(draft, images, options)
+        fused = finished(draft.luma, images, options, draft.colour, draft.weights)
         seconds = dict(draft.about.get("seconds", {})) | {"total": time.perf_counter() - began}
         run = self._run_info(draft, options, recipe, seconds)
         told = (*frames.notices, *guesses)
@@ -222,13 +225,21 @@ def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual
         return (weights * luma).sum(0) + residual
     import cv2
 
-    from pipelines.fusion.operators import guided_upsample, pyramid_blend
+    from pipelines.fusion.operators import pyramid_blend
 
-    size_wh = (luma.shape[2], luma.shape[1])
-    enlarged = np.stack([guided_upsample(*planes) for planes in zip(weights, small, luma, strict=True)])
-    return pyramid_blend(luma, np.clip(enlarged, 0, None)) + cv2.resize(
-        residual, size_wh, interpolation=cv2.INTER_LINEAR
-    )
+    fused = pyramid_blend(luma, _along_edges(weights, small, luma))
+    fused += cv2.resize(residual, (luma.shape[2], luma.shape[1]), interpolation=cv2.INTER_LINEAR)
+    return fused
+
+
+def _along_edges(weights: np.ndarray, small: np.ndarray, luma: np.ndarray) -> np.ndarray:
+    """Weights (K, h, w) at the size of the luma, 0 and up."""
+    from pipelines.fusion.operators import guided_upsample
+
+    enlarged = np.empty_like(luma)
+    for plane, *sources in zip(enlarged, weights, small, luma, strict=True):
+        np.clip(guided_upsample(*sources), 0, None, out=plane)
+    return enlarged
 
 
 def _alone(images: np.ndarray, kept: int) -> _Draft:
@@ -240,6 +251,7 @@ def _alone(images: np.ndarray, kept: int) -> _Draft:
 
 def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, steady: Steady | None = None) -> _Draft:
     from pipelines.fusion.content import find_ghosts
+    from pipelines.fusion.finish import enlarged
     from pipelines.fusion.meflut import load_tables, with_points
     from pipelines.fusion.operators import fuse_with_tables, pyramid_blend
 
@@ -250,12 +262,12 @@ def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, st
         raise UserError(f"Tables of {tables.shape} for {len(images)} frames; expected ({len(images)}, 256).")
     tables = with_points(tables, options.table_points) if options.table_points else tables
     began = time.perf_counter()
-    trust = find_ghosts(_luma(images)).trust if options.deghost else None
+    trust = find_ghosts(_reduced(_luma(images), GHOST_PX)).trust if options.deghost else None
     fusion = fuse_with_tables(images, tables, options.operator, _gains(options, len(images)), trust)
     fused, weights = fusion.fused, fusion.weights
     if steady:
         weights = steady(weights)
-        fused = pyramid_blend(images, _enlarged(weights, images.shape[1:3]))
+        fused = pyramid_blend(images, enlarged(weights, images.shape[1:3]))
     about = {"seconds": {"infer": time.perf_counter() - began}}
     return _Draft(_luma(fused[None])[0], weights, tables=tables, colour=fused, about=about)
 
@@ -267,9 +279,17 @@ def _gains(options: FusionOptions, count: int) -> Sequence[float] | None:
 
 def _by_baseline(images: np.ndarray, options: FusionOptions) -> _Draft:
     from pipelines.fusion.baselines import BASELINES
+    from pipelines.fusion.finish import in_tiles
 
     began = time.perf_counter()
-    colour = BASELINES[options.engine](images)
+    fuse, pixels = BASELINES[options.engine], images[0, ..., 0].size
+    if options.engine == "mertens" and pixels * len(images) > MERTENS_PX:
+        raise UserError(
+            f"Mertens takes {MERTENS_PX / 1e6:.0f} megapixels in all frames together; these have "
+            f"{pixels * len(images) / 1e6:.0f}. Choose another engine, or make them smaller.",
+            title="Image too large",
+        )
+    colour = in_tiles(fuse, images) if pixels > LARGE_PX and options.engine != "mertens" else fuse(images)
     equal = np.full((len(images), 1, 1), 1 / len(images), np.float32)
     about = {"seconds": {"infer": time.perf_counter() - began}}
     return _Draft(_luma(colour[None])[0], equal, colour=None if TASKS[options.task].roles else colour, about=about)
@@ -279,40 +299,3 @@ def _luma(images: np.ndarray) -> np.ndarray:
     from pipelines.fusion.operators import luma
 
     return luma(images)
-
-
-def _finish(draft: _Draft, images: np.ndarray, options: FusionOptions) -> np.ndarray:
-    """Detail, chroma and saturation; (H, W, 3) uint8."""
-    from pipelines.fusion.operators import rgb_image, to_bytes
-
-    luma = np.clip(_with_detail(draft.luma.astype(np.float32), options.detail), 0, 1)
-    chroma = (0.5 + options.saturation * (plane - 0.5) for plane in _chroma(draft, images, options))
-    return to_bytes(rgb_image(luma, *(plane.astype(np.float32) for plane in chroma)))
-
-
-def _with_detail(luma: np.ndarray, detail: float) -> np.ndarray:
-    """F = base + detail * (F - base), base = edge-preserving smooth of F by a self-guided filter."""
-    if detail == 1 or min(luma.shape) < 2 * SMOOTH_RADIUS_PX:
-        return luma
-    from pipelines.fusion.baselines import guided_filter
-
-    base = guided_filter(luma, luma, SMOOTH_RADIUS_PX, SMOOTH_EPS)
-    return base + detail * (luma - base)
-
-
-def _chroma(draft: _Draft, images: np.ndarray, options: FusionOptions) -> tuple[np.ndarray, np.ndarray]:
-    """Cb and Cr (H, W): of the visible or functional frame for pairs of modalities, else of all frames together."""
-    from pipelines.fusion.operators import fuse_chroma, ycc_planes
-
-    if draft.colour is not None:
-        return ycc_planes(draft.colour)[1:]
-    if TASKS[options.task].roles:
-        return ycc_planes(images[1])[1:]
-    return fuse_chroma(images, _enlarged(draft.weights, images.shape[1:3]))
-
-
-def _enlarged(weights: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
-    import cv2
-
-    size_wh = (size_hw[1], size_hw[0])
-    return np.stack([cv2.resize(plane, size_wh, interpolation=cv2.INTER_LINEAR) for plane in weights])

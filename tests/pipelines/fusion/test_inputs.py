@@ -189,7 +189,7 @@ def test_too_many_pixels_are_refused_with_both_numbers(monkeypatch: pytest.Monke
 def test_many_frames_may_not_be_too_large_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS_TOGETHER", 30_000)
     assert prepare_frames([frame(view()), frame(view())], "mff").images.shape[0] == 2
-    with pytest.raises(UserError, match="together"):
+    with pytest.raises(UserError, match="of 3 frames"):
         prepare_frames([frame(view())] * 3, "mff")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,3 +173,64 @@ def test_weights_can_be_held_steady(pipeline: FusionPipeline) -> None:
         assert np.abs(luma - 255 * texture(0) @ np.array([0.299, 0.587, 0.114])).max() < 12
         assert result.weights[0].min() == 1
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("engine", ["average", "max", "laplacian", "gff"])
+def test_tiles_give_what_the_whole_gives(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.fusion import finish
+    from pipelines.fusion.baselines import BASELINES
+
+    images = np.stack([texture(0, (200, 330)), texture(1, (200, 330))])
+    monkeypatch.setattr(finish, "TILE_PX", 128)
+    assert np.abs(finish.in_tiles(BASELINES[engine], images) - BASELINES[engine](images)).max() < 1e-4
+
+
+@pytest.mark.parametrize("task", ["ivis", "mff"])
+def test_strips_give_what_the_whole_gives(task: str, pipeline: FusionPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.fusion import finish
+
+    pair, asked = frames(texture(0, (90, 70)), texture(1, (90, 70))), FusionOptions(task=task, engine="max", detail=1.7)
+    whole = pipeline(pair, asked).fused
+    monkeypatch.setattr(finish, "STRIP_ROWS", 20)
+    assert np.array_equal(pipeline(pair, asked).fused, whole)
+
+
+def test_large_colour_is_blended_channel_by_channel_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.fusion import operators
+
+    images, weights = np.stack([texture(0), texture(1)]), np.random.default_rng(0).random((2, 48, 64), np.float32)
+    whole = operators.pyramid_blend(images, weights)
+    monkeypatch.setattr(operators, "LARGE_PX", 1)
+    assert np.abs(operators.pyramid_blend(images, weights) - whole).max() < 1e-6
+
+
+def test_mertens_refuses_what_it_has_no_room_for(pipeline: FusionPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.fusion.pipeline.MERTENS_PX", 5_000)
+    with pytest.raises(UserError, match="Mertens takes"):
+        pipeline(frames(texture(0), texture(1)), FusionOptions(task="mef", engine="mertens"))
+
+
+PEAK = """
+import sys, resource
+import numpy as np
+from pathlib import Path
+from pipelines.fusion.inputs import load_frames
+from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.pipeline import FusionPipeline
+from pipelines.shared.cache import ModelCache
+options = FusionOptions(task="mef", engine="lut")
+frames = load_frames([Path(path) for path in sys.argv[2:]], options)
+FusionPipeline(ModelCache(Path(sys.argv[1])))(frames, options)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_two_frames_of_24_megapixels_stay_below_two_gigabytes(root: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.jpg" for name in ("bright", "dark")]
+    for path, gain in zip(paths, (1.3, 0.6), strict=True):
+        small = np.clip(texture(0, (250, 375)) * gain * 255, 0, 255).astype(np.uint8)
+        cv2.imwrite(str(path), cv2.resize(small, (6000, 4000)))
+    command = [sys.executable, "-c", PEAK, str(root / "assets"), *map(str, paths)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert 1e9 < int(done.stdout) < 2e9
