@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +155,8 @@ def _numbered(image: np.ndarray, number: int) -> np.ndarray:
     """The picture with its number in the corner."""
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, 0, 18, 18), fill=(0, 0, 0))
-    draw.text((6, 3), str(number), fill=(255, 255, 255))
+    side = max(14, image.shape[0] // 10)
+    draw.rectangle((0, 0, side, side), fill=(0, 0, 0))
+    draw.text((side / 2, side / 2), str(number), fill=(255, 255, 255), anchor="mm",
+              font=ImageFont.load_default(size=0.75 * side))  # fmt: skip
     return np.asarray(picture)

@@ -70,7 +70,7 @@ class AlignView:
             self.picture = gr.HTML("", elem_id="fusion-align-picture")
             self.found = gr.HTML("", elem_id="fusion-align-found")
             self.transform = gr.Code("", language="json", lines=3, max_lines=8, interactive=False, label="Transform",
-                                     elem_id="fusion-transform", buttons=["copy", "download"])
+                                     elem_id="fusion-transform", wrap_lines=True, buttons=["copy", "download"])
             self.edit = gr.State(MoveEdit())
         self.controls = [self.frame, self.view, self.edit, *self.faders]
         self.outputs = [self.frame, self.picture, self.found, self.transform]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.fusion.pipeline import FusionResult
 
 VIEW_PX = 320  # height of one weight map on the page
+REGION_PX, REGIONS_ACROSS = 176, 3
 CHOSEN: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
 
 
@@ -76,7 +77,8 @@ def mosaic_of(result: FusionResult) -> drawing.Mosaic:
     """How the weight maps of a result are laid out."""
     height, width = result.fused.shape[:2]
     factor = min(1.0, VIEW_PX / height)
-    return drawing.Mosaic((max(1, round(height * factor)), max(1, round(width * factor))), len(result.weights))
+    size_hw, count = (max(1, round(height * factor)), max(1, round(width * factor))), len(result.weights)
+    return drawing.Mosaic(size_hw, count, columns=2 if count in (2, 4) else 3)
 
 
 def pixel_at(size_hw: tuple[int, ...], place: tuple[float, float]) -> tuple[int, int]:
@@ -96,8 +98,9 @@ class ZoomView:
                                    elem_id="fusion-zoom")
             self.target = StillImage(label="Result", elem_id="fusion-zoom-target", height=300, buttons=SAVE,
                                      **STILL)
-            self.regions = StillGallery(label="The region", columns=4, elem_id="fusion-regions", object_fit="contain",
-                                        height="auto", buttons=["fullscreen"], show_label=False, **STILL)
+            self.regions = StillGallery(label="The region", columns=REGIONS_ACROSS, elem_id="fusion-regions",
+                                        object_fit="scale-down", height="auto", buttons=["fullscreen"],
+                                        show_label=False, **STILL)
             self.point = gr.State(None)
         self.controls = [self.factor, self.point]
         self.outputs = [self.target, self.regions]
@@ -106,7 +109,7 @@ class ZoomView:
         """The result to point at; the region that was pointed at before, of the new result."""
         point = values[self.point]
         inside = point is not None and point[0] < result.fused.shape[1] and point[1] < result.fused.shape[0]
-        regions = self._regions(job, point, values[self.factor]) if inside else None
+        regions = self._shown(job, point, values[self.factor]) if inside else None
         return {self.target: result.fused, self.regions: regions}
 
     def wire(self, inputs: set[Any]) -> None:
@@ -116,13 +119,19 @@ class ZoomView:
     def when_pointed(self, event: gr.SelectData, values: Values) -> Updates:
         """The region around a click."""
         point = (int(event.index[0]), int(event.index[1]))
-        return {self.point: point, self.regions: self._regions(self._sight.job(values), point, values[self.factor])}
+        return {self.point: point, self.regions: self._shown(self._sight.job(values), point, values[self.factor])}
 
     def when_zoomed(self, values: Values) -> Updates:
         """The same region at another zoom."""
         if values[self.point] is None or values[self._sight.shown] is None:
             return {self.regions: None}
-        return {self.regions: self._regions(self._sight.job(values), values[self.point], values[self.factor])}
+        return {self.regions: self._shown(self._sight.job(values), values[self.point], values[self.factor])}
+
+    def _shown(self, job: Job, point: tuple[int, int], zoom: float) -> Any:
+        """The regions, and a box that is as high as they are."""
+        regions = self._regions(job, point, zoom)
+        rows = -(-len(regions) // REGIONS_ACROSS)
+        return gr.update(value=regions, height=rows * (REGION_PX + 16) + 24)
 
     def _regions(self, job: Job, point: tuple[int, int], zoom: float) -> list[tuple[Any, str]]:
         frames, (result, _) = self._sight.bench.frames(job), self._sight.bench.result(job)
@@ -130,7 +139,8 @@ class ZoomView:
         named = [(to_bytes(image), name) for image, name in zip(frames.images, frames.names, strict=True)]
         maps = [(drawing.resized(drawing.heat_map(plane), size_hw), f"weight {k + 1}")
                 for k, plane in enumerate(result.weights)]  # fmt: skip
-        return [(drawing.region(image, point, zoom), name) for image, name in (*named, (result.fused, "result"), *maps)]
+        shown = (*named, (result.fused, "result"), *maps)
+        return [(drawing.region(image, point, zoom, REGION_PX), name) for image, name in shown]
 
 
 class MetricView:

@@ -187,7 +187,7 @@ def test_a_click_shows_the_region_of_every_frame(built: Any, visitor: Callable[[
     event: Any = SimpleNamespace(index=(10, 12))
     updates = built.tab.zoom.when_pointed(event, built.values({built.tab.shown: job}))
     assert updates[built.tab.zoom.point] == (10, 12)
-    assert [name for _, name in updates[built.tab.zoom.regions]][2:] == ["result", "weight 1", "weight 2"]
+    assert [name for _, name in updates[built.tab.zoom.regions]["value"]][2:] == ["result", "weight 1", "weight 2"]
 
 
 def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor: Callable[[str], Any]) -> None:
