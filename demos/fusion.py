@@ -24,12 +24,13 @@ from demos.fusion_sight import STILL, Sight, View
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
-from demos.fusion_words import about, hint, left_choices, mask_line, notice_lines, tier_line, version_label
+from demos.fusion_words import about, hint, left_choices, mask_line, notice_lines, slot_titles, tier_line, version_label
 from demos.history import History
 from demos.merge_panel import MergePanel, base_recipe
 from demos.stills import Sketch, StillSlider
 from demos.tab import Tab, Workshop, told, visitor_of
 from pipelines.fusion.registration import UNMOVED, Placement
+from pipelines.fusion.stored_result import stored_result
 from pipelines.merging.recipe import recipe_from_dict
 from pipelines.registry import family
 
@@ -78,15 +79,22 @@ class FusionTab:
 
     def _build_result(self) -> None:
         with gr.Column(elem_classes="mdk-result"):
-            self.version = gr.HTML(version_label("no result yet"), elem_id="fusion-version")
-            self.left = gr.Dropdown([("frame 1", "frame 1")], value="frame 1", label="Left side of the slider",
+            first, slot = self._stored_pair(), slot_titles(self.source.task.value, 1)[0]
+            self.version = gr.HTML(version_label("stored result" if first else "no result yet"),
+                                   elem_id="fusion-version")
+            self.left = gr.Dropdown([(slot, "frame 1")], value="frame 1", label="Left side of the slider",
                                     elem_id="fusion-left")
-            self.out = StillSlider(label="Before | fused", elem_id="fusion-out", max_height=440,
+            self.out = StillSlider(first, label="Before | fused", elem_id="fusion-out", max_height=440,
                                    elem_classes="mdk-picture", buttons=["download", "fullscreen"], **STILL)
             self.notices = gr.HTML("", elem_id="fusion-notices")
             self.tier = gr.HTML(hint(self._tier_line("net")), elem_id="fusion-tier")
         self.shown = gr.State(None)  # the job whose full result was shown last
         self.drawn = gr.State(None)  # Drawn: what the picture on the page is, previews included
+
+    def _stored_pair(self) -> tuple[str, str] | None:
+        """The first example and its result, as the page opens; a run of it follows at once."""
+        stored, examples = stored_result(self.workshop.assets, self.family), self.source.examples
+        return (str(examples[0].frames[0]), str(stored)) if stored and examples else None
 
     def _build_details(self) -> None:
         sight = Sight(self.bench, self.shown)
