@@ -37,4 +37,5 @@ AVERAGE = MergeMethod(
     settings=(),
     combine=average,
     cost="one pass over all vectors",
+    piecewise_when=(),
 )

@@ -51,4 +51,5 @@ ISO = MergeMethod(
     settings=(Setting("common", "Common share", 1.0, "1 is Iso-C; 0.8 is usual for Iso-CTS", 0.05),),
     combine=iso,
     cost="singular values of every summed matrix, once; then one pass for each move of the scale",
+    piecewise_when=(),
 )

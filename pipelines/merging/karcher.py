@@ -35,4 +35,5 @@ KARCHER = MergeMethod(
     settings=(SPACE,),
     combine=karcher,
     cost="one pass for K² inner products, then one pass for each move",
+    piecewise_when=(),
 )

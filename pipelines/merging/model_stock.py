@@ -66,4 +66,5 @@ MODEL_STOCK = MergeMethod(
     combine=model_stock,
     min_experts=2,
     cost="one pass for K² inner products, then one pass for each move",
+    piecewise_when=(),
 )

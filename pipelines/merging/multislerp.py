@@ -96,4 +96,5 @@ MULTISLERP = MergeMethod(
     settings=(SPACE,),
     combine=multislerp,
     cost="one pass for K² inner products, then one pass for each move",
+    piecewise_when=(),
 )

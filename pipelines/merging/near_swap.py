@@ -44,4 +44,5 @@ NEAR_SWAP = MergeMethod(
     is_symmetric=False,  # it goes from the first expert
     is_scale_free=False,  # the limit is in units of weights
     cost="one pass",
+    piecewise_when=(),
 )

@@ -55,4 +55,5 @@ NUSLERP = MergeMethod(
     combine=nuslerp,
     max_experts=2,
     cost="one pass for the angles, then one pass for each move",
+    piecewise_when=(),
 )

@@ -79,4 +79,5 @@ RAM = MergeMethod(
     combine=ram,
     is_scale_free=False,  # the limit is in units of weights
     cost="one pass over all vectors, two with RAM+",
+    piecewise_when=(),
 )

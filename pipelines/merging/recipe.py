@@ -51,6 +51,8 @@ class MergeMethod:
     `is_symmetric`: it does not matter which expert stands first.
     `is_scale_free`: twice the vectors is twice the change; no setting is in units of weights.
     `cost` says in words what a merge reads.
+    `piecewise_when` lists the values of settings (all of them) with which no tensor depends on another, so that a merge
+    may take a few tensors at a time; None: it never may.
     """
 
     name: str
@@ -68,6 +70,11 @@ class MergeMethod:
     is_symmetric: bool = True
     is_scale_free: bool = True
     cost: str = ""
+    piecewise_when: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+
+    def is_piecewise(self, settings: Mapping[str, float | str]) -> bool:
+        """Whether tensors can be merged one by one with these settings, defaults filled in."""
+        return self.piecewise_when is not None and all(settings[name] in values for name, values in self.piecewise_when)
 
     def defaults(self) -> dict[str, float | str]:
         """Setting name -> default."""

@@ -94,4 +94,5 @@ SCE = MergeMethod(
     settings=(Setting("density", "Density", 1.0, "Share kept of each tensor, where the experts differ most", 0.01),),
     combine=sce,
     cost="two passes over all vectors",
+    piecewise_when=(),
 )

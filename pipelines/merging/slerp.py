@@ -95,4 +95,5 @@ SLERP = MergeMethod(
     combine=slerp,
     max_experts=2,
     cost="one pass for the angle, then one pass for each move",
+    piecewise_when=(),
 )

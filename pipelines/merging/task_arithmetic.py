@@ -38,4 +38,5 @@ TASK_ARITHMETIC = MergeMethod(
     default_scale=0.3,  # the usual value for four and more experts: the norm of the sum grows with their number
     is_affine=True,
     cost="one pass over all vectors",
+    piecewise_when=(),
 )

@@ -41,4 +41,5 @@ TSV = MergeMethod(
     settings=(Setting("density", "Rank share", 1.0, "Of each expert's part of the full rank", 0.01),),
     combine=tsv,
     cost="singular values of every matrix of every expert, once; then one pass for each move of the scale",
+    piecewise_when=(),
 )

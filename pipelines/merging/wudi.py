@@ -54,4 +54,5 @@ WUDI = MergeMethod(
     combine=wudi,
     is_scale_free=False,  # the rate is in units of weights
     cost="a few hundred matrix products for every matrix, once; then one pass for each move of the scale",
+    piecewise_when=(),
 )

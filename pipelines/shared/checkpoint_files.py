@@ -7,8 +7,8 @@ A document names the files and the merge:
     experts: {street: {ref: street.safetensors, sha256: "…"}, hand: {ref: hand}}     # `hand`: a folder of shards
     merge: {vector: {method: task_arithmetic}, weights: {street: 1.0, hand: 0.5}, scale: 0.4}
 
-Paths are relative to the document. Methods that look at one weight at a time need memory for a piece of every file;
-the others (TIES, DARE, SLERP, EMR) look at whole vectors and need all of them.
+Paths are relative to the document. Methods that look at one tensor at a time need memory for a piece of every file; the
+others (TIES, EMR and other elections over the whole) look at whole vectors and need all of them.
 """
 
 from __future__ import annotations
@@ -134,9 +134,12 @@ def merge_files(
 
 
 def is_local(recipe: MergeRecipe) -> bool:
-    """Whether each merged weight depends on that weight of the checkpoints alone, so that pieces can be merged."""
-    is_mask_of_sum = recipe.method in ("tall_masks", "consensus") and recipe.full_settings().get("vector") == "sum"
-    return recipe.method in ("average", "task_arithmetic") or is_mask_of_sum
+    """Whether no merged tensor depends on another tensor of the checkpoints, so that pieces can be merged."""
+    from pipelines.merging.registry import method
+
+    settings = recipe.full_settings()
+    is_mask_of_sum = recipe.method in ("tall_masks", "consensus") and settings.get("vector") == "sum"
+    return is_mask_of_sum or method(recipe.method).is_piecewise(settings)
 
 
 def read_slots(checkpoint: Checkpoint) -> dict[str, _Slot]:
@@ -217,8 +220,8 @@ def _check_memory(slots: Sequence[Mapping[str, _Slot]]) -> None:
     free = free_bytes("cpu")
     if needed > free:
         raise UserError(
-            f"This merge needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Task arithmetic, average "
-            "and TALL-masks over a sum are merged piece by piece and need far less.",
+            f"This merge needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Methods without an "
+            "election over the whole, such as task arithmetic and SLERP, are merged piece by piece.",
             title="Not enough memory",
         )
 

@@ -27,9 +27,10 @@ merge:
   weights: {street: 0.7, hand: -0.4}
   scale: 0.8
 """
-LOCAL = ("task_arithmetic", "average", "tall_masks", "consensus")
+LOCAL = ("task_arithmetic", "average", "tall_masks", "consensus", "slerp", "nuslerp", "multislerp", "karcher",
+         "model_stock", "near_swap", "dare", "della", "breadcrumbs", "sce", "ram", "tsv", "iso", "wudi")  # fmt: skip
 LENGTH_2 = (2).to_bytes(8, "little")
-WHOLE = ("ties", "dare", "emr", "slerp")
+WHOLE = ("ties", "emr", "pruned", "plain_masks")
 MODES = {"tall_masks": "union", "consensus": "consensus", "emr": "task, tasks: [hand]"}
 
 
