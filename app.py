@@ -51,6 +51,7 @@ def launch_options(flags: argparse.Namespace) -> dict[str, Any]:
         "enable_monitoring": False,
         "max_file_size": "20mb" if flags.public or on_space else "50mb",
         "mcp_server": flags.mcp,
+        "state_session_capacity": 500,  # half a megabyte each
         "footer_links": ["api", "settings"],
         "theme": THEME,
         "css": CSS,
@@ -60,10 +61,12 @@ def launch_options(flags: argparse.Namespace) -> dict[str, Any]:
 
 def build_workshop(flags: argparse.Namespace) -> Workshop:
     """The cache and what the tabs share; no torch is imported and no file is read."""
+    from demos.memory import few_arenas
     from demos.tab import Workshop
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.device import chosen_device
 
+    few_arenas()
     ram_bytes = None if flags.cache_gb is None else int(flags.cache_gb * 1e9)
     assets = ROOT / "assets"
     device = chosen_device(flags.device)

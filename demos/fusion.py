@@ -59,6 +59,7 @@ class FusionTab:
         self.workshop = workshop
         self.family = family("fusenet")
         self.bench = bench or FusionBench(workshop.cache)
+        workshop.forget.append(self.bench.forget)
         self._build()
         self._list()
         wire(self)

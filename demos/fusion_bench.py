@@ -80,6 +80,12 @@ class Shelf:
             while self._held > self._most and len(self._items) > 1:
                 self._held -= self._items.popitem(last=False)[1][1]
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._items.clear()
+            self._held = 0
+
 
 class FusionBench:
     """Runs jobs; frames that were read and results that were made lately are not made again."""
@@ -95,6 +101,10 @@ class FusionBench:
         from pipelines.fusion.pipeline import FusionPipeline
 
         return FusionPipeline(self.cache)
+
+    def forget(self) -> None:
+        """Frames and results leave memory."""
+        self._shelf.clear()
 
     @property
     def pipeline(self) -> FusionPipeline:

@@ -24,7 +24,7 @@ class StatusBar:
         self.workshop = workshop
         with gr.Row(equal_height=True):
             self.bar = gr.HTML(status_of(workshop), html_template=TEMPLATE, elem_id="status", scale=4)
-            self.free = gr.Button("Unload all models", size="sm", min_width=120, scale=0, elem_id="status-unload")
+            self.free = gr.Button("Free memory now", size="sm", min_width=120, scale=0, elem_id="status-unload")
         self.free.click(told(self.unload), None, [self.bar], **BESIDE_QUEUE)
 
     def follow(self, runs: Sequence[Any]) -> None:
@@ -37,8 +37,8 @@ class StatusBar:
         return status_of(self.workshop)
 
     def unload(self) -> dict[str, Any]:
-        """Every model that is not running leaves memory; the next run loads it again."""
-        self.workshop.cache.unload_all()
+        """Models and kept results leave memory; the next run makes again what it needs."""
+        self.workshop.free()
         return self.now()
 
 

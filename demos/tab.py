@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.memory import give_back
 from pipelines.merging.recipe import MergeError
 from pipelines.shared.errors import UserError
 
@@ -82,6 +83,14 @@ class Workshop:
     cache: ModelCache
     assets: Path
     turns: Turns = field(default_factory=Turns)
+    forget: list[Callable[[], None]] = field(default_factory=list)  # each tab's way to drop its kept results
+
+    def free(self) -> None:
+        """Everything that can be made again leaves memory: models that are not running, kept results."""
+        self.cache.unload_all()
+        for forget in self.forget:
+            forget()
+        give_back()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,3 +36,25 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[SimpleNamespace]:
+    """A running page on the real engine, one for the session: its `url`, and the `workshop` behind it."""
+    import app
+
+    flags = app.parse_flags([])
+    workshop = app.build_workshop(flags)
+    page = app.build_app(workshop)
+    options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
+    _, url, _ = page.launch(**options, prevent_thread_lock=True)
+    app.warm(workshop)
+    yield SimpleNamespace(url=url, workshop=workshop)
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def served(stage: SimpleNamespace) -> str:
+    """Its address."""
+    url: str = stage.url
+    return url

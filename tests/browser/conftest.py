@@ -1,4 +1,4 @@
-"""A page on the real engine, served once, and a browser; skipped with a reason where there is no Chromium."""
+"""A browser for the served page; skipped with a reason where there is no Chromium."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,21 +15,6 @@ from PIL import Image
 
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer",
          "--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def served(root: Path) -> Iterator[str]:
-    """Address of a running page."""
-    import app
-
-    flags = app.parse_flags([])
-    workshop = app.build_workshop(flags)
-    page = app.build_app(workshop)
-    options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
-    _, url, _ = page.launch(**options, prevent_thread_lock=True)
-    app.warm(workshop)
-    yield url
-    page.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,105 @@
+"""Eight visitors at once: all are answered, each with the own mix, and memory comes back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from demos.examples import Example, read_examples
+from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.registry import family
+
+VISITORS = 8
+MOST_GROWTH = 1.05
+CLIENTS = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from gradio_client import Client, handle_file
+
+address, frames, recipes = json.loads(sys.argv[1])
+
+def ask(recipe):
+    first, second = map(handle_file, frames)
+    client = Client(address, verbose=False)
+    path, about = client.predict(first=first, second=second, recipe=recipe, api_name="/fuse")
+    return path, about["recipe_hash"]
+
+with ThreadPoolExecutor(len(recipes)) as pool:
+    print(json.dumps(list(pool.map(ask, recipes))))
+"""
+
+
+@pytest.fixture(scope="module")
+def example(root: Path) -> Example:
+    return read_examples(root / "assets" / "examples" / "fusion")[0]
+
+
+@pytest.fixture(scope="module")
+def direct(root: Path, example: Example) -> Callable[[MergeRecipe], np.ndarray]:
+    """The example fused by a pipeline of its own, no server involved."""
+    from pipelines.fusion.inputs import load_frames
+    from pipelines.fusion.options import FusionOptions
+    from pipelines.fusion.pipeline import FusionPipeline
+    from pipelines.shared.cache import ModelCache
+
+    options, pipeline = FusionOptions(task=example.task), FusionPipeline(ModelCache(root / "assets"))
+    frames = load_frames([str(path) for path in example.frames], options)
+    return lambda recipe: pipeline(frames, options, recipe).fused
+
+
+def recipe_of(visitor: int, scale: float) -> MergeRecipe:
+    """A mix that no other visitor asks for."""
+    fusenet = family("fusenet")
+    pairs = tuple((task, round(0.1 * visitor + 0.2 * k, 2)) for k, task in enumerate(fusenet.tasks))
+    return replace(fusenet.default, coefficients=pairs, scale=scale)
+
+
+def ask_all(address: str, example: Example, recipes: list[MergeRecipe]) -> list[tuple[np.ndarray, str]]:
+    """Every recipe's picture and the hash it came with; asked at once, from a process of its own."""
+    question = [address, [str(path) for path in example.frames], [recipe_to_dict(recipe) for recipe in recipes]]
+    done = subprocess.run([sys.executable, "-c", CLIENTS, json.dumps(question)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [(np.asarray(Image.open(path)), mark) for path, mark in json.loads(done.stdout)]
+
+
+def resident_bytes(workshop: Any, longest_s: float = 10) -> int:
+    """Of this process, once all that can be made again is dropped; the least within a while, for threads end late."""
+    least, last = sys.maxsize, time.monotonic() + longest_s
+    while time.monotonic() < last:
+        workshop.free()
+        now = psutil.Process().memory_info().rss
+        if now >= least:
+            break
+        least = now
+        time.sleep(0.5)
+    return least
+
+
+def test_eight_visitors_at_once_get_their_own_pictures_and_memory_comes_back(
+    stage: SimpleNamespace, example: Example, direct: Callable[[MergeRecipe], np.ndarray]
+) -> None:
+    for scale in (0.3, 0.4):  # until every thread has its buffers and the heap its shape
+        ask_all(stage.url, example, [recipe_of(visitor, scale) for visitor in range(VISITORS)])
+    recipes = [recipe_of(visitor, 0.5) for visitor in range(VISITORS)]
+    expected = [direct(recipe) for recipe in recipes]
+    before = resident_bytes(stage.workshop)
+    for recipe, wanted, (picture, mark) in zip(recipes, expected, ask_all(stage.url, example, recipes), strict=True):
+        assert mark == recipe_hash(recipe)
+        assert np.array_equal(picture, wanted)
+    assert resident_bytes(stage.workshop) <= before * MOST_GROWTH
+
+
+def test_the_visitors_recipes_give_different_pictures(direct: Callable[[MergeRecipe], np.ndarray]) -> None:
+    assert not np.array_equal(direct(recipe_of(0, 0.5)), direct(recipe_of(VISITORS - 1, 0.5)))
