@@ -113,6 +113,13 @@ def _bitmap_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
 
 def ecc(first: np.ndarray, other: np.ndarray, start: np.ndarray, is_affine: bool) -> np.ndarray | None:
+    """The matrix (2 x 3, first to other) that maximises the enhanced correlation coefficient; None if it diverges.
+
+    Args:
+        start: where the search begins. is_affine: else a turn and a shift alone (Euclidean).
+
+    Source: Evangelidis and Psarakis (2008), as in OpenCV.
+    """
     import cv2
 
     motion = cv2.MOTION_AFFINE if is_affine else cv2.MOTION_EUCLIDEAN
@@ -132,6 +139,7 @@ def edge_strength(plane: np.ndarray) -> np.ndarray:
 
 
 def equalised(plane: np.ndarray) -> np.ndarray:
+    """(H, W) in 0..1 with a flat histogram, float32: exposures of one scene then look alike."""
     import cv2
 
     return cv2.equalizeHist((np.clip(plane, 0, 1) * 255).astype(np.uint8)).astype(np.float32) / 255

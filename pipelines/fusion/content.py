@@ -29,9 +29,16 @@ def informative(images: np.ndarray) -> list[int]:
 
 def options_for(options: FusionOptions, kept: Sequence[int]) -> FusionOptions:
     """The options with the rows of the frames that are fused."""
-    rows = {name: tuple(getattr(options, name)[k] for k in kept if k < len(getattr(options, name)))
-            for name in ("gains", "tables", "table_points")}  # fmt: skip
-    return replace(options, **rows)
+
+    def of_kept(rows: tuple) -> tuple:
+        return tuple(rows[k] for k in kept if k < len(rows))
+
+    return replace(
+        options,
+        gains=of_kept(options.gains),
+        tables=of_kept(options.tables),
+        table_points=of_kept(options.table_points),
+    )
 
 
 def spread_out(weights: np.ndarray, kept: Sequence[int], count: int) -> np.ndarray:

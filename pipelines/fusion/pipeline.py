@@ -265,7 +265,7 @@ def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, st
     trust = find_ghosts(_reduced(_luma(images), GHOST_PX)).trust if options.deghost else None
     fusion = fuse_with_tables(images, tables, options.operator, _gains(options, len(images)), trust)
     fused, weights = fusion.fused, fusion.weights
-    if steady:
+    if steady:  # whatever the operator: the pyramid blend is the one that takes weights of any make
         weights = steady(weights)
         fused = pyramid_blend(images, enlarged(weights, images.shape[1:3]))
     about = {"seconds": {"infer": time.perf_counter() - began}}

@@ -6,7 +6,7 @@ The first pair of frames settles what stays the same for the whole clip: order, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
@@ -121,7 +121,7 @@ def fuse_clips(
     recipe: MergeRecipe | None,
     out: Path,
     placement: Placement = UNMOVED,
-) -> Iterator[ClipStep]:
+) -> Generator[ClipStep, None, None]:
     """Fuse clips into `out` (MP4), a step per frame; closing the generator cancels and leaves no file.
 
     Args:
@@ -193,7 +193,7 @@ def _settled(opened: Sequence[OpenedImage], options: FusionOptions, placement: P
     return Setup(fixed, fitted, found, placement, said)
 
 
-def _stacks(paths: Sequence[Path], clips: Sequence[ClipInfo]) -> Iterator[list[OpenedImage]]:
+def _stacks(paths: Sequence[Path], clips: Sequence[ClipInfo]) -> Generator[list[OpenedImage], None, None]:
     """Frames of the clips that belong together, until the shorter one ends."""
     names = [clip.name for clip in clips] if len(clips) > 1 else [f"{clips[0].name}, frame {k}" for k in (1, 2)]
     shas = [_sha256(path) for path in paths] * (2 // len(paths))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,7 +54,7 @@ def inspect_clip(path: Path) -> ClipInfo:
     return info
 
 
-def read_clip(path: Path, fps: float) -> Iterator[np.ndarray]:
+def read_clip(path: Path, fps: float) -> Generator[np.ndarray, None, None]:
     """Frames (H, W, 3) uint8 RGB, upright, at a steady rate: for each tick the frame that is nearest in time.
 
     Raises:
