@@ -26,12 +26,13 @@ from pipelines.merging.layout import (
     tied_names,
 )
 from pipelines.merging.mixture import TILE, Mixture, Tile, selected_tasks, spans_of
-from pipelines.merging.native import ENGINE, Kernels, SpanWriter
+from pipelines.merging.native import ENGINE, Kernels
 from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
 from pipelines.merging.registry import method
 from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
 from pipelines.merging.residual import Residual
 from pipelines.merging.store import Store
+from pipelines.merging.writer import Writer
 
 STAGGER_BYTES = 4096 + 256  # streams that share their page offset evict each other
 
@@ -227,10 +228,9 @@ class Arena:
             expert.restore(self.base, live)
             return 3
         write = method(recipe.method).combine(mixture, **recipe.full_settings())
-        is_spanning = isinstance(write, SpanWriter)
-        for tile in mixture.tiles(self.layout.length if is_spanning else self.tile_size):
+        for tile in mixture.tiles(write.size if isinstance(write, Writer) else None):
             write_tile(write, tile, live[tile.start : tile.stop])
-        if is_spanning:
+        if isinstance(write, Writer):
             write.finish()
         return 2 + sum(any(span.coefficients[i] for span in mixture.spans) for i in range(len(self.tasks)))
 

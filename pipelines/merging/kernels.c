@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 1024, MOST = 32 };
+enum { LANES = 512, BYTES = 4096, MOST = 32 };
 
 #define EACH(i, m) for (int64_t i = 0; i < (m); i++)
-#define BLOCKS(start, m, n)                                                                                            \
-    for (int64_t start = 0, m; start < (n) && (m = (n) - start < LANES ? (n) - start : LANES); start += LANES)
+#define BLOCKS(start, m, n, size)                                                                                      \
+    for (int64_t start = 0, m; start < (n) && (m = (n) - start < size ? (n) - start : size); start += size)
 #define LOOP static inline void __attribute__((always_inline))
 
 /* Ask for the next block of a stream: a processor follows one stream by itself, not K that take turns. */
@@ -102,7 +102,7 @@ int64_t ties(const float *base, const float *const *vectors, const float *weight
              int64_t n) {
     float voices[MOST][LANES], total[LANES], sign[LANES], merged[LANES], agreeing[LANES];
     int64_t decided = 0;
-    BLOCKS(start, m, n) {
+    BLOCKS(start, m, n, LANES) {
         for (int t = 0; t < count; t++) {
             fetch_next(vectors[t] + start, m * 4);
             trim(voices[t], vectors[t] + start, weights[t], limits[t], m);
@@ -128,7 +128,7 @@ void tall(const float *base, const float *merged, const float *const *vectors, c
     float sum[LANES];
     int32_t total[LANES];
     uint8_t votes[LANES];
-    BLOCKS(start, m, n) {
+    BLOCKS(start, m, n, LANES) {
         const float *whole = merged ? merged + start : sum;
         for (int t = 0; t < count; t++) fetch_next(vectors[t] + start, m * 4);
         if (!merged) {
@@ -148,8 +148,12 @@ void tall(const float *base, const float *merged, const float *const *vectors, c
 /* live = base + factor * merged where at least `needed` planes reach levels[t], elsewhere base to the bit */
 void planes(const float *base, const float *merged, const uint8_t *const *bytes, const uint8_t *levels, int count,
             int needed, float factor, float *live, int64_t n) {
-    uint8_t votes[LANES];
-    BLOCKS(start, m, n) {
+    uint8_t votes[BYTES];
+    if (count == 1 && needed == 1) {
+        keep(live, base, merged, bytes[0], levels[0], factor, n);
+        return;
+    }
+    BLOCKS(start, m, n, BYTES) {
         memset(votes, 0, sizeof votes);
         for (int t = 0; t < count; t++) {
             fetch_next(bytes[t] + start, m);

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipelines.merging.mixture import Part, Tile, TileWriter
+    from pipelines.merging.mixture import Part, Tile
 
 SOURCE = Path(__file__).with_name("kernels.c")
 FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
@@ -29,19 +29,8 @@ COMPILE_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
-class SpanWriter:
-    """A writer whose tiles may be as long as a span: the kernels cut them into blocks themselves."""
-
-    write: TileWriter
-    finish: Callable[[], None] = lambda: None  # called after the last tile
-
-    def __call__(self, tile: Tile, live: Tensor) -> None:
-        self.write(tile, live)
-
-
-@dataclass(frozen=True)
 class Kernels:
-    """The compiled library; each method gives a writer of tiles."""
+    """The compiled library; each method fills one tile."""
 
     library: ctypes.CDLL
 

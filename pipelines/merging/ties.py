@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.writer import LONG, Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from pipelines.merging.mixture import Mixture, Tile, TileWriter
-    from pipelines.merging.native import Kernels
 
     TileVectors = Callable[[Tile], list[Tensor]]
     TileLimits = Callable[[Tile], list[tuple[slice, list[float]]]]
@@ -20,40 +20,45 @@ if TYPE_CHECKING:
 
 
 def ties(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> TileWriter:
-    """base + factor * the merged vector of `ties_vector`."""
-    if mixture.kernels is not None and aggregate in ("mean", "sum"):
-        return native_writer(mixture, mixture.kernels, density, scope, aggregate)
-    vector = ties_vector(mixture, density=density, scope=scope, aggregate=aggregate)
+    """base + factor * the merged vector of `ties_vector`, in one pass.
 
-    def write(tile: Tile, live: Tensor) -> None:
-        import torch
-
-        torch.add(tile.base, vector(tile), alpha=tile.factor, out=live)
-
-    return write
-
-
-def native_writer(mixture: Mixture, kernels: Kernels, density: float, scope: str, aggregate: str) -> TileWriter:
-    """The same bits in one pass over the vectors; where votes cancelled, tiles are written again at the end."""
-    from pipelines.merging.native import SpanWriter
-
+    Which sign is the commonest is known at the end: then tiles in which votes cancelled are written again.
+    """
     limits, votes = limits_by_tile(mixture, density, scope), trimmer(mixture, density, scope)
+    kernels = mixture.kernels if aggregate in ("mean", "sum") else None
+
+    def fill(tile: Tile, live: Tensor, tied_sign: float) -> tuple[bool, int]:
+        if kernels is not None:
+            return kernels.ties(tile, limits(tile), aggregate == "mean", tied_sign, live)
+        return fill_elected(tile, votes(tile), tied_sign, aggregate, live)
+
     tied: list[tuple[Tile, Tensor]] = []
     balances: list[int] = []
 
-    def write(tile: Tile, live: Tensor, sign: float = 1.0) -> None:
-        is_tied, balance = kernels.ties(tile, limits(tile), aggregate == "mean", sign, live)
+    def write(tile: Tile, live: Tensor) -> None:
+        is_tied, balance = fill(tile, live, 1.0)
         balances.append(balance)
-        if is_tied and sign > 0:
+        if is_tied:
             tied.append((tile, live))
 
     def finish() -> None:
         unwritten = (tile for tile in mixture.tiles() if tile.parts and tile.factor == 0)
-        if tied and sum(balances) + sum(balance_of(votes(tile)) for tile in unwritten) < 0:
+        if tied and sum(balances) + sum(balance_of(sum_of(votes(tile))) for tile in unwritten) < 0:
             for tile, live in tied:
-                write(tile, live, -1.0)
+                fill(tile, live, -1.0)
 
-    return SpanWriter(write, finish)
+    return Writer(write, None if kernels is None else LONG, finish)
+
+
+def fill_elected(tile: Tile, vectors: list[Tensor], tied_sign: float, aggregate: str, live: Tensor) -> tuple[bool, int]:
+    """Elect and merge trimmed vectors; whether `tied_sign` decided anything, and `balance_of` the votes."""
+    import torch
+
+    total = sum_of(vectors)
+    merged = merge_agreeing(vectors, signs(total, tied=tied_sign), aggregate)
+    torch.add(tile.base, merged, alpha=tile.factor, out=live)
+    balance = balance_of(total)
+    return bool(total.eq_(0).mul_(merged).abs_().max()), balance
 
 
 def ties_vector(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> TileVector:
@@ -162,16 +167,13 @@ def signs(total: Tensor, tied: float) -> Tensor:
 
 def commonest_sign(mixture: Mixture, votes: TileVectors) -> float:
     """The sign that most weights have after the sum, +1 if there are as many of both."""
-    balance = sum(balance_of(votes(tile)) for tile in mixture.tiles() if tile.parts)
+    balance = sum(balance_of(sum_of(votes(tile))) for tile in mixture.tiles() if tile.parts)
     return -1.0 if balance < 0 else 1.0
 
 
-def balance_of(vectors: list[Tensor]) -> int:
-    """How many more weights have a positive sum than a negative one."""
-    import torch
-
-    total = sum_of(vectors)
-    return int(torch.count_nonzero(total > 0)) - int(torch.count_nonzero(total < 0))
+def balance_of(total: Tensor) -> int:
+    """How many more weights have a positive sum of votes than a negative one."""
+    return int(total.sign().sum())  # whole numbers, exact in float32 for any tile
 
 
 def merge_agreeing(vectors: list[Tensor], sign: Tensor, aggregate: str) -> Tensor:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.merging.masks import count_votes, merged_vector, restore_base, threshold_of
-from pipelines.merging.native import SpanWriter
 from pipelines.merging.planes import count_stops, level_of, single
+from pipelines.merging.writer import LONG, Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,7 +73,7 @@ def exact_writer(mixture: Mixture, vector: str, needed: int) -> TileWriter:
 
     if kernels is None:
         return write
-    return SpanWriter(write_natively) if vector == "sum" else write_natively
+    return Writer(write_natively, LONG) if vector == "sum" else write_natively
 
 
 def limit_in(mixture: Mixture, task: str) -> float:
@@ -98,7 +98,7 @@ def plane_writer(mixture: Mixture, merged: Tensor, planes: list[Tensor], levels:
         where = slice(tile.start, tile.stop)
         kernels.planes(tile, merged[where], [plane[where] for plane in planes], levels, needed, live)
 
-    return write if kernels is None else SpanWriter(write_natively)
+    return write if kernels is None else Writer(write_natively, LONG)
 
 
 def keep_where(mixture: Mixture, tile: Tile, merged: Tensor, keep: Tensor, live: Tensor) -> None:
