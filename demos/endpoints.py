@@ -9,9 +9,10 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demos.fusion_batch import batch_steps, gathered, new_archive
+from demos.fusion_batch import ARCHIVE, batch_steps, gathered
 from demos.fusion_bench import FusionBench, Job
 from demos.fusion_export import document_of, write_export
+from demos.fusion_steps import new_file
 from demos.status import status_of
 from demos.tab import Workshop, told
 from pipelines.fusion.registration import split
@@ -173,7 +174,7 @@ def batch_answer(bench: FusionBench, files: dict[str, bytes], job: Job) -> tuple
 
     from pipelines.fusion.batch import match_pairs
 
-    began, out = time.perf_counter(), new_archive()
+    began, out = time.perf_counter(), new_file(ARCHIVE)
     steps = list(batch_steps(bench, files, job, out))
     return str(out), {
         "scenes": [step.stem for step in steps], "unmatched": list(match_pairs(tuple(files)).unmatched),

@@ -14,6 +14,7 @@ from demos.examples import Example, read_examples
 from demos.fusion_align import AlignView
 from demos.fusion_batch import BatchView
 from demos.fusion_bench import FusionBench, Job
+from demos.fusion_clips import ClipView
 from demos.fusion_desk import FusionDesk
 from demos.fusion_events import wire
 from demos.fusion_export import document_of, parse, restore
@@ -106,7 +107,7 @@ class FusionTab:
         self.tables = TableView(sight, self.workshop.assets)
         self.metrics, self.zoom = MetricView(sight), ZoomView(sight)
         self.export = ExportView(sight, self.family)
-        self.batch = BatchView(sight)
+        self.batch, self.clips = BatchView(sight), ClipView(sight)
         self.runs: list[Any] = []
         self.views: tuple[View, ...] = (self.alignment, self.weights, self.labels, self.tables, self.metrics,
                                         self.zoom, self.export)  # fmt: skip
@@ -120,8 +121,8 @@ class FusionTab:
         panel, source, settings = self.panel, self.source, self.settings
         self.inputs = {
             self.left, self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls,
-            *self.batch.controls, *(one for view in self.views for one in view.controls), *panel.controls, panel.apply,
-            panel.slot, panel.slots, panel.history, panel.relative,
+            *self.batch.controls, *self.clips.controls, *(one for view in self.views for one in view.controls),
+            *panel.controls, panel.apply, panel.slot, panel.slots, panel.history, panel.relative,
         }  # fmt: skip
         self.pictures = [
             self.version, self.out, self.left, self.notices, self.tier, self.shown, self.drawn, source.gallery,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from demos.fusion_sight import Sight, Updates, Values
+from demos.fusion_steps import LONG, new_file, progress_bar, until_stopped
 from demos.fusion_words import hint
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from pipelines.shared.errors import UserError
@@ -27,6 +26,7 @@ ABOUT = (
     "the mix of the page."
 )
 MOST_LISTED = 30
+ARCHIVE = "mixdeck-fusion-batch.zip"
 
 
 class BatchView:
@@ -56,9 +56,7 @@ class BatchView:
         self._job_of = job_of
         beside: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
         self.files.change(told(self.when_dropped), inputs, [self.matched], **beside)
-        # Its own place in the queue: minutes of batch must not hold up the faders.
-        self.start.click(told(self.run), inputs, [self.progress, self.archive], concurrency_id="batch",
-                         concurrency_limit=1, api_visibility="private", show_progress="hidden")
+        self.start.click(told(self.run), inputs, [self.progress, self.archive], **LONG)
         self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
 
     def when_dropped(self, values: Values) -> Updates:
@@ -75,17 +73,16 @@ class BatchView:
         if not values[self.files]:
             raise UserError("There is no file yet: drop a zip or some pictures.", "Nothing to fuse")
         yield {self.progress: hint("Matching names…"), self.archive: None}
-        job, out = self._job_of(values), new_archive()
+        job, out = self._job_of(values), new_file(ARCHIVE)
         steps = batch_steps(self._sight.bench, gathered(values[self.files]), job, out)
         problems: list[str] = []
-        for step in steps:
+        for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
             problems += [f"{step.stem}: {step.problem}"] if step.problem else []
-            if not self._turns.is_current(visitor, turn):
-                steps.close()  # closes the zip, with the table of what was done
-                yield {self.progress: progress_lines(step, problems, "Stopped"), self.archive: str(out)}
-                return
-            yield {self.progress: progress_lines(step, problems, "Fusing"), self.archive: gr.skip()}
-        yield {self.progress: progress_lines(step, problems, "Done"), self.archive: str(out)}
+            word = "Stopped" if is_stopped else "Fusing"
+            yield {self.progress: progress_lines(step, problems, word), self.archive: gr.skip()}
+        # The zip is complete only now that the steps are over.
+        word = "Stopped" if is_stopped else "Done"
+        yield {self.progress: progress_lines(step, problems, word), self.archive: str(out)}
 
     def when_stopped(self, request: gr.Request) -> Updates:
         """The batch ends after the scene it is at."""
@@ -118,13 +115,6 @@ def gathered(paths: Sequence[str]) -> dict[str, bytes]:
     return files
 
 
-def new_archive() -> Path:
-    """A path for a zip, in a folder of its own among the files that the page may serve."""
-    root = Path(get_upload_folder())
-    root.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="fusion-batch-", dir=root)) / "mixdeck-fusion-batch.zip"
-
-
 def match_lines(matches: Matches) -> str:
     """The scenes that were found and the names that fit none."""
     scenes = [f"{one.stem}: {' + '.join(Path(name).name for name in one.names)}" for one in matches.groups]
@@ -140,8 +130,6 @@ def _listed(lines: Sequence[str]) -> str:
 
 
 def progress_lines(step: BatchStep, problems: Sequence[str], word: str) -> str:
-    """How far a batch is, as a bar and in words, and what could not be fused."""
-    style = "width:100%;accent-color:var(--color-accent)"
-    bar = f'<progress value="{step.done}" max="{step.total}" style="{style}"></progress>'
-    line = hint(f"{word}: {step.done} of {step.total}, last {step.stem}")
-    return f'<div role="status">{bar}{line}</div><div class="notices">{_listed(problems)}</div>'
+    """How far a batch is, and what could not be fused."""
+    bar = progress_bar(step.done, step.total, f"{word}: {step.done} of {step.total}, last {step.stem}")
+    return f'{bar}<div class="notices">{_listed(problems)}</div>'

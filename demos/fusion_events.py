@@ -29,7 +29,8 @@ def wire(tab: FusionTab) -> None:
     tab.left.input(told(tab.when_left_changes), tab.inputs, [tab.out], **LAST)
     for view in (*tab.views, tab.desk):
         view.wire(tab.inputs)
-    tab.batch.wire(tab.inputs, tab.job)
+    for work in (tab.batch, tab.clips):
+        work.wire(tab.inputs, tab.job)
 
 
 def _wire_marks(tab: FusionTab, moved: list[Any], chosen: list[Any]) -> None:

@@ -35,7 +35,7 @@ class FakePipeline:
         self.calls: list[Any] = []
         self.counts: list[int] = []
 
-    def __call__(self, frames: Any, options: Any, recipe: Any) -> Any:
+    def __call__(self, frames: Any, options: Any, recipe: Any, steady: Any = None) -> Any:
         from pipelines.merging.recipe import recipe_hash, recipe_to_dict
 
         self.calls.append((options, recipe))

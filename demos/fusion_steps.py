@@ -1,0 +1,44 @@
+"""Long work on the page: its steps until a visitor presses Stop, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+
+from gradio.utils import get_upload_folder
+
+from demos.fusion_words import hint
+from demos.tab import Turns
+
+Step = TypeVar("Step")
+
+# A place of its own in the queue, for one at a time: minutes of work must not hold up the faders.
+LONG: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 1, "show_progress": "hidden",
+                        "api_visibility": "private"}  # fmt: skip
+
+
+def until_stopped(steps: Iterator[Step], turns: Turns, visitor: str, turn: int) -> Iterator[tuple[Step, bool]]:
+    """Each step, and whether it is the last because the visitor stopped; the work is closed then."""
+    for step in steps:
+        is_stopped = not turns.is_current(visitor, turn)
+        if is_stopped and isinstance(steps, Generator):
+            steps.close()
+        yield step, is_stopped
+        if is_stopped:
+            return
+
+
+def new_file(name: str) -> Path:
+    """A path for a result, in a folder of its own among the files that the page may serve."""
+    root = Path(get_upload_folder())
+    root.mkdir(parents=True, exist_ok=True)
+    return Path(mkdtemp(prefix="fusion-", dir=root)) / name
+
+
+def progress_bar(done: int, total: int, words: str) -> str:
+    """A bar and a line that is read out."""
+    style = "width:100%;accent-color:var(--color-accent)"
+    bar = f'<progress value="{done}" max="{total}" style="{style}"></progress>'
+    return f'<div role="status">{bar}{hint(words)}</div>'
