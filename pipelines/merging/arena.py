@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from pipelines.merging.layout import (
     classify,
     tied_names,
 )
-from pipelines.merging.mixture import TILE, Mixture, Tile, selected_tasks, spans_of
+from pipelines.merging.mixture import TILE, Mixture, Tile, check_rules, selected_tasks, spans_of
 from pipelines.merging.native import ENGINE, Kernels
 from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
 from pipelines.merging.registry import method
@@ -181,7 +180,7 @@ class Arena:
     def mixture(self, recipe: MergeRecipe) -> Mixture:
         """The recipe checked against this family and spread over its tensors."""
         check_recipe(recipe, self.tasks)
-        self._check_rules(recipe)
+        check_rules(recipe, self.key_classes)
         self._check_expert_count(recipe)
         return Mixture(
             layout=self.layout,
@@ -243,11 +242,6 @@ class Arena:
             return None
         active = [task for task, value in zip(self.tasks, span.coefficients, strict=True) if value != 0]
         return self.experts[active[0]] if len(active) == 1 and sum(span.coefficients) == 1 else None
-
-    def _check_rules(self, recipe: MergeRecipe) -> None:
-        for rule in recipe.blocks:
-            if not any(fnmatchcase(key, rule.match) for key in self.key_classes):
-                raise MergeError(f'block rule "{rule.match}" matches no key, such as {next(iter(self.key_classes))}')
 
     def _check_expert_count(self, recipe: MergeRecipe) -> None:
         record = method(recipe.method)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -156,6 +156,17 @@ def spans_of(layout: Layout, recipe: MergeRecipe, tasks: tuple[str, ...]) -> tup
             spans[-1] = Span(spans[-1].start, slot.start, spans[-1].coefficients, spans[-1].factor)
         spans.append(Span(slot.start, layout.length, coefficients, factor))
     return tuple(spans) or (Span(0, layout.length, whole, recipe.scale),)
+
+
+def check_rules(recipe: MergeRecipe, keys: Collection[str]) -> None:
+    """Refuse a block rule that matches no key.
+
+    Raises:
+        MergeError: names the rule and a key that there is.
+    """
+    for rule in recipe.blocks:
+        if not any(fnmatchcase(key, rule.match) for key in keys):
+            raise MergeError(f'block rule "{rule.match}" matches no key, such as {next(iter(keys))}')
 
 
 def rule_factor(recipe: MergeRecipe, key: str, expert: str | None) -> float:

@@ -18,7 +18,9 @@ from pipelines.merging.writer import LONG, Writer
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pipelines.merging.masks import TileVector
     from pipelines.merging.mixture import Mixture, Tile, TileWriter
+    from pipelines.merging.native import Kernels
 
 
 def voted_writer(mixture: Mixture, vector: str, needed: int) -> TileWriter:
@@ -61,19 +63,25 @@ class Keys:
 def exact_writer(mixture: Mixture, vector: str, needed: int) -> TileWriter:
     """Every mask from the vectors themselves."""
     merged_of, kernels = merged_vector(mixture, vector), mixture.kernels
+    if kernels is not None:
+        return native_exact_writer(mixture, kernels, None if vector == "sum" else merged_of, needed)
 
     def write(tile: Tile, live: Tensor) -> None:
         merged = merged_of(tile)
         keep_where(mixture, tile, merged, count_votes(mixture, tile, merged).ge_(needed), live)
 
-    def write_natively(tile: Tile, live: Tensor) -> None:
+    return write
+
+
+def native_exact_writer(mixture: Mixture, kernels: Kernels, merged_of: TileVector | None, needed: int) -> TileWriter:
+    """The same in one pass; `merged_of` None is the sum of the vectors, which the kernel adds up itself."""
+
+    def write(tile: Tile, live: Tensor) -> None:
         limits = [limit_in(mixture, part.task) for part in tile.parts]
-        merged = None if vector == "sum" else merged_of(tile)
+        merged = merged_of(tile) if merged_of else None
         kernels.tall(tile, limits, mixture.masks.compare, needed, merged, live)
 
-    if kernels is None:
-        return write
-    return Writer(write_natively, LONG) if vector == "sum" else write_natively
+    return write if merged_of else Writer(write, LONG)
 
 
 def limit_in(mixture: Mixture, task: str) -> float:
@@ -84,6 +92,8 @@ def limit_in(mixture: Mixture, task: str) -> float:
 def plane_writer(mixture: Mixture, merged: Tensor, planes: list[Tensor], levels: list[int], needed: int) -> TileWriter:
     """Kept is what reaches its level in at least `needed` planes, (length,) uint8 each."""
     kernels = mixture.kernels
+    if kernels is not None:
+        return native_plane_writer(kernels, merged, planes, levels, needed)
 
     def write(tile: Tile, live: Tensor) -> None:
         import torch
@@ -92,13 +102,22 @@ def plane_writer(mixture: Mixture, merged: Tensor, planes: list[Tensor], levels:
         votes = torch.ge(first, levels[0], out=torch.empty_like(first))
         for plane, level in zip(others, levels[1:], strict=True):
             votes += torch.ge(plane, level, out=torch.empty_like(plane))
-        keep_where(mixture, tile, merged[tile.start : tile.stop], votes.ge_(needed).float(), live)
+        keep = votes if len(planes) == needed == 1 else votes.ge_(needed)
+        keep_where(mixture, tile, merged[tile.start : tile.stop], keep.float(), live)
 
-    def write_natively(tile: Tile, live: Tensor) -> None:
+    return write
+
+
+def native_plane_writer(
+    kernels: Kernels, merged: Tensor, planes: list[Tensor], levels: list[int], needed: int
+) -> TileWriter:
+    """The same in one pass."""
+
+    def write(tile: Tile, live: Tensor) -> None:
         where = slice(tile.start, tile.stop)
         kernels.planes(tile, merged[where], [plane[where] for plane in planes], levels, needed, live)
 
-    return write if kernels is None else Writer(write_natively, LONG)
+    return Writer(write, LONG)
 
 
 def keep_where(mixture: Mixture, tile: Tile, merged: Tensor, keep: Tensor, live: Tensor) -> None:

@@ -119,8 +119,10 @@ def merge_files(
         UserError: damaged files, the wrong hash, or not enough memory for a method that needs whole vectors.
         MergeError: the checkpoints are not of one network.
     """
+    from pipelines.merging.mixture import check_rules
+
     slots = [read_slots(checkpoint) for checkpoint in (plan.base, *plan.experts)]
-    _check_rules(plan.recipe, slots[0])
+    check_rules(plan.recipe, slots[0])
     if not is_local(plan.recipe):
         _check_memory(slots)
         piece = sum(slot.count for slot in slots[0].values())
@@ -196,12 +198,6 @@ def _checkpoint(name: str, value: Any, folder: Path) -> Checkpoint:
 def _only(name: str, values: Mapping[str, Any], known: Sequence[str]) -> None:
     if unknown := [str(key) for key in values if key not in known]:
         raise UserError(f"Unknown keys in {name}: {', '.join(unknown)}; known are {', '.join(known)}.")
-
-
-def _check_rules(recipe: MergeRecipe, slots: Mapping[str, _Slot]) -> None:
-    for rule in recipe.blocks:
-        if not any(fnmatchcase(key, rule.match) for key in slots):
-            raise MergeError(f'block rule "{rule.match}" matches no key, such as {next(iter(slots))}')
 
 
 def _check_names(plan: FilePlan, slots: Sequence[Mapping[str, _Slot]]) -> None:
