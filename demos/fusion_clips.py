@@ -34,7 +34,7 @@ class ClipView:
         with gr.Accordion("Clips", open=False, elem_id="fusion-clips-box"):
             gr.HTML(hint(ABOUT))
             with gr.Row():
-                self.first = gr.File(label="Thermal clip, or one of alternating exposures", file_types=FILE_TYPES,
+                self.first = gr.File(label="Thermal, or alternating clip", file_types=FILE_TYPES,
                                      height=120, elem_id="fusion-clips-first", min_width=200)
                 self.second = gr.File(label="Visible clip", file_types=FILE_TYPES, height=120,
                                       elem_id="fusion-clips-second", min_width=200)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.tab import BESIDE_QUEUE, ON_DEVICE, told
+from demos.tab import BESIDE_QUEUE, ON_DEVICE, TELLING, told
 from pipelines.fusion.registration import UNMOVED
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def wire(tab: FusionTab) -> None:
     _wire_marks(tab, moved, chosen)
     _wire_runs(tab, moved, chosen)
     for event in (*_desk_events(tab), *_source_events(tab)):
-        _then_run(tab, event)
+        then_run(tab, event)
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
     tab.left.input(told(tab.when_left_changes), tab.inputs, [tab.out], **LAST)
     for view in (*tab.views, tab.desk):
@@ -38,9 +38,10 @@ def _wire_marks(tab: FusionTab, moved: list[Any], chosen: list[Any]) -> None:
     panel = tab.panel
     inputs = [one.input for one in (*moved, *chosen, panel.method, panel.mask_mode, tab.settings.engine,
                                     tab.source.task, panel.slot, panel.relative)]  # fmt: skip
+    changed = [tab.source.files.upload, tab.source.files.delete, tab.source.files.clear]
     pressed = [one.click for one in (panel.undo, panel.redo, panel.reset, tab.source.run, tab.alignment.find,
                                      tab.alignment.undo, tab.tables.reset)]  # fmt: skip
-    gr.on([*inputs, *pressed], None, js="() => window.mixdeck?.stale('fusion')", trigger_mode="multiple",
+    gr.on([*inputs, *pressed, *changed], None, js="() => window.mixdeck?.stale('fusion')", trigger_mode="multiple",
           **BESIDE_QUEUE)
 
 
@@ -58,7 +59,7 @@ def _wire_runs(tab: FusionTab, moved: list[Any], chosen: list[Any]) -> None:
     tab.source.stop.click(told(tab.halt), None, [tab.version], cancels=tab.runs, **BESIDE_QUEUE)
 
 
-def _then_run(tab: FusionTab, event: Any) -> None:
+def then_run(tab: FusionTab, event: Any) -> None:
     """After an event that moved widgets from Python, which fires nothing by itself."""
     run = event.success(told(tab.commit), tab.inputs, tab.pictures, show_progress="hidden", **ON_DEVICE)
     tab.runs.append(run)
@@ -81,7 +82,7 @@ def _desk_events(tab: FusionTab) -> list[Any]:
         panel.undo.click(told(lambda values: panel.when_undone(values[panel.history], -1)), **mine, **BESIDE_QUEUE),
         panel.redo.click(told(lambda values: panel.when_undone(values[panel.history], 1)), **mine, **BESIDE_QUEUE),
         panel.reset.click(told(lambda: panel.shown(tab.family.default)), None, tab.desk_outputs, **BESIDE_QUEUE),
-        tab.desk.preset.input(told(tab.desk.when_preset_chosen), **mine, **LAST),
+        tab.desk.preset.input(told(tab.desk.when_preset_chosen), **mine, trigger_mode="always_last", **TELLING),
     ]
 
 
@@ -92,11 +93,11 @@ def _source_events(tab: FusionTab) -> list[Any]:
     return [
         source.menu.select(told(tab.when_example_chosen), None, tab.settable, trigger_mode="once", **BESIDE_QUEUE),
         source.task.input(told(tab.when_task_changes), **mine, **LAST),
-        source.files.upload(told(tab.when_uploaded), **mine, **LAST),
+        gr.on([source.files.upload, source.files.delete], told(tab.when_uploaded), **mine, **LAST),
         tab.settings.engine.input(told(tab.when_engine_changes), **mine, **LAST),
         alignment.find.click(told(lambda: {source.align: True}), None, tab.settable, **BESIDE_QUEUE),
         alignment.undo.click(told(lambda: tab.placed(UNMOVED)), None, tab.settable, **BESIDE_QUEUE),
         tab.tables.reset.click(told(tab.tables.cleared), None, tab.settable, **BESIDE_QUEUE),
-        tab.desk.use_yaml.click(told(tab.when_yaml_used), **restored, **BESIDE_QUEUE),
-        tab.export.drop.upload(told(tab.when_dropped), **restored, **LAST),
+        tab.desk.use_yaml.click(told(tab.when_yaml_used), **restored, **TELLING),
+        tab.export.drop.upload(told(tab.when_dropped), **restored, trigger_mode="always_last", **TELLING),
     ]

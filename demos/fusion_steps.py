@@ -39,6 +39,7 @@ def new_file(name: str) -> Path:
 
 def progress_bar(done: int, total: int, words: str) -> str:
     """A bar and a line that is read out."""
-    style = "width:100%;accent-color:var(--color-accent)"
-    bar = f'<progress value="{done}" max="{total}" style="{style}"></progress>'
-    return f'<div role="status">{bar}{hint(words)}</div>'
+    share = f'<div style="width:{done / max(total, 1):.1%};height:100%;background:var(--color-accent)"></div>'
+    aria = f'role="progressbar" aria-label="progress" aria-valuenow="{done}" aria-valuemin="0" aria-valuemax="{total}"'
+    bar = f'<div {aria} style="height:8px;background:var(--border-color-primary)">{share}</div>'
+    return f'{bar}<div role="status">{hint(words)}</div>'

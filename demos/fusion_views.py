@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.fusion.pipeline import FusionResult
 
 VIEW_PX = 320  # height of one weight map on the page
+MOST_MEASURED = 1_000_000  # pixels: the metrics of a larger picture would take minutes
 REGION_PX, REGIONS_ACROSS = 176, 3
 CHOSEN: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
 
@@ -167,10 +168,18 @@ class MetricView:
         from pipelines.fusion.metrics import score
 
         job, bench = self._sight.job(values), self._sight.bench
-        frames = [to_bytes(image) for image in bench.frames(job).images]
+        size_hw = measured_size(bench.result(job)[0].fused.shape)
+        frames = [drawing.resized(to_bytes(image), size_hw) for image in bench.frames(job).images]
         rivals = {"average": "average", "Laplacian": "laplacian"}
         rivals |= {"Mertens": "mertens"} if job.options.task == "mef" else {}
-        columns = {"this result": score(bench.result(job)[0].fused, frames, job.options.task)}
-        for title, engine in rivals.items():
-            columns[title] = score(bench.result(job.by_engine(engine))[0].fused, frames, job.options.task)
-        return {self.metrics: drawing.score_table(columns)}
+        jobs = {"this result": job} | {title: job.by_engine(engine) for title, engine in rivals.items()}
+        fused = {title: drawing.resized(bench.result(one)[0].fused, size_hw) for title, one in jobs.items()}
+        columns = {title: score(picture, frames, job.options.task) for title, picture in fused.items()}
+        note = hint(f"Measured at {size_hw[1]} × {size_hw[0]} pixels; larger pictures are reduced to 1 megapixel.")
+        return {self.metrics: drawing.score_table(columns) + note}
+
+
+def measured_size(size_hw: tuple[int, ...]) -> tuple[int, int]:
+    """The size at which a picture is measured: its own, or reduced to MOST_MEASURED pixels."""
+    factor = min(1.0, (MOST_MEASURED / (size_hw[0] * size_hw[1])) ** 0.5)
+    return round(size_hw[0] * factor), round(size_hw[1] * factor)

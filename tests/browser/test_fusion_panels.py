@@ -120,3 +120,11 @@ def test_open_panels_never_scroll_a_phone_sideways(visit: Callable[..., Any]) ->
         opened(view.page, f"fusion-{name}")
     view.page.locator("#fusion-transform .cm-content").wait_for()
     assert view.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_frame_that_is_taken_away_is_missed_by_name(visit: Callable[..., Any]) -> None:
+    view = visit()
+    view.settled()
+    view.page.locator("#fusion-files button[aria-label*=emove]").first.click()
+    view.page.locator("[data-testid=toast-body]", has_text="the visible is missing").wait_for()
+    assert "pending" in view.label.inner_text()

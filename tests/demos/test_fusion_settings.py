@@ -1,0 +1,54 @@
+"""Settings of the fusion tab: widgets to options and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.fusion.options import PALETTE_CHOICES, TASKS, FusionOptions
+
+CHOSEN = FusionOptions(task="ivis", polarity="auto", palette="iron", frame_size="visible", fit="register",
+                       window=(2.0, 98.0), detail=1.5, residual=0.5, saturation=0.7, gains=(0.5, 0.0))  # fmt: skip
+
+
+@pytest.fixture
+def settings(built: Any) -> Any:
+    return built.tab.settings
+
+
+def put(built: Any, updates: dict[Any, Any]) -> dict[Any, Any]:
+    """The page after updates."""
+    given = {one: update.get("value", None) if isinstance(update, dict) else update for one, update in updates.items()}
+    has_value = {one for one, update in updates.items() if not isinstance(update, dict) or "value" in update}
+    return built.values({one: value for one, value in given.items() if one in has_value})
+
+
+def test_options_that_are_shown_are_read_again(built: Any, settings: Any) -> None:
+    assert settings.options(put(built, settings.shown(CHOSEN)), "ivis", 2) == CHOSEN
+
+
+def test_what_a_thermal_frame_has_means_nothing_to_other_tasks(built: Any, settings: Any) -> None:
+    values = put(built, settings.shown(CHOSEN))
+    assert settings.options(values, "med", 2) == replace(
+        CHOSEN, task="med", polarity="white", palette="auto", frame_size="smallest"
+    )
+    assert settings.options(values, "mff", 2).window == FusionOptions().window
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_widgets_without_a_meaning_are_disabled(settings: Any, task: str) -> None:
+    updates = settings.with_task(task)
+    assert updates[settings.palette]["interactive"] == (task == "ivis")
+    assert updates[settings.window[0]]["interactive"] == (task in ("ivis", "med"))
+    assert updates[settings.deghost]["interactive"] == (task == "mef")
+
+
+def test_every_palette_can_be_chosen(settings: Any) -> None:
+    assert [name for _, name in settings.palette.choices] == list(PALETTE_CHOICES)
+
+
+def test_the_window_can_never_close(settings: Any) -> None:
+    low, high = settings.window
+    assert low.maximum < high.minimum
