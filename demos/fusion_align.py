@@ -103,9 +103,10 @@ class AlignView:
         """The transform of the frames that were fused, and the chosen view of them."""
         placed = self._sight.bench.registration(job)
         count = len(placed.frames.images)
-        chosen = min(values[self.edit].frame, count - 1)
+        chosen = max(1, min(values[self.edit].frame, count - 1))
+        choices = [(f"frame {k + 1}", k) for k in range(1, max(count, 2))]
         return {
-            self.frame: gr.update(choices=[(f"frame {k + 1}", k) for k in range(1, count)], value=chosen),
+            self.frame: gr.update(choices=choices, value=chosen, interactive=count > 1),
             self.found: hint(" ".join(one.note for one in placed.transforms) or "Nothing is moved."),
             self.transform: registration_to_json(placed),
             self.picture: view_of(values[self.view], placed.frames, chosen),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
-SAVE = ["download", "fullscreen"]
+SAVE: list[Any] = ["download", "fullscreen"]
 STILL: dict[str, Any] = {"format": "png", "interactive": False}
 
 

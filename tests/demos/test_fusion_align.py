@@ -87,3 +87,13 @@ def test_blinking_stands_still_where_less_motion_is_asked_for() -> None:
 def test_no_view_is_no_picture() -> None:
     assert view_of("off", frames(), 1) == "" and view_of("edges", frames(), 2) == ""
     assert "dark.png and light.png" in view_of("edges", frames(), 1)
+
+
+def test_a_single_exposure_has_nothing_to_be_moved_onto(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab = built.tab
+    single = built.values({tab.source.task: "mef", tab.source.files: [str(tab.source.examples[0].frames[1])]})
+    updates: dict[Any, Any] = {}
+    for step in tab.force(visitor("anna"), single):
+        updates |= step
+    assert updates[tab.alignment.frame]["interactive"] is False and updates[tab.alignment.frame]["value"] == 1
+    assert updates[tab.out][1].dtype == np.uint8
