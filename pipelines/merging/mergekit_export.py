@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.merging.mergekit_methods import DRAWN, DROPPED, EXACT, LOSSY, ULP, Notes
+from pipelines.merging.mergekit_methods import DRAWN, DROPPED, EXACT, LOSSY, NEGATIVE_COSINES, ULP, Notes
 from pipelines.merging.mergekit_values import ValueRule, escaped, first_value, setting_from
 from pipelines.merging.recipe import MergeError, MergeRecipe
 
@@ -92,10 +92,11 @@ def write_average(writing: Writing) -> Body:
     values = [value for task in writing.experts for _, value in writing.weight_rules(task)]
     if min(values) < 0:
         writing.notes["weights"] = (LOSSY, "there the divisor is the sum of weights, not of their absolute values")
-    body = {"base_model": writing.base, "models": writing.models()}
+    body: Body = {"models": writing.models(), "parameters": {"normalize": True}}
     if setting_from(writing.scale_rules(), writing.keys) == 1.0:
-        return {"merge_method": "linear", **body, "parameters": {"normalize": True}}
-    return writing.scaled({"merge_method": "task_arithmetic", **body, "parameters": {"normalize": True}})
+        writing.notes["base"] = (EXACT, "its part cancels: left out, since there it would be one more model")
+        return {"merge_method": "linear", **body}
+    return writing.scaled({"merge_method": "task_arithmetic", "base_model": writing.base, **body})
 
 
 def write_ties(writing: Writing) -> Body:
@@ -180,6 +181,7 @@ def write_karcher(writing: Writing) -> Body:
 
 
 def write_model_stock(writing: Writing) -> Body:
+    writing.notes["method"] = (LOSSY, NEGATIVE_COSINES)
     writing.notes["weights"] = (EXACT, "their heights do not count in either")
     if any(value < 0 for task in writing.experts for _, value in writing.weight_rules(task)):
         writing.notes["weights"] = (LOSSY, "there no expert can be turned around")

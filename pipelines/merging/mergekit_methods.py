@@ -19,6 +19,7 @@ from pipelines.merging.mergekit_values import (
 from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, MergeError, MergeRecipe
 
 EXACT, ULP, LOSSY, DROPPED = "exact", "≤1 ulp", "lossy", "dropped"
+NEGATIVE_COSINES = "the same where no mean cosine is negative; a negative one counts as 0 here"
 DRAWN = "same distribution, other draws"
 Notes = dict[str, tuple[str, str]]  # field -> grade, note
 
@@ -103,10 +104,10 @@ def read_method(name: str, reading: Reading) -> tuple[MergeRecipe, Notes]:
     return FROM_MERGEKIT[name](reading, notes), notes
 
 
-def faders(reading: Reading, notes: Notes) -> dict[str, Any]:
-    """Coefficients and block rules from the weights; the base among the models is left out where it is named."""
+def faders(reading: Reading, notes: Notes, members: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Coefficients and block rules from the weights, of all but the base if no members are given."""
     coefficients, blocks = {}, []
-    for task, path in _members(reading).items():
+    for task, path in (_members(reading) if members is None else members).items():
         rules = reading.rules("weight", path)
         if not rules:
             raise MergeError(f'model "{path}" has no weight')
@@ -120,9 +121,9 @@ def faders(reading: Reading, notes: Notes) -> dict[str, Any]:
     return {"coefficients": tuple(coefficients.items()), "blocks": tuple(blocks)}
 
 
-def relative_faders(reading: Reading, notes: Notes) -> dict[str, Any]:
+def relative_faders(reading: Reading, notes: Notes, members: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The same where only ratios count: brought into the range of a fader, the largest to 1, if one is outside."""
-    parts = faders(reading, notes)
+    parts = faders(reading, notes, members)
     values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
     largest = max(abs(value) for value in values)
     if all(COEFFICIENT_RANGE[0] <= value <= COEFFICIENT_RANGE[1] for value in values):
@@ -135,13 +136,13 @@ def relative_faders(reading: Reading, notes: Notes) -> dict[str, Any]:
     }
 
 
-def equal_faders(reading: Reading) -> dict[str, Any]:
+def equal_faders(reading: Reading, members: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Every expert at 1: the method has no weights."""
-    return {"coefficients": tuple((task, 1.0) for task in _members(reading))}
+    return {"coefficients": tuple((task, 1.0) for task in (_members(reading) if members is None else members))}
 
 
 def read_linear(reading: Reading, notes: Notes) -> MergeRecipe:
-    parts = (relative_faders if reading.flag("normalize", True) else faders)(reading, notes)
+    parts = (relative_faders if reading.flag("normalize", True) else faders)(reading, notes, reading.experts)
     values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
     if reading.flag("normalize", True):
         grade = EXACT if min(values) >= 0 else LOSSY
@@ -235,11 +236,11 @@ def read_multislerp(reading: Reading, notes: Notes) -> MergeRecipe:
 
 def read_karcher(reading: Reading, notes: Notes) -> MergeRecipe:
     notes["merge_method"] = (ULP, "")
-    return MergeRecipe("karcher", **equal_faders(reading), settings=(("space", "weights"),))
+    return MergeRecipe("karcher", **equal_faders(reading, reading.experts), settings=(("space", "weights"),))
 
 
 def read_model_stock(reading: Reading, notes: Notes) -> MergeRecipe:
-    notes["merge_method"] = (EXACT, "where no mean cosine is negative; there it leaves the span, here it is 0")
+    notes["merge_method"] = (LOSSY, NEGATIVE_COSINES)
     along = "row" if reading.flag("filter_wise", False) else "tensor"
     return MergeRecipe("model_stock", **equal_faders(reading), settings=(("along", along),))
 

@@ -15,6 +15,7 @@ from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
 
 KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameters", "dtype", "out_dtype", "tokenizer",
          "tokenizer_source", "chat_template", "name")  # fmt: skip
+WITHOUT_BASE = ("linear", "karcher")
 WITHOUT_EFFECT = {"int8_mask": "only saves memory there", "chat_template": "text, not weights"}
 
 
@@ -118,7 +119,9 @@ def _reading(config: Mapping[str, Any], keys: Sequence[str] | None) -> Reading:
     module = _module(config)
     outer = [_parameters(module)] + ([_parameters(config)] if module is not config else [])
     slices = _slices(module)
-    paths = [_path(source["model"]) for one in slices for source in one["sources"]]
+    paths = [source["model"] for one in slices for source in one["sources"]]
+    if config.get("base_model") and config.get("merge_method") in WITHOUT_BASE:
+        paths.append(base_of(config))  # there a base is one more model
     return Reading(base_of(config), _named(dict.fromkeys(paths)), slices, outer, keys, bool(config.get("base_model")))
 
 

@@ -37,18 +37,24 @@ def sce(mixture: Mixture, *, density: float) -> TileWriter:
 
 def plan(tile: Tile, density: float) -> Plan:
     """Threshold and weights of one tensor."""
-    import torch
-
-    from pipelines.merging.pruning import kept_count, magnitude_threshold
     from pipelines.merging.sums import dot
 
     everything = slice(0, tile.stop - tile.start)
-    spread = variance(weighted(tile, everything))
-    count = int(torch.count_nonzero(spread))
-    least = magnitude_threshold(spread, kept_count(density, count)) if density < 1 and count else 0.0
+    least = least_variance(weighted(tile, everything), density) if density < 1 else 0.0
     energies = [dot(vector, vector) for vector in selected(tile, everything, least)]
     total = sum(energies)
     return least, tuple(energy / total if total else 1.0 / len(energies) for energy in energies)
+
+
+def least_variance(vectors: list[Tensor], density: float) -> float:
+    """The least variance that is kept; 0 where nothing varies."""
+    import torch
+
+    from pipelines.merging.pruning import kept_count, magnitude_threshold
+
+    spread = variance(vectors)
+    count = int(torch.count_nonzero(spread))
+    return magnitude_threshold(spread, kept_count(density, count)) if count else 0.0
 
 
 def weighted(tile: Tile, where: slice) -> list[Tensor]:
@@ -67,9 +73,10 @@ def selected(tile: Tile, where: slice, least: float) -> list[Tensor]:
 
 def variance(vectors: list[Tensor]) -> Tensor:
     """Variance over the experts, not corrected for their number; summed in float64, rounded to float32."""
-    import torch
-
-    return torch.stack(vectors).double().var(0, correction=0).float()
+    exact = [vector.double() for vector in vectors]
+    mean = sum(exact[1:], exact[0]) / len(exact)
+    squares = [vector.sub_(mean).square_() for vector in exact]
+    return (sum(squares[1:], squares[0]) / len(exact)).float()
 
 
 def fused(vectors: list[Tensor], weights: tuple[float, ...]) -> Tensor:

@@ -79,6 +79,13 @@ def test_linear_is_the_mean_by_weight_of_whole_models():
     assert_is(imported, lambda key: (flat(key, "org/math") + 3 * flat(key, "org/code")) / 4)
 
 
+def test_a_base_of_linear_is_one_more_model():
+    asked = config("linear", model("org/math", weight=3.0), base="org/base", weight=1.0)
+    assert_is(import_mergekit(asked), lambda key: (3 * flat(key, "org/math") + flat(key)) / 4)
+    with pytest.raises(MergeError, match='"org/base" has no weight'):
+        import_mergekit(config("linear", model("org/math", weight=3.0), base="org/base"))
+
+
 def test_linear_without_normalize_needs_weights_that_sum_to_one():
     good = config("linear", model("org/math", weight=0.25), model("org/code", weight=0.75), normalize=False)
     assert_is(import_mergekit(good), lambda key: (flat(key, "org/math") + 3 * flat(key, "org/code")) / 4)
@@ -253,7 +260,7 @@ def test_stacked_and_missing_layers_are_refused(ranges):
 # --- and back
 
 ROUND = {
-    "linear": config("linear", model("org/math", weight=0.25), model("org/code", weight=0.5), base="org/base"),
+    "linear": config("linear", model("org/math", weight=0.25), model("org/code", weight=0.5)),
     "slerp": config(
         "slerp", model("org/math"), model("org/code"), base="org/math",
         t=[{"filter": "self_attn", "value": [0, 0.5, 0.3, 0.7, 1]}, {"filter": "mlp", "value": 0.1}, {"value": 0.5}],
