@@ -137,7 +137,7 @@ def pixel_line(
         weights: of each frame here, sum 1.
         entries: of the tables at these greys, before they are made to sum to 1.
     """
-    terms = " + ".join(f"{weight:.3f} × {255 * grey:.0f}" for weight, grey in zip(weights, greys, strict=True))
+    terms = " + ".join(f"{weight:.3f} × {255 * grey:.1f}" for weight, grey in zip(weights, greys, strict=True))
     blended = sum(weight * grey for weight, grey in zip(weights, greys, strict=True))
     parts = [f"({point_xy[0]}, {point_xy[1]}): {terms} = {255 * blended:.1f}"]
     parts.append(f"result {255 * fused:.0f} ({255 * (fused - blended):+.1f} by blending over scales and added detail)")

@@ -59,7 +59,7 @@ def test_places_stay_inside_the_picture() -> None:
 
 def test_the_line_of_a_pixel_adds_up() -> None:
     line = pixel_line((3, 4), (100 / 255, 200 / 255), (0.25, 0.75), 180 / 255, (0.1, 0.3))
-    assert line.startswith("(3, 4): 0.250 × 100 + 0.750 × 200 = 175.0 · result 180 (+5.0")
+    assert line.startswith("(3, 4): 0.250 × 100.0 + 0.750 × 200.0 = 175.0 · result 180 (+5.0")
     assert "T1[100] = 0.100" in line and "T2[200] = 0.300" in line
 
 
