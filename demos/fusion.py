@@ -20,6 +20,7 @@ from demos.fusion_events import wire
 from demos.fusion_export import document_of, parse, restore
 from demos.fusion_files import ExportView
 from demos.fusion_labels import LabelView
+from demos.fusion_links import FusionLinks, words_of
 from demos.fusion_settings import MOST_FRAMES, FusionSettings
 from demos.fusion_sight import STILL, Sight, View
 from demos.fusion_source import FusionSource
@@ -64,6 +65,7 @@ class FusionTab:
         self._build()
         self._list()
         wire(self)
+        self.links, self.words = FusionLinks(self), words_of
 
     # --- layout
 
@@ -303,13 +305,14 @@ class FusionTab:
 
     def when_yaml_used(self, values: Values) -> Updates:
         """The text of the recipe box, checked, on the page."""
-        return self._restored(values[self.desk.yaml] or "")
+        return self.restored(values[self.desk.yaml] or "")
 
     def when_dropped(self, values: Values) -> Updates:
         """An exported picture or a recipe file, checked, on the page."""
-        return self._restored(restore(Path(values[self.export.drop])))
+        return self.restored(restore(Path(values[self.export.drop])))
 
-    def _restored(self, text: str) -> Updates:
+    def restored(self, text: str) -> Updates:
+        """A recipe's text, checked, on the page."""
         recipe, options, placement, report = parse(text, self.family)
         updates = self.panel.shown(recipe) | self.settings.shown(options) | self.tables.shown(options)
         updates |= self.source.with_task(options.task) | self.placed(placement)

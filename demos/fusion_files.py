@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.fusion_export import document_of, start_of, write_checkpoint, write_export, write_tables, write_weights
 from demos.fusion_sight import Sight, Updates, Values
-from demos.tab import BESIDE_QUEUE, told
+from demos.tab import TELLING, told
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ExportView:
         return {}
 
     def wire(self, inputs: set[Any]) -> None:
-        self.export.click(told(self.when_exported), inputs, [self.exported], **BESIDE_QUEUE)
+        self.export.click(told(self.when_exported), inputs, [self.exported], **TELLING)
 
     def when_exported(self, values: Values) -> Updates:
         """The picture that is shown, with its recipe inside, the recipe beside it, and what else was ticked."""

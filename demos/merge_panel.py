@@ -25,6 +25,9 @@ Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
 
 WEIGHT_RANGE = (-1.0, 1.5)
+# On narrow screens the desk is folded behind this; the page fills in the mix.
+DESK_SWITCH = ('<button type="button" class="desk-switch" aria-expanded="false">Mixing desk '
+               '<span class="desk-mix"></span></button>')  # fmt: skip
 FLAGS = (("Solo", "solo"), ("Mute", "mute"), ("± negate", "negate"))
 MASK_TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
 DEFAULT_THRESHOLD = 0.4
@@ -52,6 +55,7 @@ class MergePanel:
         self.family = family
         self._id = f"{tab}-desk"
         self._default = family.default
+        gr.HTML(DESK_SWITCH)
         self._build_method()
         self._build_strips()
         self._build_settings()
@@ -82,6 +86,8 @@ class MergePanel:
                                          elem_id=f"{self._id}-flags-{index}", elem_classes="flags")
             strips.append((task, weight, flags))
         self._strip_parts = strips
+        self.lock = gr.Checkbox(False, label="Keep sum 1", elem_id=f"{self._id}-lock", container=False,
+                                info="the other faders that are not muted give way")
         self.relative = Fader(0, 2, 1, step=0.01, label="All experts ×", elem_id=f"{self._id}-all", buttons=[],
                               info="scales all unmuted faders at once, then springs back to 1")
 

@@ -22,10 +22,14 @@
     button?.click();
     return Boolean(button);
   };
+  const shown = (selector) => [...document.querySelectorAll(selector)].find((one) => one.offsetParent);
+  const choose = (suffix, index) => shown(`[id$="${suffix}"]`)?.querySelectorAll("input[type=radio]")[index]?.click();
   document.addEventListener("keydown", (event) => {
     const withCommand = event.ctrlKey || event.metaKey;
     if (withCommand && event.key === "Enter" && press("-run")) event.preventDefault();
-    else if (event.key === "Escape") press("-stop");
+    else if (event.key === "Escape" && !document.querySelector("#help dialog")?.open) press("-stop");
+    else if (!withCommand && !isTyping(event.target) && event.key === "?") window.mixdeck.help();
+    else if (!withCommand && !isTyping(event.target) && "[]".includes(event.key)) choose("-desk-slot", "[]".indexOf(event.key));
     else if (withCommand && event.key.toLowerCase() === "z" && !isTyping(event.target)) {
       if (press(event.shiftKey ? "-desk-redo" : "-desk-undo")) event.preventDefault();
     }
@@ -34,5 +38,79 @@
   // The picture is marked the moment a setting moves; the server's next label removes the mark.
   window.mixdeck = {
     stale: (tab) => document.querySelector(`#${tab}-version .version`)?.classList.add("stale"),
+    help: () => document.querySelector("#help dialog")?.showModal(),
+    copied: (address) => {
+      const full = new URL(address, window.location.href.split("?")[0]).href;
+      navigator.clipboard?.writeText(full).catch(() => {});  // the text box shows it where copying is not allowed
+      return full;
+    },
   };
+
+  // The chip opens the recipe of the visible tab; on narrow screens a bar folds and unfolds the desk.
+  const unfold = (desk, isOpen) => {
+    desk.classList.toggle("open", isOpen);
+    desk.querySelector(".desk-switch")?.setAttribute("aria-expanded", String(isOpen));
+  };
+  document.addEventListener("click", (event) => {
+    const bar = event.target.closest?.(".desk-switch");
+    if (bar) unfold(bar.closest(".desk"), !bar.closest(".desk").classList.contains("open"));
+    if (!event.target.closest?.("#mix-chip")) return;
+    const box = document.querySelector('[id$="-desk-recipe-box"]');
+    if (!box) return;
+    unfold(box.closest(".desk"), true);
+    if (!box.querySelector(".cm-content")?.offsetParent) box.querySelector("button")?.click();
+    box.scrollIntoView({ block: "nearest" });
+  });
+  const chip = document.querySelector("#mix-chip");
+  const copyMix = () => document.querySelectorAll(".desk-mix").forEach((one) => {
+    one.textContent = chip.innerText.replace(/^mix: /, "").replace(/ · #.*$/, "");
+  });
+  if (chip) new MutationObserver(copyMix).observe(chip, { childList: true, characterData: true, subtree: true });
+
+  // A file dropped on the head of the page goes the way of the Restore button.
+  const head = document.querySelector("#header");
+  const hasFile = (event) => event.dataTransfer?.types?.includes("Files");
+  for (const name of ["dragover", "dragleave", "drop"]) head?.addEventListener(name, (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    head.classList.toggle("over", name === "dragover");
+    const input = [...document.querySelectorAll("input[type=file]")].find((one) => one.closest("#header"));
+    if (name !== "drop" || !input) return;
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
+  // Keep sum 1: the other faders of a desk that are not muted give way in proportion, in whole hundredths.
+  let isGiving = false;
+  const set = (fader, value) => {
+    fader.value = value;
+    fader.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const strips = (desk) => [...desk.querySelectorAll(".strip")].map((strip) => ({
+    fader: strip.querySelector("input[type=range]"),
+    isMuted: Boolean(strip.querySelectorAll(".flags input[type=checkbox]")[1]?.checked),
+  }));
+  const giveWay = (desk, moved) => {
+    const others = strips(desk).filter((one) => one.fader !== moved && !one.isMuted).map((one) => one.fader);
+    const free = Math.round(100 - 100 * (moved ? Number(moved.value) : 0));
+    const sum = others.reduce((total, one) => total + Number(one.value), 0);
+    const shares = others.map((one) => Math.round(Math.abs(sum) > 1e-6 ? (free * Number(one.value)) / sum : free / others.length));
+    const rest = free - shares.reduce((total, one) => total + one, 0);
+    if (shares.length) shares[shares.indexOf(Math.max(...shares))] += rest;
+    isGiving = true;
+    others.forEach((one, index) => set(one, shares[index] / 100));
+    isGiving = false;
+  };
+  const isLocked = (desk) => Boolean(desk?.querySelector('[id$="-desk-lock"] input')?.checked);
+  document.addEventListener("input", (event) => {
+    const fader = event.target;
+    if (isGiving || !fader.matches?.(".strip input[type=range]") || !isLocked(fader.closest(".desk"))) return;
+    giveWay(fader.closest(".desk"), fader);
+  });
+  document.addEventListener("change", (event) => {
+    const desk = event.target.closest?.('[id$="-desk-lock"]')?.closest(".desk");
+    if (!desk || !event.target.checked) return;
+    giveWay(desk, null);
+    strips(desk)[0]?.fader.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+  });
 }

@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 
 from demos.endpoints import add_endpoints
+from demos.header import Header
 from demos.registry import TABS
 from demos.status import StatusBar
-from demos.tab import ON_DEVICE, Workshop
-
-TITLE = '<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>'
+from demos.tab import BESIDE_QUEUE, ON_DEVICE, Workshop
 
 
 @dataclass(frozen=True)
@@ -27,18 +26,18 @@ class Page:
 def build_page(workshop: Workshop, queue_size: int = 32) -> Page:
     """Build it; nothing is loaded."""
     with gr.Blocks(title="Mixdeck", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
-        with gr.Row(elem_id="header"):
-            gr.HTML(TITLE)
+        header = Header()
         built: dict[str, Any] = {}
-        with gr.Tabs(selected=TABS[0].name, overflow_behavior="wrap"):
+        with gr.Tabs(selected=TABS[0].name, overflow_behavior="wrap") as tabs:
             for tab in TABS:
-                with gr.Tab(tab.title, id=tab.name):
+                with gr.Tab(tab.title, id=tab.name) as opened:
                     built[tab.name] = tab.build(workshop)
+                opened.select(lambda name=tab.name: name, None, [header.current], **BESIDE_QUEUE)
         status = StatusBar(workshop)
+        ready = header.wire(page, tabs, built)
         for one in built.values():
-            opened = page.load(one.on_load, one.inputs, one.pictures, show_progress="hidden", trigger_mode="once",
-                               **ON_DEVICE)
-            status.follow([opened, *one.runs])
+            first = ready.then(one.on_load, one.inputs, one.pictures, show_progress="hidden", **ON_DEVICE)
+            status.follow([first, *one.runs], one, header.chip)
         add_endpoints(workshop, built["fusion"].bench)
     page.queue(max_size=queue_size)
     return Page(page, built)

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from demos.header import chip_of
 from demos.tab import BESIDE_QUEUE, Workshop, told
 
 TEMPLATE = (
@@ -22,15 +23,19 @@ class StatusBar:
 
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop
-        with gr.Row(equal_height=True):
+        with gr.Row():
             self.bar = gr.HTML(status_of(workshop), html_template=TEMPLATE, elem_id="status", scale=4)
             self.free = gr.Button("Free memory now", size="sm", min_width=120, scale=0, elem_id="status-unload")
         self.free.click(told(self.unload), None, [self.bar], **BESIDE_QUEUE)
 
-    def follow(self, runs: Sequence[Any]) -> None:
-        """Refresh after each of these runs."""
+    def follow(self, runs: Sequence[Any], tab: Any, chip: gr.HTML) -> None:
+        """Refresh after each of a tab's runs, and say in the chip what its picture was mixed of."""
+
+        def told_after(shown: Any) -> tuple[dict[str, Any], str]:
+            return self.now(), chip_of(tab.words(shown))
+
         for run in runs:
-            run.then(self.now, None, [self.bar], **BESIDE_QUEUE)
+            run.then(told_after, [tab.shown], [self.bar, chip], **BESIDE_QUEUE)
 
     def now(self) -> dict[str, Any]:
         """The numbers of this moment."""

@@ -28,6 +28,8 @@ log = logging.getLogger("mixdeck")
 # One model run at a time, over all tabs; previews stay outside the queue and bring their own lock.
 ON_DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1, "api_visibility": "private"}
 BESIDE_QUEUE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# Handlers that tell something in passing (gr.Info, gr.Warning, gr.Success): outside the queue it reaches nobody.
+TELLING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class Turns:

@@ -96,7 +96,8 @@ def visit(served: str, browser: Any) -> Iterator[Callable[..., Visit]]:
     """Open the page afresh; any script error on it fails the test."""
     contexts, errors = [], []
 
-    def open_page(width: int = 1280, height: int = 900, theme: str = "light", on_request: Any = None) -> Visit:
+    def open_page(width: int = 1280, height: int = 900, theme: str = "light", on_request: Any = None,
+                  query: str = "") -> Visit:  # fmt: skip
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce",
                                       locale="en-US", timezone_id="UTC")  # fmt: skip
         contexts.append(context)
@@ -104,7 +105,7 @@ def visit(served: str, browser: Any) -> Iterator[Callable[..., Visit]]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         if on_request:
             page.on("request", on_request)
-        page.goto(f"{served}?__theme={theme}", wait_until="domcontentloaded")
+        page.goto(f"{served}?__theme={theme}{query}", wait_until="domcontentloaded")
         page.locator("#fusion-run").wait_for(timeout=60_000)
         return Visit(page)
 

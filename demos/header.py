@@ -1,0 +1,84 @@
+"""The head of the page: the mix in words, a link to it, a way back from a file, and help."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demos.fusion_export import restore
+from demos.help import help_page
+from demos.links import address
+from demos.tab import BESIDE_QUEUE, TELLING, told
+from pipelines.shared.errors import UserError
+
+TITLE = '<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>'
+RECIPE_FILES = [".png", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"]
+COPY = "(address) => window.mixdeck.copied(address)"
+
+
+class Header:
+    """Built above the tabs, wired when they are there.
+
+    A tab gives `inputs`, `words(shown)` and `links`: settable, query(values), opened_with(query), restored(text),
+    then_run(event).
+    """
+
+    def __init__(self) -> None:
+        with gr.Row(elem_id="header"):
+            gr.HTML(TITLE)
+            self.chip = gr.HTML(chip_of("no mix yet"), elem_id="mix-chip")
+            self.copy = gr.Button("Copy link", size="sm", min_width=80, scale=0, elem_id="copy-link")
+            self.file = gr.UploadButton("Restore…", size="sm", min_width=80, scale=0, file_types=RECIPE_FILES,
+                                        elem_id="restore")  # fmt: skip
+            self.help = gr.Button("?", size="sm", min_width=36, scale=0, elem_id="help-open")
+        self.link = gr.Textbox(visible=False, label="Link to this mix", buttons=["copy"], interactive=False,
+                               elem_id="link-text")  # fmt: skip
+        gr.HTML(help_page(), elem_id="help")
+        self.current = gr.State("")
+
+    def wire(self, page: gr.Blocks, tabs: gr.Tabs, built: Mapping[str, Any]) -> Any:
+        """Events of the buttons; gives back the one that sets the page as its address wants it."""
+        self._tabs, self._built = tabs, built
+        everything = {self.current, self.file, *(one for tab in built.values() for one in tab.inputs)}
+        settable = [tabs, *(one for tab in built.values() for one in tab.links.settable)]
+        self.copy.click(told(self.when_copied), everything, [self.link], **BESIDE_QUEUE).success(
+            None, [self.link], [self.link], js=COPY, **BESIDE_QUEUE
+        )
+        restored = self.file.upload(told(self.when_restored), everything, settable, trigger_mode="always_last",
+                                    **TELLING)  # fmt: skip
+        for tab in built.values():
+            tab.links.then_run(restored)
+        self.help.click(None, js="() => window.mixdeck.help()", **BESIDE_QUEUE)
+        return page.load(told(self.when_opened), None, settable, trigger_mode="once", **TELLING)
+
+    def _tab(self, name: str) -> Any:
+        return (self._built.get(name) or next(iter(self._built.values()))).links
+
+    def when_copied(self, values: Mapping[Any, Any]) -> Any:
+        """The address of the mix that is shown; the browser completes and copies it."""
+        query = self._tab(values[self.current]).query(values)
+        return {self.link: gr.update(value=address(query), visible=True)}
+
+    def when_restored(self, values: Mapping[Any, Any]) -> Any:
+        """The settings of a dropped file."""
+        return self._tab(values[self.current]).restored(restore(Path(values[self.file])))
+
+    def when_opened(self, request: gr.Request) -> Any:
+        """What the address asks for; what cannot be read is told, and the page opens as usual."""
+        query = dict(request.query_params) if request else {}
+        name = query.get("tab", "")
+        updates: dict[Any, Any] = {self._tabs: gr.update(selected=name) if name in self._built else gr.skip()}
+        try:
+            return updates | self._tab(name).opened_with(query)
+        except UserError as error:
+            gr.Warning(html.escape(str(error), quote=False), title=error.title)
+            return updates
+
+
+def chip_of(words: str) -> str:
+    """The mix in words, as a button that shows the recipe."""
+    return f'<button type="button" class="chip" title="Show the recipe">mix: {html.escape(words)}</button>'
