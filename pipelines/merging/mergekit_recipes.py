@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.merging.mergekit_export import write_method
-from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, ULP, Reading, read_method
+from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, ULP, read_method
+from pipelines.merging.mergekit_reading import Reading
 from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
 
 KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameters", "dtype", "out_dtype", "tokenizer",
@@ -142,7 +143,8 @@ def _slices(module: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Slices in order; a list of models is one slice of every layer."""
     if module.get("models"):
         return [{"sources": _sources(module["models"]), "layers": None}]
-    slices, at = [], 0
+    slices: list[Mapping[str, Any]] = []
+    at = 0
     for one in _list("slices", module.get("slices")):
         sources = _sources(_mapping("a slice", one).get("sources"))
         ranges = {_layers(source) for source in sources}

@@ -22,7 +22,7 @@ SPECIAL = re.compile(r"[*?\[]")
 
 def layers_of(keys: Sequence[str]) -> dict[str, int]:
     """Beginning of the names of each layer, dots at both ends of its number -> its number, in order of appearance."""
-    found = {}
+    found: dict[str, int] = {}
     for key in keys:
         if match := LAYER.match(key):
             found.setdefault(match.group(0), int(match.group(1)))
@@ -147,7 +147,9 @@ def setting_from(rules: Sequence[ValueRule], keys: Sequence[str]) -> float | lis
     wanted = {key: first_value(rules, key) for key in keys}
     if len(set(wanted.values())) == 1:
         return wanted[keys[0]]
-    filters = [{"filter": text, "value": value} for glob, value in rules if (text := substring_of(glob))]
+    filters: list[dict[str, Any]] = [
+        {"filter": text, "value": value} for glob, value in rules if (text := substring_of(glob))
+    ]
     found = [*filters, *({"value": value} for glob, value in rules if glob == "*")]
     if all(value_at(found, key, 0.0, "value") == value for key, value in wanted.items()):
         return found
