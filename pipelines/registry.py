@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pipelines.fusion.family import FUSENET
 from pipelines.fusion.meflut import FAMILY as MEFLUT
+from pipelines.lab.family import SHAPES_VIT
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
-FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT)
+FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT)
 
 
 def family(name: str) -> ModelFamily:
