@@ -63,6 +63,7 @@ class Visit:
 
     def drag(self, name: str, start: float, stop: float, steps: int = 20) -> None:
         """Drag a fader from one share of its length to another, quickly."""
+        self.fader(name).scroll_into_view_if_needed()
         box = self.fader(name).bounding_box()
         y = box["y"] + box["height"] / 2
         self.page.mouse.move(box["x"] + box["width"] * start, y)
