@@ -125,13 +125,15 @@ class FusionTab:
             self.left, self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls,
             *self.batch.controls, *self.clips.controls, *(one for view in self.views for one in view.controls),
             *panel.controls, panel.apply, panel.slot, panel.slots, panel.history, panel.relative,
+            panel.curve,
         }  # fmt: skip
         self.pictures = [
             self.version, self.out, self.left, self.notices, self.tier, self.shown, self.drawn, source.gallery,
             self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
             *panel.memory_components, panel.stages_box, panel.mask_counts,
         ]  # fmt: skip
-        self.desk_outputs = [*panel.shown_components, *panel.memory_components, panel.slots, panel.relative]
+        self.desk_outputs = [*panel.shown_components, *panel.memory_components, panel.slots, panel.relative,
+                             panel.curve]
         self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs, self.alignment.edit,
                          *self.alignment.faders, self.tables.edit, *self.tables.faders]  # fmt: skip
 

@@ -37,7 +37,7 @@ def _wire_marks(tab: FusionTab, moved: list[Any], chosen: list[Any]) -> None:
     """The picture is marked in the browser, before anything is asked of the server."""
     panel = tab.panel
     inputs = [one.input for one in (*moved, *chosen, panel.method, panel.mask_mode, tab.settings.engine,
-                                    tab.source.task, panel.slot, panel.relative)]  # fmt: skip
+                                    tab.source.task, panel.slot, panel.relative, panel.curve)]  # fmt: skip
     changed = [tab.source.files.upload, tab.source.files.delete, tab.source.files.clear]
     pressed = [one.click for one in (panel.undo, panel.redo, panel.reset, tab.source.run, tab.alignment.find,
                                      tab.alignment.undo, tab.tables.reset)]  # fmt: skip
@@ -78,6 +78,7 @@ def _desk_events(tab: FusionTab) -> list[Any]:
         panel.method.input(told(panel.when_method_changes), **mine, **LAST),
         panel.mask_mode.input(told(lambda values: panel.fitted_mask(values[panel.mask_mode])), **mine, **LAST),
         panel.relative.release(told(panel.when_relative_moves), **mine, **LAST),
+        panel.curve.input(told(panel.when_curve_chosen), **mine, **LAST),
         panel.slot.input(told(panel.when_slot_changes), **mine, **LAST),
         panel.undo.click(told(lambda values: panel.when_undone(values[panel.history], -1)), **mine, **BESIDE_QUEUE),
         panel.redo.click(told(lambda values: panel.when_undone(values[panel.history], 1)), **mine, **BESIDE_QUEUE),

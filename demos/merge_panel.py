@@ -14,6 +14,7 @@ import gradio as gr
 
 from demos.fader import Fader
 from demos.history import History
+from pipelines.merging.presets import PRESETS, block_weights
 from pipelines.merging.recipe import MASK_MODES, BlockRule, MaskChoice, MergeMethod, MergeRecipe, Setting
 from pipelines.merging.registry import METHODS, OFFLINE, method
 from pipelines.shared.family import ModelFamily
@@ -137,6 +138,8 @@ class MergePanel:
     def _build_stages(self) -> None:
         with gr.Accordion("Stages (flat)", open=False, elem_id=f"{self._id}-stages") as self.stages_box:
             gr.HTML('<div class="hint">How much of the mix acts in each part of the network, first to last.</div>')
+            self.curve = gr.Dropdown(list(PRESETS), value=None, label="Curve", elem_id=f"{self._id}-curve",
+                                     info="sets every stage by a formula over depth")
             self.stages = [
                 Fader(0, 2, 1, step=0.01, label=block.name, elem_id=f"{self._id}-stage-{index}", buttons=[])
                 for index, block in enumerate(self.family.blocks)
@@ -281,6 +284,13 @@ class MergePanel:
             if one.task not in recipe.muted
         }
         return {**moved, self.relative: 1.0}
+
+    def when_curve_chosen(self, values: Values) -> Updates:
+        """Every stage where the curve is at its depth; the menu is free again."""
+        if values[self.curve] is None:
+            return {self.curve: gr.skip()}
+        heights = (round(min(max(one, 0.0), 2.0), 4) for one in block_weights(values[self.curve], len(self.stages)))
+        return {**dict(zip(self.stages, heights, strict=True)), self.curve: None}
 
     def when_slot_changes(self, values: Values) -> Updates:
         """The desk is put aside in the slot that is left, and the other slot is put on it."""

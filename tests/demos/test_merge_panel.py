@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from demos.merge_panel import base_recipe, describe, mask_reason, offline_note, shipped_presets
+from pipelines.merging.presets import block_weights
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 from pipelines.merging.registry import METHODS, OFFLINE, method
 
@@ -116,3 +117,13 @@ def test_the_summary_counts_experts_that_act() -> None:
 def test_methods_that_need_data_are_named_with_what_they_lack_and_are_not_on_the_menu(built: Any) -> None:
     note, menu = offline_note(), [value for _, value in built.tab.panel.method.choices]
     assert all(one.title in note and one.needs in note and one.name not in menu for one in OFFLINE)
+
+
+def test_a_curve_sets_every_stage_by_its_depth_and_frees_the_menu(built: Any) -> None:
+    panel = built.tab.panel
+    updates = panel.when_curve_chosen(built.values({panel.curve: "COSINE"}))
+    heights = block_weights("COSINE", len(panel.stages))
+    assert [updates[fader] for fader in panel.stages] == pytest.approx(heights, abs=1e-4)
+    assert updates[panel.curve] is None
+    rules = panel.recipe(applied(built.values(), updates)).blocks
+    assert {rule.match: rule.factor for rule in rules}[panel.family.blocks[-1].match] == 0.0
