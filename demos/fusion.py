@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.compare import Compare
 from demos.examples import Example, read_examples
 from demos.fusion_align import AlignView
 from demos.fusion_batch import BatchView
@@ -22,14 +23,13 @@ from demos.fusion_files import ExportView
 from demos.fusion_labels import LabelView
 from demos.fusion_links import FusionLinks, words_of
 from demos.fusion_settings import MOST_FRAMES, FusionSettings
-from demos.fusion_sight import STILL, Sight, View
+from demos.fusion_sight import Sight, View
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
 from demos.fusion_words import about, hint, left_choices, mask_line, notice_lines, slot_titles, tier_line, version_label
 from demos.history import History
 from demos.merge_panel import MergePanel, base_recipe
-from demos.stills import Sketch, StillSlider
 from demos.tab import Tab, Workshop, told, visitor_of
 from pipelines.fusion.registration import UNMOVED, Placement
 from pipelines.fusion.stored_result import stored_result
@@ -86,10 +86,10 @@ class FusionTab:
             first, slot = self._stored_pair(), slot_titles(self.source.task.value, 1)[0]
             self.version = gr.HTML(version_label("stored result" if first else "no result yet"),
                                    elem_id="fusion-version")
-            self.left = gr.Dropdown([(slot, "frame 1")], value="frame 1", label="Left side of the slider",
+            self.left = gr.Dropdown([(slot, "frame 1")], value="frame 1", label="Compare with",
                                     elem_id="fusion-left")
-            self.out = StillSlider(first, label="Before | fused", elem_id="fusion-out", max_height=440,
-                                   elem_classes="mdk-picture", buttons=["download", "fullscreen"], **STILL)
+            self.compare = Compare("fusion", first)
+            self.out = self.compare.slider
             self.notices = gr.HTML("", elem_id="fusion-notices")
             self.tier = gr.HTML(hint(self._tier_line("net")), elem_id="fusion-tier")
         self.shown = gr.State(None)  # the job whose full result was shown last
@@ -122,14 +122,15 @@ class FusionTab:
         """What handlers are told, what a run updates, and what an example or a restore sets."""
         panel, source, settings = self.panel, self.source, self.settings
         self.inputs = {
-            self.left, self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls,
-            *self.batch.controls, *self.clips.controls, *(one for view in self.views for one in view.controls),
+            self.left, self.compare.view, self.shown, self.drawn, *source.controls, *settings.controls,
+            *self.desk.controls, *self.batch.controls, *self.clips.controls,
+            *(one for view in self.views for one in view.controls),
             *panel.controls, panel.apply, panel.slot, panel.slots, panel.history, panel.relative,
             panel.curve,
         }  # fmt: skip
         self.pictures = [
-            self.version, self.out, self.left, self.notices, self.tier, self.shown, self.drawn, source.gallery,
-            self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
+            self.version, *self.compare.outputs, self.left, self.notices, self.tier, self.shown, self.drawn,
+            source.gallery, self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
             *panel.memory_components, panel.stages_box, panel.mask_counts,
         ]  # fmt: skip
         self.desk_outputs = [*panel.shown_components, *panel.memory_components, panel.slots, panel.relative,
@@ -198,7 +199,7 @@ class FusionTab:
             return {self.version: gr.skip()}
         drawn = Drawn(job, True, about(job, result, False))
         label = version_label(drawn.text, is_preview=True)
-        return {self.version: label, self.out: (before, Sketch(fused)), self.drawn: drawn}
+        return self.compare.drawn(values, before, fused, is_sketch=True) | {self.version: label, self.drawn: drawn}
 
     def settle(self, values: Values) -> Updates:
         """A picture of other settings than the page's is marked; a late preview gives way to the full result."""
@@ -238,7 +239,7 @@ class FusionTab:
         return {
             self.version: version_label(text),
             self.left: gr.update(choices=choices, value=left),
-            self.out: self._pair(job, result, {**values, self.left: left}),
+            **self.compare.drawn(values, *self._pair(job, result, {**values, self.left: left})),
             self.drawn: Drawn(job, False, text),
         }
 
@@ -293,9 +294,9 @@ class FusionTab:
         return self.settings.fitted(values[self.settings.engine], values[self.source.task])
 
     def when_left_changes(self, values: Values) -> Updates:
-        """Another picture to compare with; the result stays."""
+        """Another picture to compare with, or another view; the result stays."""
         job = Sight(self.bench, self.shown).job(values)
-        return {self.out: self._pair(job, self.bench.result(job)[0], values)}
+        return self.compare.switched(values, *self._pair(job, self.bench.result(job)[0], values))
 
     def _unplaced(self) -> Updates:
         """New frames: no move and no bent table of the old ones stays."""

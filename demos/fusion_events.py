@@ -26,7 +26,8 @@ def wire(tab: FusionTab) -> None:
     for event in (*_desk_events(tab), *_source_events(tab)):
         then_run(tab, event)
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
-    tab.left.input(told(tab.when_left_changes), tab.inputs, [tab.out], **LAST)
+    gr.on([tab.left.input, tab.compare.view.input], told(tab.when_left_changes), tab.inputs, tab.compare.outputs,
+          **LAST)
     for view in (*tab.views, tab.desk):
         view.wire(tab.inputs)
     for work in (tab.batch, tab.clips):
@@ -50,10 +51,10 @@ def _wire_runs(tab: FusionTab, moved: list[Any], chosen: list[Any]) -> None:
         gr.on([*(one.release for one in moved), *(one.input for one in chosen)], told(tab.commit), tab.inputs,
               tab.pictures, trigger_mode="always_last", show_progress="hidden", **ON_DEVICE),
         tab.source.run.click(told(tab.force), tab.inputs, tab.pictures, trigger_mode="once",
-                             show_progress_on=[tab.out], **ON_DEVICE),
+                             show_progress_on=tab.compare.outputs, **ON_DEVICE),
     ]  # fmt: skip
-    drag = gr.on([one.input for one in moved], told(tab.preview), tab.inputs, [tab.version, tab.out, tab.drawn],
-                 trigger_mode="always_last", **BESIDE_QUEUE)
+    drag = gr.on([one.input for one in moved], told(tab.preview), tab.inputs,
+                 [tab.version, *tab.compare.outputs, tab.drawn], trigger_mode="always_last", **BESIDE_QUEUE)
     for run in (drag, *tab.runs):
         _then_settle(tab, run)
     tab.source.stop.click(told(tab.halt), None, [tab.version], cancels=tab.runs, **BESIDE_QUEUE)
@@ -68,7 +69,7 @@ def then_run(tab: FusionTab, event: Any) -> None:
 
 def _then_settle(tab: FusionTab, run: Any) -> None:
     """Answers may arrive in another order than they were made: look once more at what is on the page."""
-    run.then(told(tab.settle), tab.inputs, [tab.version, tab.left, tab.out, tab.drawn], **BESIDE_QUEUE)
+    run.then(told(tab.settle), tab.inputs, [tab.version, tab.left, *tab.compare.outputs, tab.drawn], **BESIDE_QUEUE)
 
 
 def _desk_events(tab: FusionTab) -> list[Any]:

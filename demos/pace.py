@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TARGET_S = 0.1  # of the network; reading the page, encoding and the way to the browser take as long again
+TARGET_S = 0.08  # of the network; reading the page, encoding and the way to the browser take as long again
 SIZES = (10_000, 14_000, 20_000, 28_000, 40_000, 57_000, 80_000)  # pixels; few, so that a way back finds its results
 
 

@@ -89,3 +89,20 @@ def test_on_a_narrow_screen_the_desk_is_folded_and_says_its_mix(visit: Callable[
     page.fader(FADERS[0]).wait_for()
     assert bar.get_attribute("aria-expanded") == "true"
     assert np.isclose(page.page.evaluate("document.documentElement.scrollWidth"), 390)
+
+
+def test_the_pictures_are_seen_side_by_side_and_as_a_difference(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.settled()
+    width = page.fused().shape[1]
+    page.page.locator("#fusion-view").get_by_label("Side by side").check()
+    flat = page.page.locator("#fusion-flat img")
+    flat.wait_for()
+    page.page.wait_for_function("() => document.querySelector('#fusion-flat img')?.naturalWidth > 0")
+    assert flat.evaluate("(image) => image.naturalWidth") > 2 * width
+    before = flat.get_attribute("src")
+    page.page.locator("#fusion-desk-flags-0").get_by_label("Mute").check()
+    page.until_label("3 of 4 experts")
+    page.page.wait_for_function("(old) => document.querySelector('#fusion-flat img').src !== old", arg=before)
+    page.page.locator("#fusion-view").get_by_label("Wipe").check()
+    page.page.locator("#fusion-out img").last.wait_for()
