@@ -85,10 +85,12 @@ def write_method(recipe: MergeRecipe, base: str, experts: Mapping[str, str], key
 
 
 def write_task_arithmetic(writing: Writing) -> Body:
+    """`task_arithmetic`."""
     return writing.scaled({"merge_method": "task_arithmetic", "base_model": writing.base, "models": writing.models()})
 
 
 def write_average(writing: Writing) -> Body:
+    """`linear`; with a scale, `task_arithmetic` with normalize."""
     values = [value for task in writing.experts for _, value in writing.weight_rules(task)]
     if min(values) < 0:
         writing.notes["weights"] = (LOSSY, "there the divisor is the sum of weights, not of their absolute values")
@@ -100,6 +102,7 @@ def write_average(writing: Writing) -> Body:
 
 
 def write_ties(writing: Writing) -> Body:
+    """`ties`. Raises MergeError: the largest of the agreeing is asked for."""
     settings = writing.settings
     if settings["scope"] == "global":
         writing.notes["scope"] = (LOSSY, "there each tensor is trimmed by itself")
@@ -109,6 +112,7 @@ def write_ties(writing: Writing) -> Body:
 
 
 def write_dare(writing: Writing) -> Body:
+    """`dare_linear`, `dare_ties`."""
     settings = writing.settings
     writing.notes["seed"] = (LOSSY, DRAWN)
     if settings["rescale"] != "none":
@@ -117,6 +121,7 @@ def write_dare(writing: Writing) -> Body:
 
 
 def write_della(writing: Writing) -> Body:
+    """`della_linear`, `della`."""
     settings = writing.settings
     writing.notes["seed"] = (LOSSY, DRAWN)
     own = {"density": settings["density"], "epsilon": settings["epsilon"]}
@@ -124,11 +129,13 @@ def write_della(writing: Writing) -> Body:
 
 
 def write_breadcrumbs(writing: Writing) -> Body:
+    """`breadcrumbs`, `breadcrumbs_ties`."""
     own = {"density": writing.settings["density"], "gamma": writing.settings["gamma"]}
     return _thinned(writing, "breadcrumbs", own, {})
 
 
 def write_sce(writing: Writing) -> Body:
+    """`sce`."""
     writing.unweighted("SCE")
     body = {"merge_method": "sce", "base_model": writing.base, "models": writing.models(weighted=False),
             "parameters": {"select_topk": writing.settings["density"]}}  # fmt: skip
@@ -136,6 +143,7 @@ def write_sce(writing: Writing) -> Body:
 
 
 def write_ram(writing: Writing) -> Body:
+    """`ram`; with a gain, `ramplus_tl`."""
     writing.unweighted("RAM")
     settings = writing.settings
     parameters = {"epsilon": settings["limit"]}
@@ -147,6 +155,7 @@ def write_ram(writing: Writing) -> Body:
 
 
 def write_slerp(writing: Writing) -> Body:
+    """`slerp` of whole networks, `nuslerp` of task vectors."""
     if writing.settings["space"] == "vectors":
         return _nuslerp(writing, "tensor", "vectors")
     (first, second), paths = _pair(writing)
@@ -163,10 +172,12 @@ def write_slerp(writing: Writing) -> Body:
 
 
 def write_nuslerp(writing: Writing) -> Body:
+    """`nuslerp`."""
     return _nuslerp(writing, writing.settings["along"], writing.settings["space"])
 
 
 def write_multislerp(writing: Writing) -> Body:
+    """`multislerp`."""
     writing.notes["method"] = (LOSSY, "there the step from the straight mean is 0")
     body: Body = {"merge_method": "multislerp", "models": writing.models()}
     body |= {"base_model": writing.base} if writing.settings["space"] == "vectors" else {}
@@ -174,6 +185,7 @@ def write_multislerp(writing: Writing) -> Body:
 
 
 def write_karcher(writing: Writing) -> Body:
+    """`karcher`."""
     writing.unweighted("karcher")
     if writing.settings["space"] == "vectors":
         writing.notes["space"] = (LOSSY, "there it is the mean of whole networks")
@@ -181,6 +193,7 @@ def write_karcher(writing: Writing) -> Body:
 
 
 def write_model_stock(writing: Writing) -> Body:
+    """`model_stock`."""
     writing.notes["method"] = (LOSSY, NEGATIVE_COSINES)
     writing.notes["weights"] = (EXACT, "their heights do not count in either")
     if any(value < 0 for task in writing.experts for _, value in writing.weight_rules(task)):
@@ -191,6 +204,7 @@ def write_model_stock(writing: Writing) -> Body:
 
 
 def write_near_swap(writing: Writing) -> Body:
+    """`nearswap`."""
     tasks, paths = _pair(writing)
     if any(writing.weights(task) != 1.0 for task in tasks):
         writing.notes["weights"] = (DROPPED, "nearswap goes from one whole network to another")

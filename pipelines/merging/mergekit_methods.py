@@ -60,6 +60,7 @@ def equal_faders(reading: Reading, members: Mapping[str, str] | None = None) -> 
 
 
 def read_linear(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`linear`: the mean by weight, or a sum whose weights sum to 1."""
     parts = (relative_faders if reading.flag("normalize", True) else faders)(reading, notes, reading.experts)
     values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
     if reading.flag("normalize", True):
@@ -73,11 +74,13 @@ def read_linear(reading: Reading, notes: Notes) -> MergeRecipe:
 
 
 def read_task_arithmetic(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`task_arithmetic`; with normalize it is our average."""
     method = "average" if reading.flag("normalize", False) else "task_arithmetic"
     return _scaled(reading, MergeRecipe(method, **faders(reading, notes)), notes)
 
 
 def read_ties(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`ties`: trimmed tensor by tensor; mean with normalize, else sum."""
     density = _one_value(reading, "density", 1.0, notes)
     settings = [("density", density), ("scope", "tensor")]
     recipe = _elected(reading, "ties", settings, ("aggregate", "mean", "sum"), True, notes)
@@ -87,6 +90,7 @@ def read_ties(reading: Reading, notes: Notes) -> MergeRecipe:
 
 
 def read_dare(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
+    """`dare_linear`, `dare_ties`."""
     is_rescaled = reading.flag("rescale", True)
     whole = (LOSSY, "sizes are made up for over the whole vector, there in each tensor")
     notes["rescale"] = whole if is_rescaled else (EXACT, "")
@@ -96,6 +100,7 @@ def read_dare(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
 
 
 def read_della(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
+    """`della_linear`, `della`."""
     is_rescaled = reading.flag("rescale", True)
     notes["rescale"] = (LOSSY, "each entry is divided by its own probability") if is_rescaled else (EXACT, "")
     settings = [("density", _one_value(reading, "density", 1.0, notes)),
@@ -106,17 +111,20 @@ def read_della(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
 
 
 def read_breadcrumbs(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
+    """`breadcrumbs`, `breadcrumbs_ties`."""
     settings = [("density", _one_value(reading, "density", 1.0, notes)),
                 ("gamma", _one_value(reading, "gamma", 0.01, notes))]  # fmt: skip
     return _thinned(reading, "breadcrumbs", settings, is_elected, False, notes)
 
 
 def read_sce(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`sce`."""
     settings = (("density", _one_value(reading, "select_topk", 1.0, notes)),)
     return MergeRecipe("sce", **equal_faders(reading), settings=settings)
 
 
 def read_ram(reading: Reading, notes: Notes, is_plus: bool) -> MergeRecipe:
+    """`ram`, `ramplus_tl`."""
     settings = [("limit", _one_value(reading, "epsilon", 1e-5, notes))]
     if is_plus:
         settings += [("gain", _one_value(reading, "r", 0.1, notes)), ("cap", _one_value(reading, "alpha", 0.2, notes))]
@@ -124,6 +132,7 @@ def read_ram(reading: Reading, notes: Notes, is_plus: bool) -> MergeRecipe:
 
 
 def read_slerp(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`slerp`: from the base to the other model, whole networks."""
     first, second = _pair(reading, "slerp")
     rules = reading.rules("t")
     if not rules:
@@ -141,6 +150,7 @@ def read_slerp(reading: Reading, notes: Notes) -> MergeRecipe:
 
 
 def read_nuslerp(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`nuslerp`: of task vectors where a base is named, else of whole networks."""
     along = "tensor"
     if not reading.flag("nuslerp_flatten", True):
         along = "column" if reading.flag("nuslerp_row_wise", False) else "row"
@@ -149,22 +159,26 @@ def read_nuslerp(reading: Reading, notes: Notes) -> MergeRecipe:
 
 
 def read_multislerp(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`multislerp`: of task vectors where a base is named, else of whole networks."""
     notes["merge_method"] = (LOSSY, "there the step from the straight mean is 0")
     return MergeRecipe("multislerp", **relative_faders(reading, notes), settings=(_space(reading),))
 
 
 def read_karcher(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`karcher`: whole networks, all alike."""
     notes["merge_method"] = (ULP, "")
     return MergeRecipe("karcher", **equal_faders(reading, reading.experts), settings=(("space", "weights"),))
 
 
 def read_model_stock(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`model_stock`."""
     notes["merge_method"] = (LOSSY, NEGATIVE_COSINES)
     along = "row" if reading.flag("filter_wise", False) else "tensor"
     return MergeRecipe("model_stock", **equal_faders(reading), settings=(("along", along),))
 
 
 def read_nearswap(reading: Reading, notes: Notes) -> MergeRecipe:
+    """`nearswap`: from the base towards the other model."""
     tasks = _pair(reading, "nearswap")
     settings = (("limit", _one_value(reading, "t", 0.0, notes)),)
     return MergeRecipe("near_swap", tuple((task, 1.0) for task in tasks), settings=settings)
