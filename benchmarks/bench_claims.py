@@ -1,8 +1,9 @@
 """The claims of the merging papers on checkpoints at hand, accepted or failed as measured; several seeds side by side.
 
-    python benchmarks/bench_claims.py FAMILY [FOLDER ...] [--json FILE] [--markdown FILE]
+    python -m benchmarks.bench_claims FAMILY [FOLDER ...] [--earlier FILE ...] [--json FILE] [--markdown FILE]
 
-Each FOLDER holds one seed: base.safetensors and one file per expert; none given means the shipped checkpoints. As
+Each FOLDER holds one seed: base.safetensors and one file per expert; none given means the shipped checkpoints. Seeds
+that were measured before join the tables through the JSON that they were written to (--earlier). As
 `python -m pipelines bench claims` it runs every embedded family with experts and a scorer.
 """
 
@@ -42,16 +43,24 @@ def open_trial(family: ModelFamily, folder: Path | None) -> Any:
 
 def run(family: ModelFamily, folders: Sequence[Path | None]) -> dict[str, Any]:
     """Measure every seed, judge its claims, and count how many seeds accept each."""
+    from pipelines.commands.loading import named
     from pipelines.lab.claims import claims, measure
 
+    loss = named(family.surrogate)(family.build().eval()) if family.surrogate else None
     seeds = []
     for folder in folders:
         began = time.perf_counter()
-        found = measure(open_trial(family, folder))
+        found = measure(open_trial(family, folder), loss)
         judged = [asdict(claim) for claim in claims(found)]
         name = "shipped" if folder is None else folder.name
         seeds.append({"name": name, "seconds": round(time.perf_counter() - began, 1), "claims": judged} | found)
     return {"family": family.name, "device": "cpu", "seeds": seeds}
+
+
+def earlier_seeds(paths: Sequence[Path], family: str) -> list[dict[str, Any]]:
+    """Seeds of the family that earlier runs wrote down."""
+    reports = [report for path in paths for report in json.loads(path.read_text())]
+    return [seed for report in reports if report["family"] == family for seed in report["seeds"]]
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -149,10 +158,12 @@ def command() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("family", metavar="FAMILY")
     parser.add_argument("folders", metavar="FOLDER", nargs="*", type=Path, help="checkpoints of one seed")
+    parser.add_argument("--earlier", type=Path, metavar="FILE", nargs="+", default=[], help="JSON of other seeds")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     flags = parser.parse_args()
-    report = run(family_named(flags.family), flags.folders or [None])
+    report = run(family_named(flags.family), flags.folders or ([] if flags.earlier else [None]))
+    report["seeds"] = earlier_seeds(flags.earlier, flags.family) + report["seeds"]
     print(markdown(report))
     if flags.json is not None:
         flags.json.write_text(json.dumps([report], indent=1) + "\n")

@@ -13,9 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines.lab.trial import Row, Trial, magnitude_mask, random_mask
+from pipelines.lab.learned import learned_rows
+from pipelines.lab.trial import Row, Trial
+from pipelines.merging.learning import Loss
 
-MIX_STEPS = 10  # interpolations between two experts
+MIX_STEPS = 5  # between two experts, the grid of UnIVAL (arXiv:2307.16184)
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,19 @@ class Claim:
     is_accepted: bool
 
 
-def measure(trial: Trial) -> dict[str, Any]:
-    """Everything that the claims are judged by; plain numbers, ready for JSON."""
+def measure(trial: Trial, loss: Loss | None = None) -> dict[str, Any]:
+    """Everything that the claims are judged by; plain numbers, ready for JSON.
+
+    `loss` needs no labels: coefficients are learned by it. None where the family has no such thing.
+    """
     half = trial.among(trial.tasks[: len(trial.tasks) // 2])
     rows = method_rows(trial)
     densities = trial.tall_densities(rows["tall"])
-    rows["random_masks"] = trial.by_masks(densities, random_mask)
-    rows["magnitude_masks"] = trial.by_masks(densities, magnitude_mask)
+    rows |= {f"{pick}_masks": trial.by_plain_masks(pick, densities) for pick in ("magnitude", "random")}
     by_votes = {str(votes): trial.consensus(votes) for votes in range(1, len(trial.tasks) + 1)}
     rows["consensus"] = by_votes["2"]
+    if loss is not None:
+        rows |= learned_rows(trial, loss)
     return {
         "tasks": list(trial.tasks),
         "experts": trial.experts(),
@@ -115,7 +121,9 @@ def front(trial: Trial, first: str, second: str) -> dict[str, Any]:
 
 def claims(found: Mapping[str, Any]) -> list[Claim]:
     """The claims judged by what `measure` found."""
-    return [judge(found) for judge in (_recovery, _more_tasks, _storage, _votes, _statistics, _masks, _emr, _fronts)]
+    judges = [_recovery, _more_tasks, _storage, _votes, _statistics, _masks, _emr, _fronts]
+    learned = [_learned, _concrete] if "concrete" in found["rows"] else []
+    return [judge(found) for judge in (*judges, *learned)]
 
 
 def _recovery(found: Mapping[str, Any]) -> Claim:
@@ -206,6 +214,27 @@ def _fronts(found: Mapping[str, Any]) -> Claim:
         "for most ordered pairs a point between is within 1 point of the expert on A and half way or more up on B",
         {"pairs": len(directions), "share_convex": share},
         share > 0.5,
+    )
+
+
+def _learned(found: Mapping[str, Any]) -> Claim:
+    names = ("adamerging_layers", "adamerging_tasks", "task_arithmetic_0.3")
+    layers, tasks, plain = (_normalised(found, name) for name in names)
+    return Claim(
+        "learned coefficients beat fixed ones",
+        "layer-wise AdaMerging >= task-wise >= task arithmetic at 0.3",
+        dict(zip(names, (layers, tasks, plain), strict=True)),
+        layers >= tasks >= plain,
+    )
+
+
+def _concrete(found: Mapping[str, Any]) -> Claim:
+    values = {name: _normalised(found, name) for name in ("concrete", "task_arithmetic_0.3")}
+    return Claim(
+        "a learned common mask helps",
+        "Concrete task arithmetic above task arithmetic, both at 0.3",
+        values,
+        values["concrete"] > values["task_arithmetic_0.3"],
     )
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pipelines.shared.family import ModelFamily
 
 SEED = 2026
-SPLITS = {"test": (0, 512), "validation": (1, 96), "reference": (2, 512)}  # word of the seed, pictures per task
+# word of the seed, pictures per task; "reference" is for the naive answer, "unlabelled" for learned coefficients
+SPLITS = {"test": (0, 512), "validation": (1, 96), "reference": (2, 512), "unlabelled": (3, 256)}
 CHUNK = 128
 
 Answer = Callable[[str, np.ndarray], np.ndarray]  # task, pixels (B, 3, H, W) -> class numbers (B,)

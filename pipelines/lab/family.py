@@ -52,4 +52,5 @@ SHAPES_VIT = ModelFamily(
     trainer="pipelines.lab.vit_training:train",
     evaluator="pipelines.lab.evaluate:evaluate",
     scorer="pipelines.lab.evaluate:score_model",
+    surrogate="pipelines.lab.surrogate:entropy_loss",
 )

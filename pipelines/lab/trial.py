@@ -11,15 +11,11 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from pipelines.merging.arena import Arena
-from pipelines.merging.pruning import kept_count, magnitude_threshold
 from pipelines.merging.recipe import MaskChoice, MergeRecipe
-
-SCALES = tuple(round(0.1 * step, 1) for step in range(1, 11))
-THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)  # lambda, chosen task by task
+from pipelines.merging.tuning import SCALES, THRESHOLDS
 
 Scores = dict[str, float]
 Score = Callable[[nn.Module, Sequence[str], str], Scores]  # network, tasks, "validation" or "test" -> task: 0 to 1
@@ -117,33 +113,20 @@ class Trial:
         masks = MaskChoice("consensus", votes=votes)
         return self.at_best_scale(self.recipe("consensus", settings=(("vector", vector),), masks=masks))
 
-    def by_masks(self, density: Mapping[str, float], mask: Callable[[Tensor, str, float], Tensor]) -> Row:
-        """Other masks over the same sum: base + mask * sum of the task vectors.
+    def by_plain_masks(self, pick: str, density: Mapping[str, float]) -> Row:
+        """Masks that know nothing of the other tasks, over the same sum: "magnitude" or "random", at given densities.
 
         Args:
             density: task -> share of the weights to keep, 0 to 1.
-            mask: (task vector, task, density) -> True keeps, all flat.
         """
-        total = sum((self.arena.experts[task].vector for task in self.tasks), torch.zeros_like(self.arena.base))
         scores = {}
         for task in self.tasks:
-            keep = mask(self.arena.experts[task].vector, task, density[task])
-            scores[task] = self.scores(self.arena.base + keep * total, "test", (task,))[task]
+            settings = (("pick", pick), ("density", density[task]))
+            recipe = self.recipe("plain_masks", settings=settings, masks=MaskChoice("task", tasks=(task,)))
+            scores[task] = self.scores(recipe, "test", (task,))[task]
         return self.row_of(scores)
 
     def tall_densities(self, row: Row) -> dict[str, float]:
         """Density of every task's mask at the thresholds that `tall` chose."""
         thresholds = row.chosen["thresholds"]
         return dict(self.arena.mask_report(self.tall_recipe(thresholds, "sum", self.tasks[0])).density)
-
-
-def random_mask(vector: Tensor, task: str, density: float) -> Tensor:
-    """Keep that share, drawn by a seed of the task's name."""
-    generator = torch.Generator().manual_seed(int.from_bytes(task.encode()[:7]))
-    return torch.rand(vector.shape, generator=generator) < density
-
-
-def magnitude_mask(vector: Tensor, task: str, density: float) -> Tensor:
-    """Keep the largest entries of the task's own vector."""
-    kept = kept_count(density, vector.numel())
-    return vector.abs() >= magnitude_threshold(vector, kept)

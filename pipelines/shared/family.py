@@ -54,6 +54,7 @@ class ModelFamily:
             families loads no network code.
         scorer: the same for (network, tasks, split) -> {task: score}, 0 to 1, higher is better; split is
             "validation", where scales may be chosen, or "test". Empty where there is none.
+        surrogate: the same for network -> loss(weights, step) without labels, by which coefficients can be learned.
     """
 
     name: str
@@ -68,6 +69,7 @@ class ModelFamily:
     trainer: str = ""
     evaluator: str = ""
     scorer: str = ""
+    surrogate: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:

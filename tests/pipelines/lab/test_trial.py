@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
-from pipelines.lab.trial import SCALES, Trial, magnitude_mask, random_mask
+from pipelines.lab.trial import Trial
+from pipelines.merging.tuning import SCALES
 
 
 def test_an_expert_scores_as_itself(trial: Trial) -> None:
@@ -42,19 +42,13 @@ def test_a_row_is_normalised_by_the_experts(trial: Trial) -> None:
     assert row.normalised == pytest.approx(0.8) and row.mean == pytest.approx(0.4)
 
 
-def test_masks_of_equal_density_keep_that_many() -> None:
-    vector = torch.randn(1000, generator=torch.Generator().manual_seed(3))
-    largest = magnitude_mask(vector, "north", 0.25)
-    assert int(largest.sum()) == 250 and vector[largest].abs().min() > vector[~largest].abs().max()
-    drawn = random_mask(vector, "north", 0.25)
-    assert abs(float(drawn.float().mean()) - 0.25) < 0.05
-    assert torch.equal(drawn, random_mask(-vector, "north", 0.25))
-    assert not torch.equal(drawn, random_mask(vector, "east", 0.25))
-
-
-def test_a_full_mask_is_the_sum(trial: Trial) -> None:
-    row = trial.by_masks(dict.fromkeys(trial.tasks, 1.0), lambda vector, task, density: torch.ones_like(vector).bool())
-    assert row.scores == pytest.approx(trial.scores(trial.recipe("task_arithmetic")), abs=1e-5)
+def test_full_plain_masks_are_the_sum_and_thin_ones_are_not(trial: Trial) -> None:
+    plain = trial.scores(trial.recipe("task_arithmetic"))
+    for pick in ("magnitude", "random"):
+        whole = trial.by_plain_masks(pick, dict.fromkeys(trial.tasks, 1.0))
+        thin = trial.by_plain_masks(pick, dict.fromkeys(trial.tasks, 0.3))
+        assert whole.scores == pytest.approx(plain, abs=1e-5)
+        assert all(abs(thin.scores[task] - plain[task]) > 0.01 for task in trial.tasks)
 
 
 def test_densities_are_those_of_the_chosen_thresholds(trial: Trial) -> None:
