@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,6 +97,8 @@ class FusionBench:
         self._pipeline: FusionPipeline | None = None
         self._shelf = Shelf(MOST_BYTES)
         self.pace = Pace()
+        # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
+        self._runners = ThreadPoolExecutor(2, thread_name_prefix="fusion")
 
     def _real_pipeline(self) -> FusionPipeline:
         from pipelines.fusion.pipeline import FusionPipeline
@@ -155,7 +158,7 @@ class FusionBench:
         kept = self._shelf.get(job.key)
         if kept is not None:
             return kept, True
-        result = self.pipeline(self.frames(job), job.options, job.recipe)
+        result = self._runners.submit(self.pipeline, self.frames(job), job.options, job.recipe).result()
         self._shelf.put(job.key, result, result.fused.nbytes + result.weights.nbytes)
         return result, False
 

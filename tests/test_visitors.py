@@ -6,14 +6,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -23,6 +20,20 @@ from pipelines.registry import family
 
 VISITORS = 8
 MOST_GROWTH = 1.05
+# A page in a process of its own; a line to it frees what can be made again, and it answers with its resident bytes.
+SERVER = """
+import sys
+import app, psutil
+
+flags = app.parse_flags([])
+workshop = app.build_workshop(flags)
+options = app.launch_options(flags) | {"server_port": None, "quiet": True}
+_, url, _ = app.build_app(workshop).launch(**options, prevent_thread_lock=True)
+print("at", url, flush=True)
+for _ in sys.stdin:
+    workshop.free()
+    print(psutil.Process().memory_info().rss, flush=True)
+"""
 CLIENTS = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -74,31 +85,53 @@ def ask_all(address: str, example: Example, recipes: list[MergeRecipe]) -> list[
     return [(np.asarray(Image.open(path)), mark) for path, mark in json.loads(done.stdout)]
 
 
-def resident_bytes(workshop: Any, longest_s: float = 10) -> int:
-    """Of this process, once all that can be made again is dropped; the least within a while, for threads end late."""
-    least, last = sys.maxsize, time.monotonic() + longest_s
-    while time.monotonic() < last:
-        workshop.free()
-        now = psutil.Process().memory_info().rss
-        if now >= least:
-            break
-        least = now
-        time.sleep(0.5)
-    return least
+class Server:
+    """The page, and what it holds."""
+
+    def __init__(self, root: Path) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", SERVER], cwd=root, text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+        self.url = self._answer("at ")
+
+    def _answer(self, start: str = "") -> str:
+        assert self.process.stdout is not None
+        return next(line for line in self.process.stdout if line.startswith(start)).removeprefix(start).strip()
+
+    def resident_bytes(self, longest_s: float = 10) -> int:
+        """Once all that can be made again is dropped; the least within a while, for threads end late."""
+        assert self.process.stdin is not None
+        least, last = sys.maxsize, time.monotonic() + longest_s
+        while time.monotonic() < last:
+            self.process.stdin.write("free\n")
+            self.process.stdin.flush()
+            now = int(self._answer())
+            if now >= least:
+                break
+            least = now
+            time.sleep(0.5)
+        return least
+
+
+@pytest.fixture
+def server(root: Path) -> Iterator[Server]:
+    """A page of its own."""
+    running = Server(root)
+    yield running
+    running.process.communicate()  # its input ends, and so does it
 
 
 def test_eight_visitors_at_once_get_their_own_pictures_and_memory_comes_back(
-    stage: SimpleNamespace, example: Example, direct: Callable[[MergeRecipe], np.ndarray]
+    server: Server, example: Example, direct: Callable[[MergeRecipe], np.ndarray]
 ) -> None:
     for scale in (0.3, 0.4):  # until every thread has its buffers and the heap its shape
-        ask_all(stage.url, example, [recipe_of(visitor, scale) for visitor in range(VISITORS)])
+        ask_all(server.url, example, [recipe_of(visitor, scale) for visitor in range(VISITORS)])
     recipes = [recipe_of(visitor, 0.5) for visitor in range(VISITORS)]
     expected = [direct(recipe) for recipe in recipes]
-    before = resident_bytes(stage.workshop)
-    for recipe, wanted, (picture, mark) in zip(recipes, expected, ask_all(stage.url, example, recipes), strict=True):
+    before = server.resident_bytes()
+    for recipe, wanted, (picture, mark) in zip(recipes, expected, ask_all(server.url, example, recipes), strict=True):
         assert mark == recipe_hash(recipe)
         assert np.array_equal(picture, wanted)
-    assert resident_bytes(stage.workshop) <= before * MOST_GROWTH
+    assert server.resident_bytes() <= before * MOST_GROWTH
 
 
 def test_the_visitors_recipes_give_different_pictures(direct: Callable[[MergeRecipe], np.ndarray]) -> None:
