@@ -44,23 +44,29 @@ def open_trial(family: ModelFamily, folder: Path | None) -> Any:
 def run(family: ModelFamily, folders: Sequence[Path | None]) -> dict[str, Any]:
     """Measure every seed, judge its claims, and count how many seeds accept each."""
     from pipelines.commands.loading import named
-    from pipelines.lab.claims import claims, measure
+    from pipelines.lab.claims import measure
 
     loss = named(family.surrogate)(family.build().eval()) if family.surrogate else None
     seeds = []
     for folder in folders:
         began = time.perf_counter()
         found = measure(open_trial(family, folder), loss)
-        judged = [asdict(claim) for claim in claims(found)]
-        name = "shipped" if folder is None else folder.name
-        seeds.append({"name": name, "seconds": round(time.perf_counter() - began, 1), "claims": judged} | found)
+        name, seconds = "shipped" if folder is None else folder.name, time.perf_counter() - began
+        seeds.append(judged({"name": name, "seconds": round(seconds, 1)} | found))
     return {"family": family.name, "device": "cpu", "seeds": seeds}
 
 
 def earlier_seeds(paths: Sequence[Path], family: str) -> list[dict[str, Any]]:
-    """Seeds of the family that earlier runs wrote down."""
+    """Seeds of the family that earlier runs wrote down, their claims judged anew."""
     reports = [report for path in paths for report in json.loads(path.read_text())]
-    return [seed for report in reports if report["family"] == family for seed in report["seeds"]]
+    return [judged(seed) for report in reports if report["family"] == family for seed in report["seeds"]]
+
+
+def judged(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured of a seed, and its claims."""
+    from pipelines.lab.claims import claims
+
+    return dict(found) | {"claims": [asdict(claim) for claim in claims(found)]}
 
 
 def markdown(report: Mapping[str, Any]) -> str:

@@ -127,12 +127,13 @@ def claims(found: Mapping[str, Any]) -> list[Claim]:
 
 
 def _recovery(found: Mapping[str, Any]) -> Claim:
-    tall, plain = _normalised(found, "tall"), _normalised(found, "task_arithmetic")
+    names = ("tall", "task_arithmetic", "base")
+    tall, plain, base = (_normalised(found, name) for name in names)
     return Claim(
         "experts are recoverable from one vector and masks",
-        "TALL >= 97 % of the experts, and 5 points above task arithmetic where that is below 93 %",
-        {"tall": tall, "task_arithmetic": plain},
-        tall >= 0.97 and (plain >= 0.93 or tall >= plain + 0.05),
+        "TALL >= 97 % of the experts, 5 points above task arithmetic where that is below 93 %; the base is below 97 %",
+        dict(zip(names, (tall, plain, base), strict=True)),
+        base < 0.97 <= tall and (plain >= 0.93 or tall >= plain + 0.05),
     )
 
 

@@ -45,6 +45,7 @@ def test_what_is_measured_is_complete_and_plain(found: dict[str, Any]) -> None:
     ("claim", "change"),
     [
         ("experts are recoverable from one vector and masks", ("rows", "tall", "normalised", 0.96)),
+        ("experts are recoverable from one vector and masks", ("rows", "base", "normalised", 0.98)),
         ("recovery does not fall with the number of tasks", ("half_rows", "tall", "normalised", 1.03)),
         ("storage is that of the formula", ("storage", 0, "off_formula", 0.011)),
         ("catastrophic and selfish weights matter", ("by_votes", "0", "normalised", 1.2)),
