@@ -23,6 +23,7 @@ from pipelines.fusion.synthetic.medical import medical
 from pipelines.fusion.synthetic.multi_focus import multi_focus
 from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.family import ModelFamily
+from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
 
 TASKS = ("ivis", "mef", "mff", "med")
@@ -73,12 +74,12 @@ def train(
     total = 0.0
     if expert is None:
         total = seconds = _train_base(model, plan, seed, run, resume, device)
-        files["base"] = _store(model, run / "base.safetensors", seconds)
+        files["base"] = store(model, run / "base.safetensors", seconds)
     for task in TASKS if expert is None else (expert,):
-        model.load_state_dict(_loaded(run / "base.safetensors"))
+        model.load_state_dict(loaded(run / "base.safetensors"))
         stage = Stage(f"expert-{task}", plan.expert_steps, plan.learning_rate / 3, seed, trains=_trains_for(task))
         seconds = train_stage(model, stage, BatchMaker((task,), plan), TaskLoss(), run, resume, device)
-        files[task] = _store(model, run / f"{task}.safetensors", seconds)
+        files[task] = store(model, run / f"{task}.safetensors", seconds)
         total += seconds
     if expert is None and preset != "test":
         publish_family(files, preset, seed, total)
@@ -98,14 +99,6 @@ def _train_base(model: FuseNet, plan: Preset, seed: int, run: Path, resume: bool
 def _trains_for(task: str) -> Any:
     """Only the infrared expert moves the segmentation branch: the other tasks never run it."""
     return lambda name: task == "ivis" or not name.startswith("segmentation.")
-
-
-def _store(model: nn.Module, path: Path, seconds: float) -> Path:
-    from safetensors.torch import save_file
-
-    tensors = {name: value.detach().cpu().half().contiguous() for name, value in model.state_dict().items()}
-    save_file(tensors, path, metadata={"seconds": f"{seconds:.0f}"})
-    return path
 
 
 @dataclass(frozen=True)
@@ -211,7 +204,7 @@ def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: floa
     model = FuseNet().eval()
     matrix = {}
     for name, path in files.items():
-        model.load_state_dict(_loaded(path))
+        model.load_state_dict(loaded(path))
         matrix[name] = score_model(model)
     about = {
         "command": f"python -m pipelines train fusenet --preset {preset} --seed {seed}",
@@ -226,17 +219,11 @@ def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: floa
     return publish("fusenet", files, about)
 
 
-def _loaded(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    return {name: value.float() for name, value in load_file(path).items()}
-
-
 @torch.inference_mode()
 def segmentation_scores(path: Path, scenes: int = 48) -> dict[str, float]:
     """mIoU on generated validation scenes; the branch sees the fused image and both frames, or one frame alone."""
     model = FuseNet().eval()
-    model.load_state_dict(_loaded(path))
+    model.load_state_dict(loaded(path))
     counts = {kind: np.zeros((7, 7)) for kind in ("fused", "visible", "thermal")}
     for index in range(scenes):
         sample = infrared_visible(np.random.default_rng([77, index]), (160, 160))
