@@ -38,9 +38,9 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     return score.mean((1, 2))
 
 
-def intensity_and_gradient(fused: Tensor, frames: Tensor) -> Tensor:
+def intensity_and_gradient(fused: Tensor, frames: Tensor, intensity_share: float = 1.0) -> Tensor:
     """|F - max| + 5 |dF - dM|: the target that lifts detail (CDDFuse 2023, phase 2, with signed gradients)."""
-    intensity = (fused - frames.amax(1)).abs().mean()
+    intensity = intensity_share * (fused - frames.amax(1)).abs().mean()
     return intensity + 5 * (gradients(fused) - strongest_gradients(frames)).abs().mean()
 
 
@@ -64,7 +64,7 @@ def infrared_visible_loss(fused: Tensor, frames: Tensor) -> Tensor:
     """Expert `ivis`, without its segmentation term; the last term keeps what only one source shows."""
     similarity = (2 - ssim(fused, frames[:, 0]) - ssim(fused, frames[:, 1])) / 2
     complement = difference_correlation(fused, frames)
-    return intensity_and_gradient(fused, frames) + 0.5 * similarity.mean() + 0.3 * complement.mean()
+    return intensity_and_gradient(fused, frames) + 0.5 * similarity.mean() + 0.1 * complement.mean()
 
 
 def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
     structure = 1 - mef_ssim(frames, fused).mean()
     brightness = 1 - mef_luminance(frames, fused).mean()
     roughness = gradients(weights.flatten(0, 1)).abs().mean()
-    return structure + 0.3 * brightness + 0.05 * roughness
+    return structure + 0.5 * brightness + 0.05 * roughness
 
 
 def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) -> Tensor:
@@ -85,4 +85,4 @@ def medical_loss(fused: Tensor, frames: Tensor) -> Tensor:
     """Expert `med`: intensity and gradient, the structure of the MRI (frame 0), and what only one source shows."""
     structure = 1 - ssim(fused, frames[:, 0]).mean()
     complement = difference_correlation(fused, frames).mean()
-    return intensity_and_gradient(fused, frames) + 0.5 * structure + 0.3 * complement
+    return intensity_and_gradient(fused, frames, 2.0) + 0.25 * structure + 0.6 * complement
