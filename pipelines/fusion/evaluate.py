@@ -43,7 +43,8 @@ def evaluate(
         family: "fusenet" (all tasks) or "meflut" (exposures).
         cache: lends the network; its `assets` folder holds the tables.
         data: folder of the public sets; None generates small sets.
-        recipe: which mix of the network is scored; None is the family's default.
+        recipe: which mix of the network is scored; None is the family's default, and then each set is also scored with
+            the expert of its task alone ("expert").
         limit: scenes per set, spread over it.
 
     Returns:
@@ -55,7 +56,11 @@ def evaluate(
     if family.name == "meflut":
         methods, sets = table_methods(cache.assets, data), tuple(one for one in sets if one.task == "mef")
     else:
-        methods = {"net": network_method(family, cache, recipe)}
+        methods = {"net": network_method(family, cache, lambda task: recipe)}
+        if recipe in (None, family.default):
+            methods["expert"] = network_method(
+                family, cache, lambda task: MergeRecipe(coefficients=((task, 1.0),), scale=1.0)
+            )
     return {one.name: evaluate_set(one, methods, limit) for one in sets}
 
 
@@ -77,15 +82,15 @@ def evaluate_set(one: EvaluationSet | GeneratedSet, ours: Mapping[str, Method], 
     return {"n": count, "methods": means}
 
 
-def network_method(family: ModelFamily, cache: ModelCache, recipe: MergeRecipe | None) -> Method:
-    """The network through the same pipeline as the page."""
+def network_method(family: ModelFamily, cache: ModelCache, recipe_for: Callable[[str], MergeRecipe | None]) -> Method:
+    """The network, mixed as `recipe_for` says for a task, through the same pipeline as the page."""
     from pipelines.fusion.options import FusionOptions
     from pipelines.fusion.pipeline import FusionPipeline
 
     pipeline = FusionPipeline(cache, family)
 
     def run(scene: Scene, task: str) -> Result:
-        result = pipeline(_frame_set(scene), FusionOptions(task=task, engine="net"), recipe)
+        result = pipeline(_frame_set(scene), FusionOptions(task=task, engine="net"), recipe_for(task))
         return result.fused, result.labels
 
     return run
