@@ -19,12 +19,13 @@ from pipelines.fusion.differentiable import guided_blend, pyramid_blend, reduce_
 from pipelines.fusion.mef_ssim import mef_index, mef_luminance, mef_ssim
 from pipelines.fusion.meflut import COUNTS, ENTRIES, KINDS, table_key
 from pipelines.fusion.meflut_net import MefLutNet, extract_tables
-from pipelines.fusion.synthetic.exposures import exposures
+from pipelines.fusion.synthetic.exposures import expose, exposures, radiance
+from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
 KNOTS = 32
-LUMINANCE_SHARE = 0.3
+LUMINANCE_SHARES = {"pyramid": 0.3, "paper": 1.0}  # 1: to first order the paper's own loss, luminance times structure
 SMOOTHNESS = 0.02
 PRIOR_SPREAD = 0.5
 VALIDATION_SEED = 77_000
@@ -49,7 +50,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(120, 2, 192, 64, 300, 256),
+    "cpu": Preset(150, 2, 192, 64, 300, 256),
     "gpu": Preset(1500, 8, 256, 80, 20000, 512),
     "test": Preset(2, 1, 64, 32, 2, 64),
 }
@@ -159,7 +160,7 @@ def direct_loss(tables: TableSet, frames: Tensor, kind: str, low_px: int) -> Ten
     fused = fuse(frames, tables(), kind, low_px)
     structure = 1 - mef_ssim(frames, fused).mean()
     brightness = 1 - mef_luminance(frames, fused).mean()
-    return structure + LUMINANCE_SHARE * brightness + SMOOTHNESS * tables.roughness()
+    return structure + LUMINANCE_SHARES[kind] * brightness + SMOOTHNESS * tables.roughness()
 
 
 def fuse(frames: Tensor, curves: Tensor, kind: str, low_px: int) -> Tensor:
@@ -206,8 +207,16 @@ def _save(tables: dict[str, Tensor], path: Path) -> None:
 def _batch(seed: int, count: int, step: int, size: int, crop_px: int) -> Tensor:
     """Generated stacks, (B, K, H, W) luma, brightest first; the same for the same seed, count and step."""
     rng = np.random.default_rng((seed, count, step))
-    samples = [exposures(rng, (crop_px, crop_px), count).frames for _ in range(size)]
+    samples = [_bracket(rng, (crop_px, crop_px), count).frames for _ in range(size)]
     return torch.from_numpy(np.stack(samples).astype(np.float32))
+
+
+def _bracket(rng: np.random.Generator, size_hw: tuple[int, int], count: int) -> FusionSample:
+    """A pair at any gap, or a bracket as phones take it: about 6 EV in all, leaning to the dark side (EV -4 to +2)."""
+    if count == 2:
+        return exposures(rng, size_hw, count)
+    gap, lean = float(rng.uniform(4.0, 7.5)) / (count - 1), float(rng.uniform(-2.5, 0.5))
+    return expose(rng, radiance(rng, size_hw), count, gap, lean)
 
 
 def _look_up(planes: Tensor, curves: Tensor) -> Tensor:
