@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -89,7 +90,9 @@ class Server:
     """The page, and what it holds."""
 
     def __init__(self, root: Path) -> None:
+        # One thread, as the direct computation here has: sums over two are rounded in another order.
         self.process = subprocess.Popen([sys.executable, "-c", SERVER], cwd=root, text=True, stdin=subprocess.PIPE,
+                                        env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
         self.url = self._answer("at ")
 

@@ -60,4 +60,5 @@ def test_twenty_quick_keys_end_on_the_picture_of_the_last_position(visit: Callab
         page.page.keyboard.press(key)
     assert positions(page)[1] != 1.0
     page.until_fused(direct(positions(page)))
-    assert page.page.locator("#fusion-desk-undo").inner_text() == "Undo (1)"
+    undo = page.page.locator("#fusion-desk-undo").inner_text()
+    assert 1 <= int(undo.removeprefix("Undo (").removesuffix(")")) < 20, undo  # one commit a pause, not one a key
