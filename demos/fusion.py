@@ -27,10 +27,11 @@ from demos.fusion_sight import Sight, View
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
-from demos.fusion_words import about, hint, left_choices, mask_line, notice_lines, slot_titles, tier_line, version_label
+from demos.fusion_words import NETWORKS, about, left_choices, slot_titles
 from demos.history import History
 from demos.merge_panel import MergePanel, base_recipe
 from demos.tab import Tab, Workshop, told, visitor_of
+from demos.words import hint, mask_line, notice_lines, tier_line, version_label
 from pipelines.fusion.registration import UNMOVED, Placement
 from pipelines.fusion.stored_result import stored_result
 from pipelines.merging.recipe import recipe_from_dict
@@ -84,10 +85,10 @@ class FusionTab:
     def _build_result(self) -> None:
         with gr.Column(elem_classes="mdk-result"):
             first, slot = self._stored_pair(), slot_titles(self.source.task.value, 1)[0]
-            self.version = gr.HTML(version_label("stored result" if first else "no result yet"),
-                                   elem_id="fusion-version")
-            self.left = gr.Dropdown([(slot, "frame 1")], value="frame 1", label="Compare with",
-                                    elem_id="fusion-left")
+            self.version = gr.HTML(
+                version_label("stored result" if first else "no result yet"), elem_id="fusion-version"
+            )
+            self.left = gr.Dropdown([(slot, "frame 1")], value="frame 1", label="Compare with", elem_id="fusion-left")
             self.compare = Compare("fusion", first)
             self.out = self.compare.slider
             self.notices = gr.HTML("", elem_id="fusion-notices")
@@ -115,8 +116,10 @@ class FusionTab:
                                         self.zoom, self.export)  # fmt: skip
 
     def _tier_line(self, engine: str) -> str:
+        if engine not in ("net", "lut"):
+            return "A classical method: no network."
         shown = family("meflut") if engine == "lut" else self.family
-        return tier_line(shown, self.workshop.assets) if engine in ("net", "lut") else "A classical method: no network."
+        return tier_line(shown, self.workshop.assets, NETWORKS[shown.name])
 
     def _list(self) -> None:
         """What handlers are told, what a run updates, and what an example or a restore sets."""
@@ -133,8 +136,13 @@ class FusionTab:
             source.gallery, self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
             *panel.memory_components, panel.stages_box, panel.mask_counts,
         ]  # fmt: skip
-        self.desk_outputs = [*panel.shown_components, *panel.memory_components, panel.slots, panel.relative,
-                             panel.curve]
+        self.desk_outputs = [
+            *panel.shown_components,
+            *panel.memory_components,
+            panel.slots,
+            panel.relative,
+            panel.curve,
+        ]
         self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs, self.alignment.edit,
                          *self.alignment.faders, self.tables.edit, *self.tables.faders]  # fmt: skip
 

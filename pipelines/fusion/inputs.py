@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.fusion.notice import Notice, info, warning
 from pipelines.fusion.options import TASKS, FusionOptions
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import OpenedImage, open_image
+from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines.fusion.notice import Notice, info, warning
+from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,9 +16,9 @@ from pipelines.shared.run_info import RunInfo
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
-    from pipelines.fusion.notice import Notice
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
+    from pipelines.shared.notice import Notice
 
 GHOST_PX = 2_000_000  # what moving things are looked for on
 LARGE_PX = 4_000_000  # from which baselines work in tiles

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.fusion.notice import Notice, warning
+from pipelines.shared.notice import Notice, warning
 
 if TYPE_CHECKING:
     from pipelines.fusion.options import FusionOptions

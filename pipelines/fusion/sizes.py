@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.fusion.notice import Notice, info, warning
 from pipelines.shared.errors import UserError
+from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
     from pipelines.fusion.options import FusionOptions

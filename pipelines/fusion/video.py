@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.fusion.notice import Notice, info, warning
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, register
 from pipelines.shared.clips import ClipInfo, clip_writer, inspect_clip, read_clip
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import OpenedImage
+from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
     from pipelines.fusion.align import Transform

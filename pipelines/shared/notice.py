@@ -1,4 +1,4 @@
-"""What a person is told about their frames and the result."""
+"""What a person is told about their input and the result."""
 
 from __future__ import annotations
 
