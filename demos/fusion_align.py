@@ -17,8 +17,8 @@ from demos.fader import Fader
 from demos.fusion_bench import to_bytes
 from demos.fusion_sight import Sight, Updates, Values
 from demos.fusion_views import CHOSEN
-from demos.fusion_words import hint
 from demos.tab import told
+from demos.words import hint
 from pipelines.fusion.registration import Move, registration_to_json
 
 if TYPE_CHECKING:

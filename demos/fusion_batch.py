@@ -11,8 +11,8 @@ import gradio as gr
 
 from demos.fusion_sight import Sight, Updates, Values
 from demos.fusion_steps import LONG, new_file, progress_bar, until_stopped
-from demos.fusion_words import hint
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
+from demos.words import hint
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:

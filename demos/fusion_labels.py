@@ -11,9 +11,9 @@ from demos import drawing
 from demos.fader import Fader
 from demos.fusion_sight import SAVE, STILL, Sight, Updates, Values
 from demos.fusion_views import CHOSEN
-from demos.fusion_words import hint
 from demos.stills import StillImage
 from demos.tab import told
+from demos.words import hint
 
 if TYPE_CHECKING:
     from demos.fusion_bench import Job

@@ -11,8 +11,9 @@ import gradio as gr
 from demos import drawing
 from demos.examples import Example
 from demos.fusion_bench import to_bytes
-from demos.fusion_words import hint, slot_titles, slots_label
+from demos.fusion_words import slot_titles, slots_label
 from demos.stills import StillGallery
+from demos.words import hint
 from pipelines.fusion.options import TASKS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from gradio.utils import get_upload_folder
 
-from demos.fusion_words import hint
 from demos.tab import Turns
+from demos.words import hint
 
 Step = TypeVar("Step")
 

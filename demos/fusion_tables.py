@@ -12,8 +12,8 @@ from demos import drawing
 from demos.fader import Fader
 from demos.fusion_sight import Sight, Updates, Values
 from demos.fusion_views import CHOSEN
-from demos.fusion_words import hint
 from demos.tab import told
+from demos.words import hint
 from pipelines.fusion.options import TABLE_KNOTS, FusionOptions
 
 if TYPE_CHECKING:

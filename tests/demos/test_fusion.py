@@ -13,7 +13,8 @@ import pytest
 
 from demos.fusion import Drawn
 from demos.fusion_bench import Job
-from demos.fusion_words import engine_choices, left_choices, mask_line, notice_lines, version_label
+from demos.fusion_words import engine_choices, left_choices
+from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError

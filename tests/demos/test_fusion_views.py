@@ -11,7 +11,8 @@ import pytest
 
 from demos.fusion_labels import CLASS_NAMES
 from demos.fusion_views import measured_size, mosaic_of, pixel_at
-from demos.fusion_words import hint, pixel_line, tier_line, weight_count
+from demos.fusion_words import pixel_line
+from demos.words import hint, tier_line, weight_count
 from pipelines.registry import family
 from pipelines.shared.errors import UserError
 
@@ -91,7 +92,7 @@ def test_a_new_result_keeps_the_region_that_was_pointed_at(built: Any, shown: di
 
 
 def test_the_page_names_its_tier_its_size_and_its_training(built: Any) -> None:
-    line = tier_line(family("fusenet"), built.workshop.assets)
+    line = tier_line(family("fusenet"), built.workshop.assets, "FuseNet")
     count = weight_count(built.workshop.assets / "weights" / "fusenet" / "base.safetensors")
     assert line.startswith("Embedded tier: FuseNet, ") and f"{count / 1000:.0f} k parameters" in line
     assert "python -m pipelines train fusenet" in line
@@ -100,7 +101,7 @@ def test_the_page_names_its_tier_its_size_and_its_training(built: Any) -> None:
 def test_a_published_checkpoint_is_named_as_such(built: Any) -> None:
     base = SimpleNamespace(name="someone/fuser", source="hub:someone/fuser@1", license="MIT")
     full: Any = SimpleNamespace(tier="full", name="fuser", base=base)
-    assert tier_line(full, built.workshop.assets) == (
+    assert tier_line(full, built.workshop.assets, "Fuser") == (
         "Full tier: fuser, the published checkpoint someone/fuser (MIT)."
     )
 

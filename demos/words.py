@@ -1,0 +1,76 @@
+"""Words that every tab says alike: quiet lines, the label of a result, notices, the tier. No widgets."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.shared.family import ModelFamily
+
+if TYPE_CHECKING:
+    from pipelines.merging.report import MaskReport
+
+MOST_HEADER = 1_000_000  # bytes of a safetensors header that are read to count weights
+
+
+def hint(text: str, kind: str = "hint") -> str:
+    """A quiet line of the page; `text` is plain, `commands` stand in backticks. Kind "reason" says why something is not
+    there."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return f'<div class="{kind}">{marked}</div>'
+
+
+def version_label(text: str, is_preview: bool = False, is_stale: bool = False) -> str:
+    """What the picture shows, and the hidden words that a newer setting turns on."""
+    kind = "preview · " if is_preview else ""
+    pending = '<span class="pending">· newer settings pending</span>'
+    mark = " stale" if is_stale else ""
+    return f'<div class="version{mark}" role="status">{kind}{text} {pending}</div>'
+
+
+def notice_lines(notices: Sequence[Any]) -> str:
+    """What the readers or a restore had to say."""
+    lines = [(getattr(one, "level", "info"), getattr(one, "text", str(one))) for one in notices]
+    return f'<div class="notices">{"".join(f"<p class={level}>{html.escape(text)}</p>" for level, text in lines)}</div>'
+
+
+def mask_line(report: MaskReport) -> str:
+    """What the masks keep, as shares of all merged weights."""
+    kept = " · ".join(f"{html.escape(task)} keeps {share:.0%}" for task, share in report.density.items())
+    shared = max(0.0, report.union - report.selfish)
+    return (
+        f'<div class="hint">{kept}<br>by any {report.union:.0%} · shared {shared:.0%} · selfish {report.selfish:.0%} · '
+        f"used by none {report.catastrophic:.0%}</div>"
+    )
+
+
+def tier_line(family: ModelFamily, assets: Path, network: str) -> str:
+    """Which tier is shown: the name of its network, its size and where its weights come from."""
+    if family.tier != "embedded":
+        return f"Full tier: {family.name}, the published checkpoint {family.base.name} ({family.base.license})."
+    source = assets / "weights" / family.base.source.removeprefix("assets:")
+    count = weight_count(source)
+    size = f"{count / 1000:.0f} k parameters, " if count else ""
+    command = f"`python -m pipelines train {family.name}`"
+    return f"Embedded tier: {network}, {size}trained by {command} on generated data."
+
+
+def weight_count(path: Path) -> int:
+    """How many numbers a safetensors file holds, from its header; 0 if there is no such file."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(min(length, MOST_HEADER)))
+    return sum(_product(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+
+
+def _product(shape: Sequence[int]) -> int:
+    count = 1
+    for extent in shape:
+        count *= extent
+    return count
