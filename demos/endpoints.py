@@ -9,16 +9,18 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demos.fusion_batch import ARCHIVE, batch_steps, gathered
+from demos.exports import write_export
+from demos.fusion_batch import ARCHIVE, batch_steps
 from demos.fusion_bench import FusionBench, Job
-from demos.fusion_export import document_of, write_export
-from demos.fusion_steps import new_file
+from demos.fusion_export import document_of
 from demos.status import status_of
+from demos.steps import new_file
 from demos.tab import Workshop, told
 from pipelines.fusion.registration import split
 from pipelines.merging.recipe import recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.merging.registry import METHODS, OFFLINE
 from pipelines.registry import FAMILIES, family
+from pipelines.shared.archives import gathered
 
 
 def add_endpoints(workshop: Workshop, bench: FusionBench) -> None:
@@ -160,7 +162,7 @@ def answer(bench: FusionBench, job: Job) -> tuple[str, dict[str, Any]]:
 
     result, is_cached = bench.result(job)
     document = document_of(job, bench.frames(job), "fusenet")
-    picture, _ = write_export(result.picture, dump_yaml(document), job.key[:8], Path(get_upload_folder()))
+    picture, _ = write_export("fusion", result.picture, dump_yaml(document), job.key[:8], Path(get_upload_folder()))
     run = result.run
     return picture, {
         "recipe": run.recipe, "recipe_hash": run.recipe_hash, "weights_version": run.weights_version,

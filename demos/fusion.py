@@ -11,25 +11,26 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.compare import Compare
+from demos.desk import Desk
 from demos.examples import Example, read_examples
+from demos.exports import restore
 from demos.fusion_align import AlignView
 from demos.fusion_batch import BatchView
 from demos.fusion_bench import FusionBench, Job
 from demos.fusion_clips import ClipView
-from demos.fusion_desk import FusionDesk
 from demos.fusion_events import wire
-from demos.fusion_export import document_of, parse, restore
+from demos.fusion_export import document_of, parse
 from demos.fusion_files import ExportView
 from demos.fusion_labels import LabelView
 from demos.fusion_links import FusionLinks, words_of
 from demos.fusion_settings import MOST_FRAMES, FusionSettings
-from demos.fusion_sight import Sight, View
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
 from demos.fusion_words import NETWORKS, about, left_choices, slot_titles
 from demos.history import History
 from demos.merge_panel import MergePanel, base_recipe
+from demos.sight import Sight, View
 from demos.tab import Tab, Workshop, told, visitor_of
 from demos.words import hint, mask_line, notice_lines, tier_line, version_label
 from pipelines.fusion.registration import UNMOVED, Placement
@@ -80,7 +81,7 @@ class FusionTab:
                 self._build_details()
             with gr.Column(scale=4, min_width=320, elem_classes="desk"):
                 self.panel = MergePanel("fusion", self.family)
-                self.desk = FusionDesk(self.panel, self.workshop.cache, self.workshop.assets)
+                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
 
     def _build_result(self) -> None:
         with gr.Column(elem_classes="mdk-result"):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.fusion_sight import Sight, Updates, Values
-from demos.fusion_steps import LONG, new_file, progress_bar, until_stopped
+from demos.sight import Sight, Updates, Values
+from demos.steps import LONG, new_file, progress_bar, until_stopped
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
+from pipelines.shared.archives import gathered
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,23 +97,6 @@ def batch_steps(bench: Any, files: dict[str, bytes], job: Job, out: Path) -> Ite
     from pipelines.fusion.batch import run_batch
 
     return run_batch(bench.pipeline, files, job.options, job.recipe, out, job.placement.is_aligned)
-
-
-def gathered(paths: Sequence[str]) -> dict[str, bytes]:
-    """Name -> bytes of the pictures that were dropped, archives unpacked. Raises UserError as `read_archive` does."""
-    from pipelines.fusion.batch import MOST_EXPANDED_BYTES, MOST_MEMBERS, read_archive
-
-    files: dict[str, bytes] = {}
-    for path in map(Path, paths):
-        members = read_archive(path) if path.suffix.lower() == ".zip" else {path.name: path.read_bytes()}
-        if twice := sorted(set(files) & set(members)):
-            raise UserError(f"{twice[0]} came twice; give every file a name of its own.", "Names are not clear")
-        files |= members
-        if len(files) > MOST_MEMBERS or sum(map(len, files.values())) > MOST_EXPANDED_BYTES:
-            raise UserError(
-                f"A batch takes {MOST_MEMBERS} files and {MOST_EXPANDED_BYTES // 1_000_000} MB at most.", "Too much"
-            )
-    return files
 
 
 def match_lines(matches: Matches) -> str:

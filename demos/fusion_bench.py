@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from demos.pace import Pace
+from demos.shelf import Shelf
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
@@ -54,38 +53,6 @@ class Job:
     def by_engine(self, engine: str) -> Job:
         """The same frames fused another way, with nothing adjusted."""
         return replace(self, options=replace(self.options.for_frames(), engine=engine))
-
-
-class Shelf:
-    """The values used last, up to a number of bytes. Safe to use from several threads."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most, self._held = most_bytes, 0
-        self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: str) -> Any:
-        """The value, or None."""
-        with self._lock:
-            if key not in self._items:
-                return None
-            self._items.move_to_end(key)
-            return self._items[key][0]
-
-    def put(self, key: str, value: Any, size_bytes: int) -> None:
-        """Keep a value; the oldest go while there is too much."""
-        with self._lock:
-            self._held -= self._items.pop(key, (None, 0))[1]
-            self._items[key] = (value, size_bytes)
-            self._held += size_bytes
-            while self._held > self._most and len(self._items) > 1:
-                self._held -= self._items.popitem(last=False)[1][1]
-
-    def clear(self) -> None:
-        """Keep nothing."""
-        with self._lock:
-            self._items.clear()
-            self._held = 0
 
 
 class FusionBench:
@@ -161,6 +128,13 @@ class FusionBench:
         result = self._runners.submit(self.pipeline, self.frames(job), job.options, job.recipe).result()
         self._shelf.put(job.key, result, result.fused.nbytes + result.weights.nbytes)
         return result, False
+
+    def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
+        """The mix on every task's probe scenes."""
+        from pipelines.fusion.probe import score_recipe
+        from pipelines.registry import family
+
+        yield score_recipe(self.cache, family("fusenet"), recipe)
 
     def preview(self, job: Job) -> FusionResult:
         """The result at the resolution that the machine can follow a drag with."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.fusion_sight import Sight, Updates, Values
-from demos.fusion_steps import LONG, new_file, progress_bar, until_stopped
+from demos.sight import Sight, Updates, Values
+from demos.steps import LONG, new_file, progress_bar, until_stopped
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint, notice_lines
 from pipelines.shared.errors import UserError

@@ -16,10 +16,7 @@ from pipelines.shared.family import ModelFamily
 if TYPE_CHECKING:
     from demos.fusion_bench import Job
     from pipelines.fusion.inputs import FrameSet
-    from pipelines.merging.arena import Arena
     from pipelines.shared.recipe_file import RecipeDocument
-
-MOST_BYTES = 1_000_000  # of a recipe file
 
 
 def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
@@ -47,41 +44,6 @@ def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, P
     return document.recipe, options, placement, (*report, *missing)
 
 
-def restore(path: Path) -> str:
-    """The recipe text of a dropped file. Raises UserError that says why there is none."""
-    if path.suffix.lower() in (".yaml", ".yml", ".json"):
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"A recipe has at most {MOST_BYTES:,} bytes; this file has {path.stat().st_size:,}.")
-        return path.read_text(encoding="utf-8", errors="replace")
-    from pipelines.shared.figures import read_embedded
-
-    text = read_embedded(path)
-    if text is None:
-        raise UserError(
-            "This picture carries no recipe. Screenshots, chats and conversions to JPEG strip it; paste the YAML into "
-            "the Recipe box instead.", "No recipe found",
-        )  # fmt: skip
-    return text
-
-
-def write_export(fused: Any, text: str, mark: str, folder: Path) -> list[str]:
-    """Write mixdeck-fusion-<mark>.png and .yaml into a folder of its own below `folder`; their paths."""
-    from pipelines.shared.figures import save_png
-
-    start = start_of(mark, folder)
-    picture, recipe = start.with_suffix(".png"), start.with_suffix(".yaml")
-    save_png(fused, text, picture)
-    recipe.write_text(text, encoding="utf-8")
-    return [str(picture), str(recipe)]
-
-
-def start_of(mark: str, folder: Path) -> Path:
-    """What the paths of one export begin with; their folder is made."""
-    place = folder / f"fusion-{mark}"
-    place.mkdir(parents=True, exist_ok=True)
-    return place / f"mixdeck-fusion-{mark}"
-
-
 def write_weights(weights: np.ndarray, text: str, start: Path) -> list[str]:
     """Weight maps (K, h, w) 0..1 as 16-bit grey PNG, 65535 for 1, a file per frame with the recipe; their paths."""
     from pipelines.shared.figures import save_png
@@ -99,12 +61,3 @@ def write_tables(tables: np.ndarray, start: Path) -> list[str]:
     for path, table in zip(paths, tables, strict=True):
         path.write_text(format_table(table), encoding="utf-8")
     return [str(path) for path in paths]
-
-
-def write_checkpoint(arena: Arena, document: RecipeDocument, start: Path) -> list[str]:
-    """The mixed network as float32 safetensors with its recipe in the header; its path."""
-    from pipelines.commands.merge import metadata, save_weights
-
-    path = start.with_suffix(".safetensors")
-    save_weights(arena.views(arena.merge(document.recipe).flat), metadata(document), path)
-    return [str(path)]

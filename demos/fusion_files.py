@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.fusion_export import document_of, start_of, write_checkpoint, write_export, write_tables, write_weights
-from demos.fusion_sight import Sight, Updates, Values
+from demos.exports import start_of, write_checkpoint, write_export
+from demos.fusion_export import document_of, write_tables, write_weights
+from demos.sight import Sight, Updates, Values
 from demos.tab import TELLING, told
 from pipelines.shared.family import ModelFamily
 
@@ -52,7 +53,7 @@ class ExportView:
         job, result = self._sight.job(values), self._sight.result(values)
         document = document_of(job, self._sight.bench.frames(job), self._family.name)
         text, folder, mark = dump_yaml(document), Path(self.exported.GRADIO_CACHE), job.key[:8]
-        paths, start = write_export(result.picture, text, mark, folder), start_of(mark, folder)
+        paths, start = write_export("fusion", result.picture, text, mark, folder), start_of("fusion", mark, folder)
         asked = values[self.extras] or ()
         if "weights" in asked:
             paths += write_weights(result.weights, text, start)

@@ -9,8 +9,8 @@ import numpy as np
 
 from demos import drawing
 from demos.fader import Fader
-from demos.fusion_sight import SAVE, STILL, Sight, Updates, Values
 from demos.fusion_views import CHOSEN
+from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillImage
 from demos.tab import told
 from demos.words import hint

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from demos.fusion_events import then_run
 from demos.fusion_export import document_of
-from demos.fusion_sight import Sight, Updates, Values
 from demos.fusion_words import ENGINE_TITLES
 from demos.links import example_named, pack, unpack
 from demos.merge_panel import describe
+from demos.sight import Sight, Updates, Values
 from pipelines.merging.recipe import recipe_hash
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import gradio as gr
 
 from demos import drawing
 from demos.fader import Fader
-from demos.fusion_sight import Sight, Updates, Values
 from demos.fusion_views import CHOSEN
+from demos.sight import Sight, Updates, Values
 from demos.tab import told
 from demos.words import hint
 from pipelines.fusion.options import TABLE_KNOTS, FusionOptions

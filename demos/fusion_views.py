@@ -8,8 +8,8 @@ import gradio as gr
 
 from demos import drawing
 from demos.fusion_bench import to_bytes
-from demos.fusion_sight import SAVE, STILL, Sight, Updates, Values
 from demos.fusion_words import pixel_line
+from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillGallery, StillImage
 from demos.tab import BESIDE_QUEUE, told
 from demos.words import hint

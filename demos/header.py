@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from demos.fusion_export import restore
+from demos.exports import restore
 from demos.help import help_page
 from demos.links import address
 from demos.tab import BESIDE_QUEUE, TELLING, told

@@ -48,13 +48,14 @@ class MergePanel:
     """Builds the desk inside the current layout.
 
     Attributes:
+        tab: whose desk it is; its name begins every element id.
         controls: every widget whose value is part of the recipe.
         faders, switches: those of `controls` that are dragged, and those that are set in one go.
     """
 
     def __init__(self, tab: str, family: ModelFamily) -> None:
         self.family = family
-        self._id = f"{tab}-desk"
+        self.tab, self._id = tab, f"{tab}-desk"
         self._default = family.default
         gr.HTML(DESK_SWITCH)
         self._build_method()

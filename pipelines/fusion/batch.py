@@ -1,16 +1,13 @@
-"""Many pairs at once: frames matched by name, archives read within limits, results as a zip with a table of metrics.
+"""Many pairs at once: frames matched by name, results as a zip with a table of metrics.
 
 Names are matched by rules that are written out below; a name that fits none, or fits twice, is listed, never guessed.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.tables import csv_table
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
@@ -25,12 +23,7 @@ if TYPE_CHECKING:
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
     from pipelines.merging.recipe import MergeRecipe
 
-MOST_MEMBERS = 200
-MOST_EXPANDED_BYTES = 200_000_000
-MOST_RATIO = 100
 MOST_FRAMES = 6
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-ARCHIVE_TITLE = "Cannot read this archive"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # of zip members: equal results give equal bytes
 
 # Words that name the slot of a frame, in slot order; they stand at the end of the name or are its folder.
@@ -135,63 +128,6 @@ def _is_run(places: Mapping[int, list[str]]) -> bool:
     return is_unique and first <= 1 and 2 <= count <= MOST_FRAMES and max(places) == first + count - 1
 
 
-def read_archive(source: bytes | str | Path) -> dict[str, bytes]:
-    """Picture files of a zip, name -> bytes, read into memory within limits; nothing is written.
-
-    Folders, hidden files and files that are no pictures are passed over.
-
-    Raises:
-        UserError: not a zip, damaged, encrypted, a name that leaves the archive, a link, or a limit is passed:
-            200 members, 200 MB expanded, 100 times the packed size.
-    """
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            return _read_members(archive)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError("The archive is not a sound zip file. Pack it again.", ARCHIVE_TITLE) from error
-
-
-def _read_members(archive: zipfile.ZipFile) -> dict[str, bytes]:
-    members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise UserError(f"The archive has {len(members)} members; at most {MOST_MEMBERS} are read.", ARCHIVE_TITLE)
-    files: dict[str, bytes] = {}
-    expanded = 0
-    for member in members:
-        name = _safe_name(member)
-        if name is None:
-            continue
-        files[name] = _read_member(archive, member, MOST_EXPANDED_BYTES - expanded)
-        expanded += len(files[name])
-    return files
-
-
-def _safe_name(member: zipfile.ZipInfo) -> str | None:
-    """The normalised name of a picture; None for what is passed over."""
-    path = PurePosixPath(member.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", str(path)):
-        raise UserError("The archive holds a name that leads out of it. Pack the pictures alone.", ARCHIVE_TITLE)
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise UserError("The archive holds a link. Pack the pictures themselves.", ARCHIVE_TITLE)
-    is_hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return None if member.is_dir() or is_hidden or path.suffix.lower() not in SUFFIXES else str(path)
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: int) -> bytes:
-    """Counts what really comes out: the sizes that a header states are only a claim."""
-    if member.flag_bits & 1:
-        raise UserError("The archive is encrypted. Pack it without a password.", ARCHIVE_TITLE)
-    limit = min(room, MOST_RATIO * max(member.compress_size, 1))
-    with archive.open(member) as stream:
-        content = stream.read(limit + 1)
-    if len(content) <= limit:
-        return content
-    if limit == room:
-        raise UserError(f"The archive expands to more than {MOST_EXPANDED_BYTES // 1_000_000} MB.", ARCHIVE_TITLE)
-    raise UserError(f"A member of the archive expands to more than {MOST_RATIO} times its size.", ARCHIVE_TITLE)
-
-
 def run_batch(
     pipeline: FusionPipeline,
     files: Mapping[str, bytes],
@@ -273,18 +209,3 @@ def _png(result: FusionResult) -> bytes:
 
 def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name, FIXED_TIME), content)
-
-
-def csv_table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows as CSV, columns in order of first appearance; words that a spreadsheet would run as a formula are quoted."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_harmless(row.get(column, "")) for column in columns] for row in rows)
-    return buffer.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    is_number = re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", cell) is not None
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not is_number else cell

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demos.fusion_batch import gathered, match_lines
+from demos.fusion_batch import match_lines
 from pipelines.fusion.batch import match_pairs
+from pipelines.shared.archives import gathered
 from pipelines.shared.errors import UserError
 
 

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from demos.fusion_export import start_of, write_checkpoint, write_tables, write_weights
+from demos.exports import start_of, write_checkpoint
+from demos.fusion_export import write_tables, write_weights
 from demos.fusion_files import missing
 from pipelines.fusion.meflut import parse_table
 from pipelines.fusion.options import FusionOptions
@@ -24,7 +25,7 @@ from pipelines.shared.recipe_file import RecipeDocument
 
 def test_weight_maps_keep_16_bits_and_their_recipe(tmp_path: Path) -> None:
     weights = np.stack([np.linspace(0, 1, 4096, dtype=np.float32).reshape(64, 64)] * 2)
-    paths = write_weights(weights, "mixdeck_recipe: 1", start_of("ab", tmp_path))
+    paths = write_weights(weights, "mixdeck_recipe: 1", start_of("fusion", "ab", tmp_path))
     stored = np.asarray(Image.open(paths[1])).astype(np.float64) / 65535
     assert len(paths) == 2 and np.abs(stored - weights[1]).max() < 1 / 65535
     assert read_embedded(Path(paths[0])) == "mixdeck_recipe: 1"
@@ -32,7 +33,7 @@ def test_weight_maps_keep_16_bits_and_their_recipe(tmp_path: Path) -> None:
 
 def test_tables_are_stored_in_the_published_format(tmp_path: Path) -> None:
     tables = np.random.default_rng(0).random((3, 256)).astype(np.float32)
-    paths = write_tables(tables, start_of("ab", tmp_path))
+    paths = write_tables(tables, start_of("fusion", "ab", tmp_path))
     text = Path(paths[2]).read_text()
     assert text.count(",") == 255 and np.allclose(parse_table(text), tables[2], atol=1e-6)
 
@@ -41,7 +42,7 @@ def test_the_mixed_network_carries_its_recipe(tmp_path: Path) -> None:
     base, expert = {"layer.weight": torch.zeros(4, 4)}, {"layer.weight": torch.ones(4, 4)}
     arena = Arena.from_checkpoints(base, {"ivis": expert}, [("layer", "layer.*")])
     recipe = MergeRecipe(coefficients=(("ivis", 1.0),), scale=0.5)
-    (path,) = write_checkpoint(arena, RecipeDocument("fusion", "fusenet", recipe), start_of("ab", tmp_path))
+    (path,) = write_checkpoint(arena, RecipeDocument("fusion", "fusenet", recipe), start_of("fusion", "ab", tmp_path))
     with safe_open(path, "pt") as file:
         assert "scale: 0.5" in file.metadata()["mixdeck:recipe"]
         assert torch.equal(file.get_tensor("layer.weight"), torch.full((4, 4), 0.5))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import gradio as gr
 
-from demos.fusion_bench import FusionBench, Job
 from pipelines.shared.errors import UserError
-
-if TYPE_CHECKING:
-    from pipelines.fusion.pipeline import FusionResult
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -20,23 +16,31 @@ SAVE: list[Any] = ["download", "fullscreen"]
 STILL: dict[str, Any] = {"format": "png", "interactive": False}
 
 
+class Bench(Protocol):
+    """What a tab computes with; a job is a value that decides its result."""
+
+    def result(self, job: Any) -> tuple[Any, bool]:
+        """The result of a job, and whether it was made before."""
+
+
 @dataclass(frozen=True)
 class Sight:
     """`shown` is the page's note of the job whose full result it shows."""
 
-    bench: FusionBench
+    bench: Any
     shown: gr.State
 
-    def job(self, values: Values) -> Job:
+    def job(self, values: Values) -> Any:
         """The job whose result is on the page. Raises UserError if there is none."""
-        job: Job | None = values[self.shown]
+        job = values[self.shown]
         if job is None:
             raise UserError("There is no result yet: press Run first.", "Nothing to show")
         return job
 
-    def result(self, values: Values) -> FusionResult:
+    def result(self, values: Values) -> Any:
         """Its result."""
-        return self.bench.result(self.job(values))[0]
+        bench: Bench = self.bench
+        return bench.result(self.job(values))[0]
 
 
 class View(Protocol):
@@ -48,7 +52,7 @@ class View(Protocol):
     controls: list[Any]
     outputs: list[Any]
 
-    def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
+    def pictured(self, job: Any, result: Any, values: Values) -> Updates:
         """What it shows of a new result; a subset of `outputs`."""
 
     def wire(self, inputs: set[Any]) -> None:

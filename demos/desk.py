@@ -1,31 +1,35 @@
-"""What stands below the desk of the fusion tab: presets, scores and the recipe as text."""
+"""What stands below the desk of a tab: presets, scores and the recipe as text."""
 
 from __future__ import annotations
 
 import html
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
 from demos import drawing
-from demos.fusion_sight import Updates, Values
 from demos.merge_panel import MergePanel, describe, shipped_presets
 from demos.scores import score_columns
-from demos.tab import BESIDE_QUEUE, ON_DEVICE, told
-from pipelines.merging.recipe import recipe_from_dict, recipe_to_dict
-from pipelines.shared.cache import ModelCache
+from demos.sight import Updates, Values
+from demos.steps import LONG
+from demos.tab import BESIDE_QUEUE, Workshop, told, visitor_of
+from pipelines.merging.recipe import MergeRecipe, recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 
 MOST_PRESETS = 50
+Scores = Callable[[MergeRecipe], Iterator[Mapping[str, float]]]
 
 
-class FusionDesk:
-    """Presets, scores and recipe of one panel, in the current layout."""
+class Desk:
+    """Presets, scores and recipe of one panel, in the current layout.
 
-    def __init__(self, panel: MergePanel, cache: ModelCache, assets: Path) -> None:
+    `scores(recipe)` yields task -> score of a mix, 0 to 1, as far as it is; it is left alone when the mix is replaced.
+    """
+
+    def __init__(self, panel: MergePanel, workshop: Workshop, scores: Scores) -> None:
         self.panel, self.family = panel, panel.family
-        self._cache, self._assets = cache, assets
+        self._id, self._assets, self._turns, self._scores = f"{panel.tab}-desk", workshop.assets, workshop.turns, scores
         self.shipped = shipped_presets(self.family)
         self._build_presets()
         self._build_scores()
@@ -33,32 +37,32 @@ class FusionDesk:
         self.controls = [self.preset, self.own, self.yaml]
 
     def _build_presets(self) -> None:
-        with gr.Accordion("Presets", open=False, elem_id="fusion-desk-presets-box"):
+        with gr.Accordion("Presets", open=False, elem_id=f"{self._id}-presets-box"):
             self.preset = gr.Dropdown(list(self.shipped), value="house mix", label="Preset", allow_custom_value=True,
-                                      elem_id="fusion-desk-preset", info="type a name to save the desk under it")
+                                      elem_id=f"{self._id}-preset", info="type a name to save the desk under it")
             with gr.Row(elem_classes="tight"):
-                self.save = gr.Button("Save", size="sm", min_width=60, elem_id="fusion-desk-save")
-                self.delete = gr.Button("Delete", size="sm", min_width=60, elem_id="fusion-desk-delete")
+                self.save = gr.Button("Save", size="sm", min_width=60, elem_id=f"{self._id}-save")
+                self.delete = gr.Button("Delete", size="sm", min_width=60, elem_id=f"{self._id}-delete")
         # Presets are nobody's secret: the fixed secret only keeps them readable after a restart.
-        self.own = gr.BrowserState({}, storage_key="mixdeck.presets.v1", secret="mixdeck")
+        self.own = gr.BrowserState({}, storage_key=f"mixdeck.presets.{self.panel.tab}.v1", secret="mixdeck")
 
     def _build_scores(self) -> None:
-        with gr.Accordion("Scores", open=False, elem_id="fusion-desk-scores-box"):
+        with gr.Accordion("Scores", open=False, elem_id=f"{self._id}-scores-box"):
             self.scores = gr.HTML(drawing.score_table(score_columns(self._assets, self.family), "task"),
-                                  elem_id="fusion-desk-scores")
-            self.score = gr.Button("Score this mix", size="sm", elem_id="fusion-desk-score")
+                                  elem_id=f"{self._id}-scores")
+            self.score = gr.Button("Score this mix", size="sm", elem_id=f"{self._id}-score")
 
     def _build_recipe(self) -> None:
-        with gr.Accordion("Recipe", open=False, elem_id="fusion-desk-recipe-box"):
+        with gr.Accordion("Recipe", open=False, elem_id=f"{self._id}-recipe-box"):
             self.yaml = gr.Code("", language="yaml", lines=8, max_lines=22, interactive=True, label="Recipe",
-                                elem_id="fusion-desk-recipe", buttons=["copy", "download"])
-            self.use_yaml = gr.Button("Use this", size="sm", elem_id="fusion-desk-use")
+                                elem_id=f"{self._id}-recipe", buttons=["copy", "download"])
+            self.use_yaml = gr.Button("Use this", size="sm", elem_id=f"{self._id}-use")
 
     def wire(self, inputs: set[Any]) -> None:
         """Events that move nothing on the desk; choosing a preset and using a recipe are the tab's, for they run."""
         self.save.click(told(self.when_saved), inputs, [self.own, self.preset], **BESIDE_QUEUE)
         self.delete.click(told(self.when_deleted), inputs, [self.own, self.preset], **BESIDE_QUEUE)
-        self.score.click(told(self.when_scored), inputs, [self.scores], show_progress_on=[self.scores], **ON_DEVICE)
+        self.score.click(told(self.when_scored), inputs, [self.scores], **LONG)
 
     def when_preset_chosen(self, values: Values) -> Updates:
         """A known preset goes on the desk; a new name waits for Save."""
@@ -88,12 +92,13 @@ class FusionDesk:
         del own[name]
         return {self.own: own, self.preset: gr.update(choices=[*self.shipped, *own], value="house mix")}
 
-    def when_scored(self, values: Values) -> Updates:
-        """The desk's mix on every task's probe scenes."""
-        from pipelines.fusion.probe import score_recipe
-
-        recipe = self.panel.recipe(values)
-        columns = score_columns(self._assets, self.family)
-        columns["this mix"] = score_recipe(self._cache, self.family, recipe)
+    def when_scored(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """The desk's mix on every task's probe set, as they come; given up when another mix was run meanwhile."""
+        visitor, turn = visitor_of(request), self._turns.take()
+        recipe, columns = self.panel.recipe(values), score_columns(self._assets, self.family)
         note = f'<div class="hint">this mix: {html.escape(describe(recipe))}</div>'
-        return {self.scores: drawing.score_table(columns, "task") + note}
+        yield {self.scores: drawing.score_table(columns, "task") + note}
+        for scores in self._scores(recipe):
+            if not self._turns.is_current(visitor, turn):
+                return
+            yield {self.scores: drawing.score_table({**columns, "this mix": scores}, "task") + note}

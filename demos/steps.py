@@ -34,7 +34,7 @@ def new_file(name: str) -> Path:
     """A path for a result, in a folder of its own among the files that the page may serve."""
     root = Path(get_upload_folder())
     root.mkdir(parents=True, exist_ok=True)
-    return Path(mkdtemp(prefix="fusion-", dir=root)) / name
+    return Path(mkdtemp(prefix="mixdeck-", dir=root)) / name
 
 
 def progress_bar(done: int, total: int, words: str) -> str:

@@ -1,0 +1,58 @@
+"""Results out of the page and settings back into it: a picture that carries its recipe, and the recipe as YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.merging.arena import Arena
+    from pipelines.shared.recipe_file import RecipeDocument
+
+MOST_BYTES = 1_000_000  # of a recipe file
+
+
+def restore(path: Path) -> str:
+    """The recipe text of a dropped file. Raises UserError that says why there is none."""
+    if path.suffix.lower() in (".yaml", ".yml", ".json"):
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(f"A recipe has at most {MOST_BYTES:,} bytes; this file has {path.stat().st_size:,}.")
+        return path.read_text(encoding="utf-8", errors="replace")
+    from pipelines.shared.figures import read_embedded
+
+    text = read_embedded(path)
+    if text is None:
+        raise UserError(
+            "This picture carries no recipe. Screenshots, chats and conversions to JPEG strip it; paste the YAML into "
+            "the Recipe box instead.", "No recipe found",
+        )  # fmt: skip
+    return text
+
+
+def write_export(tab: str, picture: Any, text: str, mark: str, folder: Path) -> list[str]:
+    """Write mixdeck-<tab>-<mark>.png and .yaml into a folder of its own below `folder`; their paths."""
+    from pipelines.shared.figures import save_png
+
+    start = start_of(tab, mark, folder)
+    drawn, recipe = start.with_suffix(".png"), start.with_suffix(".yaml")
+    save_png(picture, text, drawn)
+    recipe.write_text(text, encoding="utf-8")
+    return [str(drawn), str(recipe)]
+
+
+def start_of(tab: str, mark: str, folder: Path) -> Path:
+    """What the paths of one export begin with; their folder is made."""
+    place = folder / f"{tab}-{mark}"
+    place.mkdir(parents=True, exist_ok=True)
+    return place / f"mixdeck-{tab}-{mark}"
+
+
+def write_checkpoint(arena: Arena, document: RecipeDocument, start: Path) -> list[str]:
+    """The mixed network as float32 safetensors with its recipe in the header; its path."""
+    from pipelines.commands.merge import metadata, save_weights
+
+    path = start.with_suffix(".safetensors")
+    save_weights(arena.views(arena.merge(document.recipe).flat), metadata(document), path)
+    return [str(path)]
