@@ -9,6 +9,7 @@ from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.merging.arena import Arena
+    from pipelines.shared.family import ModelFamily
     from pipelines.shared.recipe_file import RecipeDocument
 
 MOST_BYTES = 1_000_000  # of a recipe file
@@ -29,6 +30,30 @@ def restore(path: Path) -> str:
             "the Recipe box instead.", "No recipe found",
         )  # fmt: skip
     return text
+
+
+def parse_for(text: str, family: ModelFamily) -> tuple[RecipeDocument, tuple[str, ...]]:
+    """A recipe of this family, and what of it cannot be restored. UserError on anything unknown."""
+    from pipelines.registry import FAMILIES
+    from pipelines.shared.recipe_file import parse_document
+
+    if not text.strip():
+        raise UserError("The recipe is empty. Press Run to get the recipe of the current settings.", "No recipe")
+    document, report = parse_document(text, {one.name: one for one in (*FAMILIES, family)}.values())
+    if document.pipeline != family.pipeline or document.family != family.name:
+        here = f"{family.pipeline}/{family.name}"
+        raise UserError(f"This recipe is for {document.pipeline}/{document.family}; here is {here}.")
+    missing = tuple(f"Its input {one.name} (sha256 {one.sha256[:8]}…) is not stored inside; drop it in separately."
+                    for one in document.inputs)  # fmt: skip
+    return document, (*report, *missing)
+
+
+def pipeline_of(text: str) -> str:
+    """Which pipeline a recipe is for; empty where it does not say. Raises UserError: not YAML or JSON."""
+    from pipelines.shared.recipe_file import parse_text
+
+    values = parse_text(text)
+    return str(values.get("pipeline", "")) if isinstance(values, dict) else ""
 
 
 def write_export(tab: str, picture: Any, text: str, mark: str, folder: Path) -> list[str]:

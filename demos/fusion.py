@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,51 +10,42 @@ import gradio as gr
 from demos.compare import Compare
 from demos.desk import Desk
 from demos.examples import Example, read_examples
-from demos.exports import restore
 from demos.fusion_align import AlignView
 from demos.fusion_batch import BatchView
 from demos.fusion_bench import FusionBench, Job
 from demos.fusion_clips import ClipView
-from demos.fusion_events import wire
+from demos.fusion_endpoints import add_fuse, fuse_batch_endpoint, fuse_endpoint
+from demos.fusion_events import events, wire_own
 from demos.fusion_export import document_of, parse
 from demos.fusion_files import ExportView
 from demos.fusion_labels import LabelView
-from demos.fusion_links import FusionLinks, words_of
 from demos.fusion_settings import MOST_FRAMES, FusionSettings
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
-from demos.fusion_words import NETWORKS, about, left_choices, slot_titles
-from demos.history import History
+from demos.fusion_words import ENGINE_TITLES, NETWORKS, about, left_choices, slot_titles
 from demos.merge_panel import MergePanel, base_recipe
-from demos.sight import Sight, View
-from demos.tab import Tab, Workshop, told, visitor_of
-from demos.words import hint, mask_line, notice_lines, tier_line, version_label
+from demos.mix_tab import Drawn, MixTab
+from demos.sight import Sight, Updates, Values, View
+from demos.tab import Tab, Workshop
+from demos.tab_events import wire
+from demos.tab_links import TabLinks
+from demos.words import hint, notice_lines, tier_line, version_label
 from pipelines.fusion.registration import UNMOVED, Placement
 from pipelines.fusion.stored_result import stored_result
-from pipelines.merging.recipe import recipe_from_dict
 from pipelines.registry import family
 
 if TYPE_CHECKING:
     from pipelines.fusion.pipeline import FusionResult
-
-Updates = dict[Any, Any]
-Values = Mapping[Any, Any]
+    from pipelines.shared.recipe_file import RecipeDocument
 
 WHAT = "Four specialists, one network: give it frames of one scene, move a fader, and the fused picture changes."
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The picture that is on the page: its job, whether it is a preview, and what its label says."""
+class FusionTab(MixTab):
+    """Layout, and how jobs are made and drawn."""
 
-    job: Job
-    is_preview: bool = False
-    text: str = ""
-
-
-class FusionTab:
-    """Layout, events and runs. Handlers take and give values keyed by component, so they run without a browser."""
+    name = "fusion"
 
     def __init__(self, workshop: Workshop, bench: FusionBench | None = None) -> None:
         self.workshop = workshop
@@ -66,8 +54,9 @@ class FusionTab:
         workshop.forget.append(self.bench.forget)
         self._build()
         self._list()
-        wire(self)
-        self.links, self.words = FusionLinks(self), words_of
+        wire(self, events(self))
+        wire_own(self)
+        self.links = TabLinks(self)
 
     # --- layout
 
@@ -137,6 +126,7 @@ class FusionTab:
             source.gallery, self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
             *panel.memory_components, panel.stages_box, panel.mask_counts,
         ]  # fmt: skip
+        self.drawing = [self.version, self.left, *self.compare.outputs, self.drawn]
         self.desk_outputs = [
             *panel.shown_components,
             *panel.memory_components,
@@ -158,87 +148,29 @@ class FusionTab:
         placement = Placement(values[self.source.align], self.alignment.moves(values))
         return Job(paths, options, self.panel.recipe(values), placement)
 
-    # --- runs
+    def add_endpoints(self) -> None:
+        """What clients may call."""
+        add_fuse(fuse_endpoint(self.bench), fuse_batch_endpoint(self.bench))
 
-    def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """After a release or a choice; in Manual only Run runs, and the mark on the picture stays."""
-        if values[self.panel.apply] == "Manual":
-            yield {self.version: gr.skip()}
-            return
-        yield from self.force(request, values)
+    def has_input(self, values: Values) -> bool:
+        """Whether there are frames."""
+        return bool(values[self.source.files])
 
-    def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """One full run: the picture first, then what stands around it.
+    def is_mixed(self, job: Job) -> bool:
+        """Tables and classical methods do not depend on the mix."""
+        return job.options.engine == "net"
 
-        Writes only if no later run of this visitor has written and none was stopped.
-        """
-        visitor, turn = visitor_of(request), self.workshop.turns.take()
-        job = self.job(values)
-        result, is_kept = self.bench.result(job)
-        picture = self.pictured(job, result, values, is_kept)
-        if not self.workshop.turns.may_write(visitor, turn):
-            yield {self.version: gr.skip()}
-            return
-        yield picture | self._committed(values, job)
-        if self.workshop.turns.was_last(visitor, turn):
-            yield self.detailed(job, result, values)
+    def words(self, job: Job | None) -> str:
+        """The mix in words; of other engines, their name."""
+        return super().words(job) if job is None or self.is_mixed(job) else ENGINE_TITLES[job.options.engine]
 
-    @property
-    def on_load(self) -> Any:
-        """The first example, run when a page is opened."""
-        return told(self._opened)
+    def about(self, job: Job, result: FusionResult, is_kept: bool) -> str:
+        """Version, mix, bytes moved, time."""
+        return about(job, result, is_kept)
 
-    def _opened(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        if values[self.source.files]:
-            yield from self.force(request, values)
-        else:
-            yield {self.version: gr.skip()}
-
-    def preview(self, request: gr.Request, values: Values) -> Updates:
-        """While a fader is held: fewer pixels, the picture only. Gives way to any later run."""
-        if values[self.panel.apply] != "Live" or not values[self.source.files]:
-            return {self.version: gr.skip()}
-        turn = self.workshop.turns.take()
-        job = self.job(values)
-        if values[self.shown] == job:
-            return {self.version: gr.skip()}
-        result = self.bench.preview(job)
-        before, fused = self._pair(job, result, values)
-        if not self.workshop.turns.is_current(visitor_of(request), turn):
-            return {self.version: gr.skip()}
-        drawn = Drawn(job, True, about(job, result, False))
-        label = version_label(drawn.text, is_preview=True)
-        return self.compare.drawn(values, before, fused, is_sketch=True) | {self.version: label, self.drawn: drawn}
-
-    def settle(self, values: Values) -> Updates:
-        """A picture of other settings than the page's is marked; a late preview gives way to the full result."""
-        if values[self.drawn] is None:
-            return {self.version: gr.skip()}
-        drawn, asked = values[self.drawn], self.job(values)
-        if drawn.job != asked:
-            return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
-        if not drawn.is_preview or values[self.shown] != asked:
-            return {self.version: gr.skip()}
-        return self.pictured(asked, self.bench.result(asked)[0], values, True)
-
-    def halt(self, request: gr.Request) -> Updates:
-        """Nothing that runs now will write; the picture keeps its mark."""
-        self.workshop.turns.stop(visitor_of(request))
-        return {self.version: gr.skip()}
-
-    def _committed(self, values: Values, job: Job) -> Updates:
-        history: History = values[self.panel.history]
-        title = "Stages (curved)" if job.recipe.blocks else "Stages (flat)"
-        return self.panel.remembered(history.with_commit(job.recipe)) | {
-            self.shown: job,
-            self.panel.stages_box: gr.update(label=title),
-            self.panel.mask_counts: self._mask_counts(job),
-        }
-
-    def _mask_counts(self, job: Job) -> str:
-        if job.recipe.masks.mode == "off" or job.options.engine != "net":
-            return ""
-        return mask_line(self.bench.cache.arena(self.family).mask_report(job.recipe))
+    def sketched(self, job: Job, result: FusionResult, values: Values) -> Updates:
+        """A preview's picture."""
+        return self.compare.drawn(values, *self._pair(job, result, values), is_sketch=True)
 
     def pictured(self, job: Job, result: FusionResult, values: Values, is_kept: bool) -> Updates:
         """The picture of a result, what it is compared with, and its label."""
@@ -268,23 +200,19 @@ class FusionTab:
         other, base = self.panel.other_slot(values), base_recipe(self.family)
         return self.bench.beside(job, values[self.left], other, base), result.fused
 
-    def document_text(self, job: Job) -> str:
-        """The recipe of a job as YAML."""
-        from pipelines.shared.recipe_file import dump_yaml
-
-        return dump_yaml(document_of(job, self.bench.frames(job), self.family.name))
+    def document(self, job: Job) -> RecipeDocument:
+        """The recipe of a job, with its frames."""
+        return document_of(job, self.bench.frames(job), self.family.name)
 
     # --- handlers that move several parts at once
 
-    def when_example_chosen(self, event: gr.SelectData) -> Updates:
-        """Frames, task and mix of an example."""
-        return self.with_example(self.source.examples[event.index])
+    def example_of(self, values: Values) -> str:
+        """Swapped frames are not those of the example."""
+        return "" if values[self.source.swap] else super().example_of(values)
 
-    def with_example(self, example: Example) -> Updates:
-        """The page as an example wants it."""
-        recipe = recipe_from_dict(example.recipe, self.family.tasks) if example.recipe else self.family.default
-        return (self.settings.with_task(example.task) | self.panel.shown(recipe) | self._unplaced()
-                | self.source.with_example(example))  # fmt: skip
+    def with_settings(self, example: Example) -> Updates:
+        """Settings of the example's task; no moves."""
+        return self.settings.with_task(example.task) | self._unplaced()
 
     def when_task_changes(self, values: Values) -> Updates:
         """Own frames stay; an example gives way to the first one of the new task."""
@@ -315,21 +243,12 @@ class FusionTab:
         """Where the frames are to be put."""
         return {self.source.align: placement.is_aligned} | self.alignment.shown(placement.moves)
 
-    def when_yaml_used(self, values: Values) -> Updates:
-        """The text of the recipe box, checked, on the page."""
-        return self.restored(values[self.desk.yaml] or "")
-
-    def when_dropped(self, values: Values) -> Updates:
-        """An exported picture or a recipe file, checked, on the page."""
-        return self.restored(restore(Path(values[self.export.drop])))
-
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
         recipe, options, placement, report = parse(text, self.family)
         updates = self.panel.shown(recipe) | self.settings.shown(options) | self.tables.shown(options)
         updates |= self.source.with_task(options.task) | self.placed(placement)
-        gr.Success("Settings restored. " + html.escape(" ".join(report)))
-        return updates | {self.export.restored: notice_lines(("Restored.", *report))}
+        return updates | self.reported(report)
 
 
 def warm(workshop: Workshop) -> None:

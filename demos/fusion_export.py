@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from demos.exports import parse_for
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import Placement, split
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
@@ -30,18 +30,9 @@ def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
 
 def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, Placement, tuple[str, ...]]:
     """Mix, options, where the frames are put, what could not be restored. UserError on anything unknown."""
-    from pipelines.registry import FAMILIES
-    from pipelines.shared.recipe_file import parse_document
-
-    if not text.strip():
-        raise UserError("The recipe is empty. Press Run to get the recipe of the current settings.", "No recipe")
-    document, report = parse_document(text, FAMILIES)
-    if document.pipeline != "fusion" or document.family != family.name:
-        raise UserError(f"This recipe is for {document.pipeline}/{document.family}; here is fusion/{family.name}.")
+    document, report = parse_for(text, family)
     options, placement = split(document.options)
-    missing = tuple(f"Its frame {one.name} (sha256 {one.sha256[:8]}…) is not stored inside; drop it in separately."
-                    for one in document.inputs)  # fmt: skip
-    return document.recipe, options, placement, (*report, *missing)
+    return document.recipe, options, placement, report
 
 
 def write_weights(weights: np.ndarray, text: str, start: Path) -> list[str]:

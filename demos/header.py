@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from demos.exports import restore
+from demos.exports import pipeline_of, restore
 from demos.help import help_page
 from demos.links import address
 from demos.tab import BESIDE_QUEUE, TELLING, told
@@ -23,8 +23,8 @@ COPY = "(address) => window.mixdeck.copied(address)"
 class Header:
     """Built above the tabs, wired when they are there.
 
-    A tab gives `inputs`, `words(shown)` and `links`: settable, query(values), opened_with(query), restored(text),
-    then_run(event).
+    A tab gives `name`, `inputs`, `shown`, `words(shown)` and `links`: settable, query(values), opened_with(query),
+    restored(text), then_run(event).
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,19 @@ class Header:
         self.help.click(None, js="() => window.mixdeck.help()", **BESIDE_QUEUE)
         return page.load(told(self.when_opened), None, settable, trigger_mode="once", **TELLING)
 
+    def follow(self, opened: gr.Tab, name: str, tab: Any) -> None:
+        """The tab that is opened is the current one: its mix is in the chip."""
+
+        def chosen(shown: Any) -> tuple[str, str]:
+            return name, chip_of(tab.words(shown))
+
+        opened.select(chosen, [tab.shown], [self.current, self.chip], trigger_mode="always_last", **BESIDE_QUEUE)
+
+    def chip_after(self, current: str, tab: Any, shown: Any) -> Any:
+        """The chip after a run of a tab, which may not be the one that is looked at."""
+        is_seen = current == tab.name or (not current and tab is next(iter(self._built.values())))
+        return chip_of(tab.words(shown)) if is_seen else gr.skip()
+
     def _tab(self, name: str) -> Any:
         return (self._built.get(name) or next(iter(self._built.values()))).links
 
@@ -64,8 +77,11 @@ class Header:
         return {self.link: gr.update(value=address(query), visible=True)}
 
     def when_restored(self, values: Mapping[Any, Any]) -> Any:
-        """The settings of a dropped file."""
-        return self._tab(values[self.current]).restored(restore(Path(values[self.file])))
+        """The settings of a dropped file, on the tab that they are for."""
+        text = restore(Path(values[self.file]))
+        name = pipeline_of(text)
+        name = name if name in self._built else values[self.current]
+        return self._tab(name).restored(text) | {self._tabs: gr.update(selected=name) if name else gr.skip()}
 
     def when_opened(self, request: gr.Request) -> Any:
         """What the address asks for; what cannot be read is told, and the page opens as usual."""

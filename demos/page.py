@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from demos.endpoints import add_endpoints
 from demos.header import Header
 from demos.registry import TABS
 from demos.status import StatusBar
-from demos.tab import BESIDE_QUEUE, ON_DEVICE, Workshop
+from demos.tab import ON_DEVICE, Tab, Workshop
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,22 @@ class Page:
     tabs: Mapping[str, Any]
 
 
-def build_page(workshop: Workshop, queue_size: int = 32) -> Page:
-    """Build it; nothing is loaded."""
+def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = TABS) -> Page:
+    """Build it, with a tab per row; nothing is loaded."""
     with gr.Blocks(title="Mixdeck", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
         header = Header()
         built: dict[str, Any] = {}
-        with gr.Tabs(selected=TABS[0].name, overflow_behavior="wrap") as tabs:
-            for tab in TABS:
+        with gr.Tabs(selected=rows[0].name, overflow_behavior="wrap") as tabs:
+            for tab in rows:
                 with gr.Tab(tab.title, id=tab.name) as opened:
                     built[tab.name] = tab.build(workshop)
-                opened.select(lambda name=tab.name: name, None, [header.current], **BESIDE_QUEUE)
+                header.follow(opened, tab.name, built[tab.name])
         status = StatusBar(workshop)
         ready = header.wire(page, tabs, built)
         for one in built.values():
             first = ready.then(one.on_load, one.inputs, one.pictures, show_progress="hidden", **ON_DEVICE)
-            status.follow([first, *one.runs], one, header.chip)
-        add_endpoints(workshop, built["fusion"].bench)
+            status.follow([first, *one.runs], one, header)
+            one.add_endpoints()
+        add_endpoints(workshop)
     page.queue(max_size=queue_size)
     return Page(page, built)

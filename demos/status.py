@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from demos.header import chip_of
+from demos.header import Header
 from demos.tab import BESIDE_QUEUE, Workshop, told
 
 TEMPLATE = (
@@ -28,14 +28,14 @@ class StatusBar:
             self.free = gr.Button("Free memory now", size="sm", min_width=120, scale=0, elem_id="status-unload")
         self.free.click(told(self.unload), None, [self.bar], **BESIDE_QUEUE)
 
-    def follow(self, runs: Sequence[Any], tab: Any, chip: gr.HTML) -> None:
+    def follow(self, runs: Sequence[Any], tab: Any, header: Header) -> None:
         """Refresh after each of a tab's runs, and say in the chip what its picture was mixed of."""
 
-        def told_after(shown: Any) -> tuple[dict[str, Any], str]:
-            return self.now(), chip_of(tab.words(shown))
+        def told_after(current: str, shown: Any) -> tuple[dict[str, Any], Any]:
+            return self.now(), header.chip_after(current, tab, shown)
 
         for run in runs:
-            run.then(told_after, [tab.shown], [self.bar, chip], **BESIDE_QUEUE)
+            run.then(told_after, [header.current, tab.shown], [self.bar, header.chip], **BESIDE_QUEUE)
 
     def now(self) -> dict[str, Any]:
         """The numbers of this moment."""

@@ -11,9 +11,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from demos.fusion import Drawn
 from demos.fusion_bench import Job
 from demos.fusion_words import engine_choices, left_choices
+from demos.mix_tab import Drawn
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
 from pipelines.merging.recipe import MergeRecipe

@@ -1,0 +1,235 @@
+"""What a tab with a desk does: runs whose last one stays, previews while a fader is held, marks, history, restore.
+
+A tab of its own gives its widgets and how a job is made and drawn; the rules of who may write to the page stand here.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demos.desk import Desk
+from demos.examples import Example
+from demos.exports import restore
+from demos.history import History
+from demos.merge_panel import MergePanel, describe
+from demos.sight import Updates, Values, View
+from demos.tab import Workshop, told, visitor_of
+from demos.words import mask_line, notice_lines, version_label
+from pipelines.merging.recipe import MergeRecipe, recipe_from_dict, recipe_hash
+from pipelines.shared.family import ModelFamily
+from pipelines.shared.recipe_file import RecipeDocument
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The result that is on the page: its job, whether it is a preview, and what its label says."""
+
+    job: Any
+    is_preview: bool = False
+    text: str = ""
+
+
+class MixTab:
+    """Handlers take and give values keyed by component, so they run without a browser.
+
+    Attributes:
+        name: of the tab; begins its element ids.
+        bench: has `cache`, `result(job)` and `preview(job)`.
+        source: where inputs come from: `run`, `stop`, `examples`, `example`, `with_example(example)`.
+        inputs: what handlers are told. `pictures`: what a run updates. `drawing`: what of these is the result itself.
+        desk_outputs, settable: what the desk, and an example or a restore, set.
+        runs: the events that run the pipeline.
+        export: has `drop`, `restored`.
+    """
+
+    name: str
+    workshop: Workshop
+    family: ModelFamily
+    bench: Any
+    source: Any
+    panel: MergePanel
+    desk: Desk
+    export: Any
+    version: gr.HTML
+    shown: gr.State  # the job whose full result was shown last
+    drawn: gr.State  # Drawn: what is on the page, previews included
+    views: tuple[View, ...]
+    inputs: set[Any]
+    pictures: list[Any]
+    drawing: list[Any]
+    desk_outputs: list[Any]
+    settable: list[Any]
+    runs: list[Any]
+
+    # --- what a tab says for itself
+
+    def job(self, values: Values) -> Any:
+        """What the page asks for: a value that decides its result, with `recipe`."""
+        raise NotImplementedError
+
+    def has_input(self, values: Values) -> bool:
+        """Whether there is something to run on."""
+        raise NotImplementedError
+
+    def is_mixed(self, job: Any) -> bool:
+        """Whether the mixed network makes this job's result."""
+        return True
+
+    def about(self, job: Any, result: Any, is_kept: bool) -> str:
+        """One line on a result."""
+        raise NotImplementedError
+
+    def pictured(self, job: Any, result: Any, values: Values, is_kept: bool) -> Updates:
+        """The result, and its label: updates of `drawing`."""
+        raise NotImplementedError
+
+    def sketched(self, job: Any, result: Any, values: Values) -> Updates:
+        """The same of a preview, without its label."""
+        raise NotImplementedError
+
+    def detailed(self, job: Any, result: Any, values: Values) -> Updates:
+        """Everything else on the page that belongs to a result."""
+        raise NotImplementedError
+
+    def document(self, job: Any) -> RecipeDocument:
+        """The recipe of a job, with its inputs."""
+        raise NotImplementedError
+
+    def with_settings(self, example: Example) -> Updates:
+        """The page's own settings as an example wants them."""
+        raise NotImplementedError
+
+    def restored(self, text: str) -> Updates:
+        """A recipe's text, checked, on the page."""
+        raise NotImplementedError
+
+    def example_of(self, values: Values) -> str:
+        """The example whose inputs are used as they are; empty for others."""
+        return str(values[self.source.example])
+
+    # --- runs
+
+    def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """After a release or a choice; in Manual only Run runs, and the mark on the picture stays."""
+        if values[self.panel.apply] == "Manual":
+            yield {self.version: gr.skip()}
+            return
+        yield from self.force(request, values)
+
+    def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """One full run: the picture first, then what stands around it.
+
+        Writes only if no later run of this visitor has written and none was stopped.
+        """
+        visitor, turn = visitor_of(request), self.workshop.turns.take()
+        job = self.job(values)
+        result, is_kept = self.bench.result(job)
+        picture = self.pictured(job, result, values, is_kept)
+        if not self.workshop.turns.may_write(visitor, turn):
+            yield {self.version: gr.skip()}
+            return
+        yield picture | self._committed(values, job)
+        if self.workshop.turns.was_last(visitor, turn):
+            yield self.detailed(job, result, values)
+
+    @property
+    def on_load(self) -> Any:
+        """The first example, run when a page is opened."""
+        return told(self._opened)
+
+    def _opened(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        if self.has_input(values):
+            yield from self.force(request, values)
+        else:
+            yield {self.version: gr.skip()}
+
+    def preview(self, request: gr.Request, values: Values) -> Updates:
+        """While a fader is held: the result only, at what the machine can follow. Gives way to any later run."""
+        if values[self.panel.apply] != "Live" or not self.has_input(values):
+            return {self.version: gr.skip()}
+        turn = self.workshop.turns.take()
+        job = self.job(values)
+        if values[self.shown] == job:
+            return {self.version: gr.skip()}
+        result = self.bench.preview(job)
+        sketch = self.sketched(job, result, values)
+        if not self.workshop.turns.is_current(visitor_of(request), turn):
+            return {self.version: gr.skip()}
+        drawn = Drawn(job, True, self.about(job, result, False))
+        return sketch | {self.version: version_label(drawn.text, is_preview=True), self.drawn: drawn}
+
+    def settle(self, values: Values) -> Updates:
+        """A result of other settings than the page's is marked; a late preview gives way to the full result."""
+        if values[self.drawn] is None:
+            return {self.version: gr.skip()}
+        drawn, asked = values[self.drawn], self.job(values)
+        if drawn.job != asked:
+            return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
+        if not drawn.is_preview or values[self.shown] != asked:
+            return {self.version: gr.skip()}
+        return self.pictured(asked, self.bench.result(asked)[0], values, True)
+
+    def halt(self, request: gr.Request) -> Updates:
+        """Nothing that runs now will write; the picture keeps its mark."""
+        self.workshop.turns.stop(visitor_of(request))
+        return {self.version: gr.skip()}
+
+    def _committed(self, values: Values, job: Any) -> Updates:
+        history: History = values[self.panel.history]
+        title = "Stages (curved)" if job.recipe.blocks else "Stages (flat)"
+        return self.panel.remembered(history.with_commit(job.recipe)) | {
+            self.shown: job,
+            self.panel.stages_box: gr.update(label=title),
+            self.panel.mask_counts: self._mask_counts(job),
+        }
+
+    def _mask_counts(self, job: Any) -> str:
+        if job.recipe.masks.mode == "off" or not self.is_mixed(job):
+            return ""
+        return mask_line(self.bench.cache.arena(self.family).mask_report(job.recipe))
+
+    # --- words and recipes
+
+    def words(self, job: Any) -> str:
+        """A job's mix in words and the start of its hash, for the head of the page."""
+        if job is None:
+            return "no mix yet"
+        return f"{describe(job.recipe)} · #{recipe_hash(job.recipe)[:8]}"
+
+    def document_text(self, job: Any) -> str:
+        """The recipe of a job as YAML."""
+        from pipelines.shared.recipe_file import dump_yaml
+
+        return dump_yaml(self.document(job))
+
+    def recipe_of(self, example: Example) -> MergeRecipe:
+        """The mix of an example."""
+        return recipe_from_dict(example.recipe, self.family.tasks) if example.recipe else self.family.default
+
+    def when_example_chosen(self, event: gr.SelectData) -> Updates:
+        """Inputs, settings and mix of an example."""
+        return self.with_example(self.source.examples[event.index])
+
+    def with_example(self, example: Example) -> Updates:
+        """The page as an example wants it."""
+        desk = self.panel.shown(self.recipe_of(example))
+        return self.with_settings(example) | desk | self.source.with_example(example)
+
+    def when_yaml_used(self, values: Values) -> Updates:
+        """The text of the recipe box, checked, on the page."""
+        return self.restored(values[self.desk.yaml] or "")
+
+    def when_dropped(self, values: Values) -> Updates:
+        """An exported picture or a recipe file, checked, on the page."""
+        return self.restored(restore(Path(values[self.export.drop])))
+
+    def reported(self, report: tuple[str, ...]) -> Updates:
+        """What a restore has to say, in passing and to stay."""
+        gr.Success("Settings restored. " + html.escape(" ".join(report)))
+        return {self.export.restored: notice_lines(("Restored.", *report))}

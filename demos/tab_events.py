@@ -1,0 +1,103 @@
+"""Which event of a tab with a desk runs what, and what may write to the page meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demos.tab import BESIDE_QUEUE, ON_DEVICE, TELLING, told
+
+if TYPE_CHECKING:
+    from demos.mix_tab import MixTab
+
+LAST: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
+
+
+@dataclass(frozen=True)
+class TabEvents:
+    """A tab's own events, beside those of its desk.
+
+    Attributes:
+        moved: faders: previewed while they are held, run when released.
+        chosen: widgets that are set in one go: run at once.
+        setting: events whose handlers set widgets from Python, which fires nothing by itself: run after them.
+        marking: further listeners (`component.input`, `button.click`) after which the result is no longer the page's.
+        busy: components that show progress while Run works.
+    """
+
+    moved: tuple[Any, ...] = ()
+    chosen: tuple[Any, ...] = ()
+    setting: tuple[Any, ...] = ()
+    marking: tuple[Any, ...] = ()
+    busy: tuple[Any, ...] = field(default=())
+
+
+def wire(tab: MixTab, own: TabEvents) -> None:
+    """All events of the tab; `tab.runs` lists those that run the pipeline."""
+    panel = tab.panel
+    moved = [*panel.faders, *own.moved]
+    chosen = [one for one in (*panel.switches, *own.chosen) if one not in (panel.method, panel.mask_mode)]
+    _wire_marks(tab, [*moved, *chosen], own.marking)
+    _wire_runs(tab, moved, chosen, own.busy)
+    for event in (*_desk_events(tab), *own.setting):
+        then_run(tab, event)
+    panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
+    for view in (*tab.views, tab.desk):
+        view.wire(tab.inputs)
+
+
+def _wire_marks(tab: MixTab, widgets: list[Any], more: tuple[Any, ...]) -> None:
+    """The result is marked in the browser, before anything is asked of the server."""
+    panel = tab.panel
+    inputs = [one.input for one in (*widgets, panel.method, panel.mask_mode, panel.slot, panel.relative, panel.curve)]
+    pressed = [one.click for one in (panel.undo, panel.redo, panel.reset, tab.source.run)]
+    gr.on([*inputs, *pressed, *more], None, js=f"() => window.mixdeck?.stale('{tab.name}')", trigger_mode="multiple",
+          **BESIDE_QUEUE)  # fmt: skip
+
+
+def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], busy: tuple[Any, ...]) -> None:
+    tab.runs += [
+        gr.on([*(one.release for one in moved), *(one.input for one in chosen)], told(tab.commit), tab.inputs,
+              tab.pictures, trigger_mode="always_last", show_progress="hidden", **ON_DEVICE),
+        tab.source.run.click(told(tab.force), tab.inputs, tab.pictures, trigger_mode="once",
+                             show_progress_on=list(busy), **ON_DEVICE),
+    ]  # fmt: skip
+    drag = gr.on([one.input for one in moved], told(tab.preview), tab.inputs, tab.drawing, trigger_mode="always_last",
+                 **BESIDE_QUEUE)  # fmt: skip
+    for run in (drag, *tab.runs):
+        _then_settle(tab, run)
+    tab.source.stop.click(told(tab.halt), None, [tab.version], cancels=tab.runs, **BESIDE_QUEUE)
+
+
+def then_run(tab: MixTab, event: Any) -> None:
+    """After an event that moved widgets from Python, which fires nothing by itself."""
+    run = event.success(told(tab.commit), tab.inputs, tab.pictures, show_progress="hidden", **ON_DEVICE)
+    tab.runs.append(run)
+    _then_settle(tab, run)
+
+
+def _then_settle(tab: MixTab, run: Any) -> None:
+    """Answers may arrive in another order than they were made: look once more at what is on the page."""
+    run.then(told(tab.settle), tab.inputs, tab.drawing, **BESIDE_QUEUE)
+
+
+def _desk_events(tab: MixTab) -> list[Any]:
+    panel = tab.panel
+    mine: dict[str, Any] = {"inputs": tab.inputs, "outputs": tab.desk_outputs}
+    restored: dict[str, Any] = {"inputs": tab.inputs, "outputs": [*tab.settable, tab.export.restored]}
+    return [
+        panel.method.input(told(panel.when_method_changes), **mine, **LAST),
+        panel.mask_mode.input(told(lambda values: panel.fitted_mask(values[panel.mask_mode])), **mine, **LAST),
+        panel.relative.release(told(panel.when_relative_moves), **mine, **LAST),
+        panel.curve.input(told(panel.when_curve_chosen), **mine, **LAST),
+        panel.slot.input(told(panel.when_slot_changes), **mine, **LAST),
+        panel.undo.click(told(lambda values: panel.when_undone(values[panel.history], -1)), **mine, **BESIDE_QUEUE),
+        panel.redo.click(told(lambda values: panel.when_undone(values[panel.history], 1)), **mine, **BESIDE_QUEUE),
+        panel.reset.click(told(lambda: panel.shown(tab.family.default)), None, tab.desk_outputs, **BESIDE_QUEUE),
+        tab.desk.preset.input(told(tab.desk.when_preset_chosen), **mine, trigger_mode="always_last", **TELLING),
+        tab.desk.use_yaml.click(told(tab.when_yaml_used), **restored, **TELLING),
+        tab.export.drop.upload(told(tab.when_dropped), **restored, trigger_mode="always_last", **TELLING),
+        tab.source.menu.select(told(tab.when_example_chosen), None, tab.settable, trigger_mode="once", **BESIDE_QUEUE),
+    ]  # fmt: skip
