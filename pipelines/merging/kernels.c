@@ -2,19 +2,35 @@
  * to the bit; native.py checks that before these are used. Pointers are to n lanes, which do not overlap.
  *
  * A block of lanes is worked on at a time: its scratch stays in the first-level cache. The loops stand in functions of
- * their own, for only with `restrict` arguments does a compiler make one vector instruction of each line.
+ * their own, for only with `restrict` arguments does a compiler make one vector instruction of each line. Up to
+ * UNROLLED experts a lane is finished before the next begins, with all its numbers in registers: that takes a third of
+ * the time, and a loop for every number of experts, for the compiler must know it.
  * Compile with -ffp-contract=off: only what is written as fmaf is fused. */
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 512, BYTES = 4096, MOST = 32 };
+enum { LANES = 512, BYTES = 4096, MOST = 32, UNROLLED = 8 };
 
 #define EACH(i, m) for (int64_t i = 0; i < (m); i++)
 #define BLOCKS(start, m, n, size)                                                                                      \
     for (int64_t start = 0, m; start < (n) && (m = (n) - start < size ? (n) - start : size); start += size)
 #define LOOP static inline void __attribute__((always_inline))
+#define EXPERTS(t, count) _Pragma("GCC unroll 8") for (int t = 0; t < (count); t++)
+
+/* call(c) with c = count written out, so that each gets a loop of its own */
+#define WITH_COUNT(count, call)                                                                                        \
+    switch (count) {                                                                                                   \
+        case 1: call(1); break;                                                                                        \
+        case 2: call(2); break;                                                                                        \
+        case 3: call(3); break;                                                                                        \
+        case 4: call(4); break;                                                                                        \
+        case 5: call(5); break;                                                                                        \
+        case 6: call(6); break;                                                                                        \
+        case 7: call(7); break;                                                                                        \
+        default: call(8);                                                                                              \
+    }
 
 /* Ask for the next block of a stream: a processor follows one stream by itself, not K that take turns. */
 LOOP fetch_next(const void *block, int64_t bytes) {
@@ -94,6 +110,72 @@ LOOP keep(float *restrict live, const float *restrict base, const float *restric
     }
 }
 
+/* What the experts of one block are: where their lanes begin, and their numbers. */
+typedef struct {
+    const float *vectors[UNROLLED], *base, *merged;
+    float *live, weights[UNROLLED], limits[UNROLLED], factor;
+    int64_t lanes;
+} Block;
+
+static inline Block block_of(const float *base, const float *merged, const float *const *vectors,
+                             const float *weights, const float *limits, int count, float factor, float *live,
+                             int64_t start, int64_t lanes) {
+    Block b = {.base = base + start, .merged = merged ? merged + start : 0, .live = live + start, .factor = factor,
+               .lanes = lanes};
+    for (int t = 0; t < count; t++) {
+        b.vectors[t] = vectors[t] + start;
+        b.weights[t] = weights[t];
+        b.limits[t] = limits[t];
+        fetch_next(b.vectors[t], lanes * 4);
+    }
+    return b;
+}
+
+/* `tall` of a few experts; count, is_given and is_equal are known when this is compiled */
+LOOP tall_few(const Block b, const int count, const int is_given, const int is_equal, int needed) {
+    const float *restrict base = b.base, *restrict merged = b.merged;
+    float *restrict live = b.live;
+    EACH(i, b.lanes) {
+        float total = is_given ? merged[i] : b.vectors[0][i] * b.weights[0];
+        if (!is_given) EXPERTS(t, count - 1) total = fmaf(b.weights[t + 1], b.vectors[t + 1][i], total);
+        int32_t votes = 0;
+        EXPERTS(t, count) {
+            const float own = b.vectors[t][i] * b.weights[t], most = fabsf(total - own) * b.limits[t];
+            votes += is_equal ? fabsf(own) >= most : fabsf(own) > most;
+        }
+        const float changed = base[i] + b.factor * total;
+        live[i] = votes >= needed ? changed : base[i];
+    }
+}
+
+/* `ties` of a few experts; count and is_mean are known when this is compiled. Gives the tied lanes that matter. */
+static inline int64_t __attribute__((always_inline)) ties_few(const Block b, const int count, const int is_mean,
+                                                              float tied, int64_t *balance) {
+    const float *restrict base = b.base, zero_as = tied < 0.0f ? 1.0f : 0.0f;
+    float *restrict live = b.live;
+    int32_t decided = 0, positive = 0;
+    EACH(i, b.lanes) {
+        float voices[UNROLLED], total = 0.0f, merged = 0.0f, agreeing = 0.0f;
+        EXPERTS(t, count) {
+            const float entry = b.vectors[t][i];
+            voices[t] = (fabsf(entry) >= b.limits[t] ? entry : 0.0f) * b.weights[t];
+            total = t ? total + voices[t] : voices[t];
+        }
+        const float sign = copysignf(1.0f, total - (total == 0.0f ? zero_as : 0.0f));
+        EXPERTS(t, count) {
+            const float size = voices[t] * sign, agrees = size > 0.0f ? 1.0f : 0.0f;
+            merged += size * agrees;
+            agreeing += agrees;
+        }
+        positive += (total > 0.0f) - (total < 0.0f);
+        decided += (total == 0.0f) & (merged != 0.0f);
+        if (is_mean) merged /= agreeing == 0.0f ? 1.0f : agreeing;
+        live[i] = fmaf(b.factor, merged * sign, base[i]);
+    }
+    *balance += positive;
+    return decided;
+}
+
 /* live = base + factor * TIES of weights[t] * vectors[t], entries of size below limits[t] dropped, mean or sum.
  * Where votes cancel the sign is `tied`; gives the number of lanes in which it decides something. Adds to `balance` how
  * many more sums of votes are positive than negative. */
@@ -102,6 +184,15 @@ int64_t ties(const float *base, const float *const *vectors, const float *weight
              int64_t n) {
     float voices[MOST][LANES], total[LANES], sign[LANES], merged[LANES], agreeing[LANES];
     int64_t decided = 0;
+    if (count <= UNROLLED) {
+        BLOCKS(start, m, n, LANES) {
+            const Block b = block_of(base, 0, vectors, weights, limits, count, factor, live, start, m);
+#define FEW(c) decided += is_mean ? ties_few(b, c, 1, tied, balance) : ties_few(b, c, 0, tied, balance)
+            WITH_COUNT(count, FEW)
+#undef FEW
+        }
+        return decided;
+    }
     BLOCKS(start, m, n, LANES) {
         for (int t = 0; t < count; t++) {
             fetch_next(vectors[t] + start, m * 4);
@@ -128,6 +219,17 @@ void tall(const float *base, const float *merged, const float *const *vectors, c
     float sum[LANES];
     int32_t total[LANES];
     uint8_t votes[LANES];
+    if (count <= UNROLLED) {
+        BLOCKS(start, m, n, LANES) {
+            const Block b = block_of(base, merged, vectors, weights, limits, count, factor, live, start, m);
+#define FEW(c)                                                                                                         \
+    if (merged) is_equal ? tall_few(b, c, 1, 1, needed) : tall_few(b, c, 1, 0, needed);                                \
+    else is_equal ? tall_few(b, c, 0, 1, needed) : tall_few(b, c, 0, 0, needed)
+            WITH_COUNT(count, FEW)
+#undef FEW
+        }
+        return;
+    }
     BLOCKS(start, m, n, LANES) {
         const float *whole = merged ? merged + start : sum;
         for (int t = 0; t < count; t++) fetch_next(vectors[t] + start, m * 4);
