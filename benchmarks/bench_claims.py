@@ -130,11 +130,14 @@ def _votes_table(seeds: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _storage_table(seeds: Sequence[Mapping[str, Any]]) -> str:
-    rows = [["tasks", "base, vector, masks", "formula", "off", "base and experts", "share"]]
+    keys = ("tall_bytes", "formula_bytes", "coded_bytes", "collection_bytes", "delta_bytes")
+    rows = [["tasks", "base, vector, masks", "formula", "masks coded", "base and experts", "experts as differences",
+             "off the formula", "share of base and experts"]]  # fmt: skip
     for row in seeds[0]["storage"]:
-        sizes = [f"{row[key]:,.0f} B" for key in ("tall_bytes", "formula_bytes", "collection_bytes")]
-        off, share = f"{100 * row['off_formula']:.2f} %", f"{row['share_of_collection']:.3f}"
-        rows.append([str(row["tasks"]), sizes[0], sizes[1], off, sizes[2], share])
+        sizes = [f"{row[key]:,.0f} B" if key in row else "n/a" for key in keys]
+        rows.append(
+            [str(row["tasks"]), *sizes, f"{100 * row['off_formula']:.2f} %", f"{row['share_of_collection']:.3f}"]
+        )
     return _table(rows)
 
 

@@ -1,51 +1,106 @@
-"""Families as real files, to be weighed: base and experts, or base, one vector and a mask per task."""
+"""Families as real files, to be weighed: experts whole, as lossless differences, or one vector and a mask per task."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pipelines.merging.arena import Arena
-from pipelines.merging.masks import tall_mask
-from pipelines.merging.mixture import Part
-from pipelines.merging.recipe import DEFAULT_THRESHOLD
+from pipelines.shared.delta_store import write_delta
+from pipelines.shared.tall_archive import build_archive, tall_recipe, write_archive
+
+if TYPE_CHECKING:
+    from pipelines.shared.tall_archive import Sizes
+
+COUNTS = (2, 4, 8)
+BITS = 16
+
+
+@dataclass(frozen=True)
+class StorageRow:
+    """Bytes of real files for `tasks` experts: base and experts; base and differences; the two forms of the archive.
+
+    `formula` is what (2 d + T) P bits say of the archive with masks as plain bits, `planes` that archive.
+    """
+
+    tasks: int
+    experts: int
+    deltas: int
+    planes: Sizes
+    coded: Sizes
+
+    @property
+    def formula(self) -> float:
+        return self.planes.formula
+
+    @property
+    def off_formula(self) -> float:
+        """Size of the archive over the formula's, less 1."""
+        return self.planes.total / self.formula - 1
+
+    @property
+    def smallest(self) -> str:
+        """What to keep: lossless differences where they are no larger than the lossy archive."""
+        return "differences" if self.deltas <= self.coded.total else "vector and masks"
+
+
+def storage_rows(arena: Arena, tasks: Sequence[str], counts: Sequence[int] = COUNTS) -> Iterator[StorageRow]:
+    """A row for each number of tasks that there are, from files in a folder that is gone afterwards."""
+    for count in counts:
+        if count <= len(tasks):
+            with TemporaryDirectory() as folder:
+                yield weigh(arena, tasks[:count], Path(folder))
+
+
+def weigh(arena: Arena, tasks: Sequence[str], folder: Path) -> StorageRow:
+    """Write every form into a folder and give the bytes."""
+    archive = build_archive(arena, tall_recipe(tasks))
+    planes = write_archive(archive, folder / "planes.safetensors", "planes")
+    coded = write_archive(archive, folder / "coded.safetensors", "coded")
+    return StorageRow(len(tasks), write_collection(arena, tasks, folder), write_deltas(arena, tasks, folder),
+                      planes, coded)  # fmt: skip
 
 
 def write_collection(arena: Arena, tasks: Sequence[str], folder: Path) -> int:
     """Base and experts, fp16 safetensors each; the experts without the weights that nobody moved. Returns bytes."""
-    whole = {"base": arena.views(arena.base)}
+    whole = {"base": halves(arena, arena.base)}
     for task in tasks:
-        views = arena.views(arena.base + arena.experts[task].vector)
+        views = halves(arena, expert_of(arena, task))
         whole[task] = {key: views[key] for key, kind in arena.key_classes.items() if kind == "MERGE"}
     return sum(_write(tensors, folder / f"{name}.safetensors") for name, tensors in whole.items())
 
 
-def write_tall(arena: Arena, tasks: Sequence[str], folder: Path) -> int:
-    """Base, sum of the task vectors and TALL masks (lambda 0.4, bits packed) in one safetensors file. Returns bytes.
-
-    The sum is stored in fp16 after a power of two that keeps small entries out of fp16's subnormals.
-    """
-    vectors = {task: _packed(arena, arena.experts[task].vector) for task in tasks}
-    total = torch.stack(list(vectors.values())).sum(0)
-    masks = [tall_mask(Part(task, vector, 1.0), total, DEFAULT_THRESHOLD, "gt") for task, vector in vectors.items()]
-    bits = np.packbits(torch.stack(masks).bool().numpy(), axis=1, bitorder="little")
-    exponent = int(-torch.frexp(total.abs().max()).exponent) + 15
-    extra = {"tall.vector": torch.ldexp(total, torch.tensor(exponent)), "tall.masks": torch.from_numpy(bits)}
-    return _write(arena.views(arena.base) | extra, folder / "tall.safetensors", {"exponent": str(exponent)})
+def write_deltas(arena: Arena, tasks: Sequence[str], folder: Path) -> int:
+    """Base in fp16, experts as lossless differences from it. Returns bytes."""
+    base = halves(arena, arena.base)
+    total = _write(base, folder / "base.safetensors")
+    return total + sum(
+        write_delta(base, halves(arena, expert_of(arena, task)), folder / f"{task}.delta.safetensors") for task in tasks
+    )
 
 
-def _packed(arena: Arena, flat: Tensor) -> Tensor:
-    """The merged weights of a flat buffer without the gaps between tensors."""
-    return torch.cat([flat[slot.start : slot.stop] for slot in arena.layout.slots])
+def expert_of(arena: Arena, task: str) -> Tensor:
+    """The flat weights of one expert, to the bit."""
+    live = torch.empty_like(arena.base)
+    arena.experts[task].restore(arena.base, live)
+    return live
 
 
-def _write(tensors: dict[str, Tensor], path: Path, about: dict[str, str] | None = None) -> int:
+def halves(arena: Arena, flat: Tensor) -> dict[str, Tensor]:
+    """A state dict with floats in fp16, nothing shared."""
+    return {
+        key: value.half() if value.is_floating_point() else value.clone() for key, value in arena.views(flat).items()
+    }
+
+
+def _write(tensors: dict[str, Any], path: Path) -> int:
     from safetensors.torch import save_file
 
-    halves = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
-    save_file({key: value.clone().contiguous() for key, value in halves.items()}, path, metadata=about)
+    save_file({key: value.contiguous() for key, value in tensors.items()}, path)
     return path.stat().st_size

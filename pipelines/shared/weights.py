@@ -72,14 +72,21 @@ def _checked_paths(spec: ModelSpec, paths: list[Path]) -> list[Path]:
 
 
 def read_weights(spec: ModelSpec, assets: Path, listener: Listener | None = None) -> dict[str, Tensor]:
-    """State dict of a checkpoint, floats as float32; shards are joined.
+    """State dict of a checkpoint, floats as float32; shards are joined, differences added to the base they name.
 
     Raises:
         UserError: missing, damaged, or not the file that the manifest names.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
+    weights = stored_weights(spec, assets, listener)
+    return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
 
+
+def stored_weights(spec: ModelSpec, assets: Path, listener: Listener | None = None) -> dict[str, Tensor]:
+    """The same in the dtypes that the checkpoint was stored in.
+
+    Raises:
+        UserError: as `read_weights`.
+    """
     paths = locate(spec, assets)
     total = sum(path.stat().st_size for path in paths)
     weights: dict[str, Tensor] = {}
@@ -88,11 +95,29 @@ def read_weights(spec: ModelSpec, assets: Path, listener: Listener | None = None
         content = _read(path, spec.name, done, total, listener)
         done += len(content)
         _check_hash(spec, path, content, assets)
-        try:
-            weights |= load(content)
-        except SafetensorError as error:
-            raise UserError(f"{spec.name}: {path.name} is damaged ({error}).", title="Weights are damaged") from error
-    return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+        weights |= _tensors(spec, path, content)
+    return weights
+
+
+def _tensors(spec: ModelSpec, path: Path, content: bytes) -> dict[str, Tensor]:
+    """Tensors of one file; of differences, the expert that they make of the base file beside them."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from pipelines.shared.delta_store import base_of, decode_delta, delta_of
+
+    try:
+        tensors = load(content)
+        about = delta_of(_metadata(content))
+        return tensors if about is None else decode_delta(load(base_of(about, path).read_bytes()), tensors, about)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{spec.name}: {path.name} is damaged ({error}).", title="Weights are damaged") from error
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The header's own words of a safetensors file that was found sound."""
+    length = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
 
 
 def _read(path: Path, name: str, done: int, total: int, listener: Listener | None) -> bytes:

@@ -88,7 +88,7 @@ def accepted(found: dict[str, Any]) -> dict[str, Any]:
 def test_storage_counts_what_the_formula_counts(found: dict[str, Any]) -> None:
     (row,) = found["storage"]
     assert row["formula_bytes"] == ((32 + 2) * 1800 + 16 * 5) / 8
-    assert 0 < row["tall_bytes"] - row["formula_bytes"] < 700  # the header
+    assert 0 < row["tall_bytes"] - row["formula_bytes"] < 1600  # the header, and masks filled up to 4096 weights
 
 
 def test_a_front_runs_from_one_expert_to_the_other(trial: Trial) -> None:

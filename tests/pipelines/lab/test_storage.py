@@ -2,26 +2,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
-from pipelines.lab.storage import write_collection, write_tall
+from pipelines.lab.storage import storage_rows, weigh, write_collection, write_deltas
 from pipelines.lab.trial import Trial
+from pipelines.shared.tall_archive import read_archive
 
 
-def test_the_file_gives_back_what_its_mask_keeps(trial: Trial, tmp_path: Path) -> None:
-    size = write_tall(trial.arena, trial.tasks, tmp_path)
-    path = tmp_path / "tall.safetensors"
-    assert size == path.stat().st_size
-    with safe_open(path, "pt") as file:
-        base, vector = file.get_tensor("rows").float(), file.get_tensor("tall.vector").float()
-        bits, exponent = file.get_tensor("tall.masks").numpy(), int(file.metadata()["exponent"])
-    mask = torch.from_numpy(np.unpackbits(bits[1], bitorder="little", count=1800)).bool()
-    rebuilt = base.flatten() + mask * vector / 2.0**exponent
-    recipe = trial.tall_recipe({}, "sum", trial.tasks[1])
-    expected = trial.arena.views(trial.arena.merge(recipe).flat)["rows"].flatten()
-    torch.testing.assert_close(rebuilt, expected, rtol=2e-3, atol=2e-3)
+def test_a_row_is_the_bytes_of_files(trial: Trial, tmp_path: Path) -> None:
+    row = weigh(trial.arena, trial.tasks, tmp_path)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert row.planes.total == sizes["planes.safetensors"] and row.coded.total == sizes["coded.safetensors"]
+    experts = sum(sizes[f"{name}.safetensors"] for name in ("base", *trial.tasks))
+    assert row.experts == experts
+    deltas = [size for name, size in sizes.items() if name.endswith(".delta.safetensors")]
+    assert row.deltas == sizes["base.safetensors"] + sum(deltas) and len(deltas) == 3
+    assert row.formula == ((2 * 16 + 3) * 1800 + 16 * 5) / 8
+    assert read_archive(tmp_path / "coded.safetensors").tasks == trial.tasks
+
+
+def test_there_is_a_row_for_each_count_that_the_family_has(trial: Trial) -> None:
+    assert [row.tasks for row in storage_rows(trial.arena, trial.tasks)] == [2]
 
 
 def test_experts_are_stored_without_what_nobody_moved(trial: Trial, tmp_path: Path) -> None:
@@ -29,3 +31,9 @@ def test_experts_are_stored_without_what_nobody_moved(trial: Trial, tmp_path: Pa
     assert size == sum(path.stat().st_size for path in tmp_path.iterdir())
     with safe_open(tmp_path / "north.safetensors", "pt") as file:
         assert list(file.keys()) == ["rows"]
+
+
+def test_differences_are_smaller_than_experts_and_say_their_base(trial: Trial, tmp_path: Path) -> None:
+    size = write_deltas(trial.arena, trial.tasks, tmp_path)
+    assert size == sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert load_file(tmp_path / "base.safetensors")["rows"].shape == (3, 600)
