@@ -106,15 +106,15 @@ def network_operations(arena: Any, live: Any) -> dict[str, Operation]:
     """A forward of the merged network, and the exchange of its parameters."""
     import torch
 
-    layers = len(arena.layout.slots) // 2
-    with torch.device("meta"):
-        network = torch.nn.Sequential(*(torch.nn.Linear(WIDTH, WIDTH) for _ in range(layers))).requires_grad_(False)
+    from pipelines.shared.shells import Shell
+
+    def build() -> torch.nn.Module:
+        return torch.nn.Sequential(*(torch.nn.Linear(WIDTH, WIDTH) for _ in range(len(arena.layout.slots) // 2)))
+
     tokens, views = torch.zeros(TOKENS, WIDTH), arena.views(live)
-    network.load_state_dict(views, assign=True)
-    return {
-        "forward": lambda number: network(tokens),
-        "swap": lambda number: network.load_state_dict(views, assign=True),
-    }
+    network = Shell(build).filled(views)
+    shells = [Shell(build) for _ in range(1 + ROUNDS)]  # the cache makes them ahead, in the background
+    return {"forward": lambda number: network(tokens), "swap": lambda number: shells[number].filled(views)}
 
 
 def faders(arena: Any) -> tuple[tuple[str, float], ...]:

@@ -21,6 +21,7 @@ from pipelines.merging.recipe import MergeRecipe, recipe_hash
 from pipelines.shared.device import budget_bytes, free_bytes
 from pipelines.shared.family import ModelFamily, ModelSpec
 from pipelines.shared.full_tier import Pretrained, Turns, emptied, folder_of, place
+from pipelines.shared.shells import Shells
 from pipelines.shared.weights import Listener, LoadProgress, read_weights
 
 if TYPE_CHECKING:
@@ -128,7 +129,11 @@ class ModelCache:
     _tally: _Tally = field(default_factory=_Tally, repr=False)
     _turns: Turns = field(default_factory=Turns, repr=False)
     _building: threading.Lock = field(default_factory=threading.Lock, repr=False)  # libraries patch globals meanwhile
+    _shells: Shells = field(init=False, repr=False)
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+
+    def __post_init__(self) -> None:
+        self._shells = Shells(self._building)
 
     @contextmanager
     def lease(self, family: ModelFamily, recipe: MergeRecipe | None = None) -> Iterator[Lease]:
@@ -284,8 +289,11 @@ class ModelCache:
             arena: Arena = holder.value
             merged = arena.merge(recipe)
             weights = placed(arena.views(merged.flat), "cpu" if holder.mould else self.device, self.precision)
-            with self._building:
-                model = bind(family, weights) if holder.mould is None else poured(holder.mould, weights)
+            if holder.mould is None:
+                model = self._shells.take(family).filled(weights)
+            else:
+                with self._building:
+                    model = poured(holder.mould, weights)
             size_bytes = _own_bytes(weights, arena)
             if holder.mould is not None:
                 model = place(model, self.device, self._budgets()[self.device])
@@ -337,16 +345,6 @@ class ModelCache:
 
     def _bytes(self, device: str) -> int:
         return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
-
-
-def bind(family: ModelFamily, weights: Mapping[str, Tensor]) -> nn.Module:
-    """The family's network with these tensors as its parameters: nothing is copied."""
-    import torch
-
-    with torch.device("meta"):
-        model = family.build()
-    model.load_state_dict(weights, strict=True, assign=True)
-    return model.requires_grad_(False).eval()
 
 
 def poured(mould: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
