@@ -31,10 +31,12 @@ class Pretrained:
     """`build` of a full-tier family: a class that reads checkpoint folders itself, "transformers:CLIPModel".
 
     `subfolder`: the part of a diffusers pipeline, "transformer" or "unet".
+    `spare`: a submodule, "encoder.pooler", that nothing reads and some checkpoints lack: taken off, so that all agree.
     """
 
     reference: str
     subfolder: str = ""
+    spare: str = ""
 
     def __call__(self) -> nn.Module:
         """Not possible without a checkpoint: use `load`."""
@@ -58,7 +60,11 @@ class Pretrained:
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(f"{folder.name} is no checkpoint of {self.reference}: {reason}") from error
-        if absent := sorted([*found["missing_keys"], *found["mismatched_keys"]], key=str):
+        if self.spare:
+            owner, _, name = self.spare.rpartition(".")
+            setattr(model.get_submodule(owner), name, None)
+        missing = [key for key in found["missing_keys"] if not self.spare or not key.startswith(f"{self.spare}.")]
+        if absent := sorted([*missing, *found["mismatched_keys"]], key=str):
             raise UserError(
                 f"{folder.name} is no checkpoint of {self.reference}: it lacks {absent[0]}"
                 f"{f' and {len(absent) - 1} more' if len(absent) > 1 else ''}, which would be random numbers."
