@@ -13,7 +13,8 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from pipelines.fusion.operators import Images, Plane, collapse, fuse_chroma, laplacian_pyramid, luma, rgb_image
+from pipelines.fusion.bands import Images, Plane, collapse, laplacian_pyramid
+from pipelines.fusion.operators import fuse_chroma, luma, rgb_image
 
 LAPLACIAN_LEVELS = 4
 BASE_WINDOW_PX = 31

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipelines.fusion.operators import GUIDED_EPS, GUIDED_RADIUS_PX, TINY, pyramid_levels
+from pipelines.fusion.bands import TINY, pyramid_levels
+from pipelines.fusion.operators import GUIDED_EPS, GUIDED_RADIUS_PX
 
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 

@@ -1,4 +1,4 @@
-"""From weights to a fused picture: table look-up, guided enlargement, Laplacian-pyramid blending, and colour.
+"""From weights to a fused picture: table look-up, guided enlargement, and colour.
 
 Three operators share the tables. `paper` looks weights up at 128 pixels and enlarges them with a guided filter; `fast`
 does the same with a box filter and blends 8-bit colour directly; `pyramid` looks weights up at full size and blends
@@ -17,19 +17,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-Plane = np.ndarray  # float32 where nothing else is said
-Images = np.ndarray
+from pipelines.fusion.bands import TINY, Images, Plane, blend_colour, luma_plane, normalised
 
 OPERATORS = ("pyramid", "paper", "fast")
 LUMA = (0.299, 0.587, 0.114)
 SHORT_SIDE_PX = 128
 GUIDED_RADIUS_PX = 2
 GUIDED_EPS = 1.0
-COARSEST_PX = 4
 DARK_LUMA = 8 / 255
 STRIP_ROWS = 512
-LARGE_PX = 12_000_000  # from which less room matters more than time
-TINY = 1e-8
 
 
 @dataclass(frozen=True)
@@ -72,74 +68,10 @@ def fuse_with_tables(
         return TableFusion(images[0].copy(), np.ones((1, *images.shape[1:3]), np.float32))
     if operator == "fast":
         return _fuse_fast(images, scaled, trust)
-    fuse = _fuse_pyramid if operator == "pyramid" else _fuse_paper
-    result = fuse(_as_float(images), scaled, trust)
+    if operator == "pyramid":
+        return _fuse_pyramid(images if images.dtype == np.uint8 else _as_float(images), scaled, trust)
+    result = _fuse_paper(_as_float(images), scaled, trust)
     return result if images.dtype != np.uint8 else TableFusion(to_bytes(result.fused), result.weights)
-
-
-def pyramid_blend(images: Images, weights: Plane) -> Plane:
-    """Blend frames band by band: Laplacian pyramids of the frames, Gaussian pyramids of the weights.
-
-    Args:
-        images: (K, H, W, C) or (K, H, W) float32, 0 to 1.
-        weights: (K, H, W) float32, 0 and up; normalised here, equal where all are 0.
-
-    Returns:
-        float32 of one frame's shape, clipped to 0..1.
-    """
-    weights = _normalised(weights)  # the same name: what the caller does not hold is freed
-    return _blend(images, weights)
-
-
-def _blend(images: Images, shares: Plane) -> Plane:
-    """`pyramid_blend` with weights that sum to 1; large pictures channel by channel, in a third of the room."""
-    if images.ndim < 4 or images[0, ..., 0].size <= LARGE_PX:
-        return _blend_bands(images, shares)
-    fused = np.empty(images.shape[1:], np.float32)
-    for channel in range(images.shape[-1]):
-        fused[..., channel] = _blend_bands(images[..., channel], shares)
-    return fused
-
-
-def _blend_bands(images: Images, shares: Plane) -> Plane:
-    """`pyramid_blend` with weights that sum to 1."""
-    levels = pyramid_levels(images.shape[1:3])
-    fused = laplacian_pyramid(np.ascontiguousarray(images[0]), levels)
-    total = _gaussian_pyramid(shares[0], levels)
-    for image, share in zip(images[1:], shares[1:], strict=True):
-        bands, planes = laplacian_pyramid(np.ascontiguousarray(image), levels), _gaussian_pyramid(share, levels)
-        # A running mean: each frame is met once and only one pyramid is kept. The shares sum to 1 in the end, so the
-        # 1e-5 that OpenCV adds to each denominator stays below 1e-5 of the result.
-        fused = [cv2.blendLinear(*args) for args in zip(fused, bands, total, planes, strict=True)]
-        total = [cv2.add(*pair) for pair in zip(total, planes, strict=True)]
-    image = collapse(fused)
-    return np.clip(image, 0, 1, out=image).reshape(images.shape[1:])  # OpenCV drops a last axis of 1
-
-
-def pyramid_levels(size_hw: tuple[int, ...]) -> int:
-    """How often a picture is halved until its short side is about 4 pixels."""
-    return max(0, int(np.floor(np.log2(max(min(size_hw), 1) / COARSEST_PX))))
-
-
-def laplacian_pyramid(image: Plane, levels: int) -> list[Plane]:
-    """`levels` bands, finest first, and the coarsest remainder; float32, any channels."""
-    bands = []
-    for _ in range(levels):
-        coarse = cv2.pyrDown(image)
-        enlarged = _enlarged(coarse, image)
-        # In place here and below: at 4K a fresh 100 MB array costs more than the arithmetic that fills it.
-        bands.append(cv2.subtract(image, enlarged, dst=enlarged))
-        image = coarse
-    return [*bands, image]
-
-
-def collapse(bands: list[Plane]) -> Plane:
-    """The picture of a Laplacian pyramid."""
-    image = bands[-1]
-    for band in reversed(bands[:-1]):
-        enlarged = _enlarged(image, band)
-        image = cv2.add(band, enlarged, dst=enlarged)
-    return image
 
 
 def guided_upsample(
@@ -230,8 +162,13 @@ def to_bytes(image: Plane) -> np.ndarray:
     return np.asarray(pixels).reshape(image.shape)
 
 
-def look_up(plane: Plane, table: Plane) -> Plane:
-    """Table entry floor(255 * value) for each value of 0..1; the tables are made for floor, not for rounding."""
+def look_up(plane: np.ndarray, table: Plane) -> Plane:
+    """Table entry floor(255 * value) for each value of 0..1; the tables are made for floor, not for rounding.
+
+    A uint8 plane holds the entries' numbers already.
+    """
+    if plane.dtype == np.uint8:
+        return cv2.LUT(plane, np.ascontiguousarray(table, np.float32))
     # 1e-4: 8-bit greys arrive as v / 255 and must not fall into the bin below by a rounding of float32.
     codes = np.clip(plane * np.float32(255) + np.float32(1e-4), 0, 255).astype(np.uint8)
     return cv2.LUT(codes, np.ascontiguousarray(table, np.float32))
@@ -247,11 +184,12 @@ def _trusted(weights: Plane, trust: Plane | None) -> Plane:
     return weights
 
 
-def _fuse_pyramid(images: Images, tables: Plane, trust: Plane | None) -> TableFusion:
-    weights = np.stack([look_up(luma(image), table) for image, table in zip(images, tables, strict=True)])
-    weights = _trusted(weights, trust)
-    weights = _normalised(weights)
-    return TableFusion(_blend(images, weights), weights)
+def _fuse_pyramid(images: np.ndarray, tables: Plane, trust: Plane | None) -> TableFusion:
+    weights = np.empty(images.shape[:3], np.float32)
+    for weight, image, table in zip(weights, images, tables, strict=True):
+        weight[:] = look_up(luma_plane(image), table)
+    shares = normalised(_trusted(weights, trust))
+    return TableFusion(blend_colour(images, shares), shares)
 
 
 def _fuse_paper(images: Images, tables: Plane, trust: Plane | None) -> TableFusion:
@@ -259,20 +197,20 @@ def _fuse_paper(images: Images, tables: Plane, trust: Plane | None) -> TableFusi
     reduced = [reduce_plane(plane) for plane in lumas]
     low = _trusted(np.stack([look_up(plane, table) for plane, table in zip(reduced, tables, strict=True)]), trust)
     weights = np.stack([guided_upsample(*planes) for planes in zip(low, reduced, lumas, strict=True)])
-    weights = _normalised(np.abs(weights, out=weights))
+    weights = normalised(np.abs(weights, out=weights))
     luma_fused = np.clip(np.einsum("khw,khw->hw", weights, lumas), 0, 1)
     fused = np.empty(images.shape[1:], np.float32)
     for top in range(0, len(fused), STRIP_ROWS):  # pixel by pixel: only the room it takes depends on the strips
         rows = slice(top, top + STRIP_ROWS)
         fused[rows] = rgb_image(luma_fused[rows], *fuse_chroma(images[:, rows], weights[:, rows]))
-    return TableFusion(fused, _normalised(low))
+    return TableFusion(fused, normalised(low))
 
 
 def _fuse_fast(images: np.ndarray, tables: Plane, trust: Plane | None) -> TableFusion:
     """One weight per pixel for all of RGB, blended in the input's own type; K > 2 frames are taken in turn."""
     height, width = images.shape[1:3]
     low = np.stack([_fast_weight(image, table) for image, table in zip(images, tables, strict=True)])
-    low = _normalised(_trusted(low, trust))
+    low = normalised(_trusted(low, trust))
     fused, total = images[0], cv2.resize(low[0], (width, height), interpolation=cv2.INTER_LINEAR)
     for image, weight in zip(images[1:], low[1:], strict=True):
         enlarged = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -289,33 +227,12 @@ def _fast_weight(image: np.ndarray, table: Plane) -> Plane:
     return _box_mean(look_up(plane, table), GUIDED_RADIUS_PX) + np.float32(TINY)
 
 
-def _gaussian_pyramid(plane: Plane, levels: int) -> list[Plane]:
-    planes = [plane]
-    for _ in range(levels):
-        planes.append(cv2.pyrDown(planes[-1]))
-    return planes
-
-
-def _enlarged(image: Plane, like: Plane) -> Plane:
-    return cv2.pyrUp(image, dstsize=(like.shape[1], like.shape[0]))
-
-
 def _box_mean(plane: Plane, radius_px: int) -> Plane:
     """Mean of a square window; at the border, of the part inside the picture."""
     window = (2 * radius_px + 1,) * 2
     sums = cv2.boxFilter(plane, cv2.CV_32F, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
     counts = cv2.boxFilter(np.ones_like(plane), cv2.CV_32F, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
     return sums / counts
-
-
-def _normalised(weights: Plane) -> Plane:
-    weights = weights + np.float32(TINY)
-    total = weights[0].copy()
-    for weight in weights[1:]:
-        cv2.add(total, weight, dst=total)
-    for weight in weights:
-        cv2.divide(weight, total, dst=weight)
-    return weights
 
 
 def _as_float(images: np.ndarray) -> Images:

@@ -225,7 +225,7 @@ def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual
         return (weights * luma).sum(0) + residual
     import cv2
 
-    from pipelines.fusion.operators import pyramid_blend
+    from pipelines.fusion.bands import pyramid_blend
 
     fused = pyramid_blend(luma, _along_edges(weights, small, luma))
     fused += cv2.resize(residual, (luma.shape[2], luma.shape[1]), interpolation=cv2.INTER_LINEAR)
@@ -250,10 +250,11 @@ def _alone(images: np.ndarray, kept: int) -> _Draft:
 
 
 def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, steady: Steady | None = None) -> _Draft:
+    from pipelines.fusion.bands import blend_colour, normalised
     from pipelines.fusion.content import find_ghosts
     from pipelines.fusion.finish import enlarged
     from pipelines.fusion.meflut import load_tables, with_points
-    from pipelines.fusion.operators import fuse_with_tables, pyramid_blend
+    from pipelines.fusion.operators import fuse_with_tables
 
     tables = np.asarray(options.tables, np.float32)
     if not options.tables:
@@ -265,9 +266,9 @@ def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, st
     trust = find_ghosts(_reduced(_luma(images), GHOST_PX)).trust if options.deghost else None
     fusion = fuse_with_tables(images, tables, options.operator, _gains(options, len(images)), trust)
     fused, weights = fusion.fused, fusion.weights
-    if steady:  # whatever the operator: the pyramid blend is the one that takes weights of any make
+    if steady:  # whatever the operator: the blend by bands is the one that takes weights of any make
         weights = steady(weights)
-        fused = pyramid_blend(images, enlarged(weights, images.shape[1:3]))
+        fused = blend_colour(images, normalised(enlarged(weights, images.shape[1:3])))
     about = {"seconds": {"infer": time.perf_counter() - began}}
     return _Draft(_luma(fused[None])[0], weights, tables=tables, colour=fused, about=about)
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pipelines.fusion import differentiable, operators
-from pipelines.fusion.operators import OPERATORS, fuse_with_tables, guided_upsample, pyramid_blend, to_bytes
+from pipelines.fusion.bands import pyramid_blend
+from pipelines.fusion.operators import OPERATORS, fuse_with_tables, guided_upsample, to_bytes
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((3, 48, 64, 3), np.float32)
@@ -45,11 +46,11 @@ def test_black_and_white_frames_stay_finite(operator: str, greys: tuple[float, f
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_bytes_in_bytes_out_and_close_to_float(operator: str) -> None:
     frames = to_bytes(IMAGES)
-    from_bytes = fuse_with_tables(frames, TABLES, operator).fused
+    smooth = cv2.blur(TABLES, (15, 1))  # bytes are looked up by their rounded luma: half an entry off
+    from_bytes = fuse_with_tables(frames, smooth, operator).fused
     assert from_bytes.dtype == np.uint8
-    # `fast` rounds after each frame and indexes rounded lumas; tables here are far rougher than trained ones.
-    from_float = fuse_with_tables(frames.astype(np.float32) / 255, TABLES, operator).fused * 255
-    assert np.abs(from_bytes - from_float).mean() < 2
+    from_float = fuse_with_tables(frames.astype(np.float32) / 255, smooth, operator).fused * 255
+    assert np.abs(from_bytes - from_float).mean() < 1
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -85,31 +86,6 @@ def test_arguments_are_not_altered() -> None:
     np.testing.assert_array_equal(tables, TABLES)
 
 
-def test_a_pyramid_collapses_to_its_picture() -> None:
-    for height, width in ((48, 64), (33, 57), (4, 4)):
-        image = RNG.random((height, width), np.float32)
-        levels = operators.pyramid_levels((height, width))
-        bands = operators.laplacian_pyramid(image, levels)
-        assert len(bands) == levels + 1
-        np.testing.assert_allclose(operators.collapse(bands), image, atol=1e-5)
-
-
-def test_pyramid_blend_takes_any_channel_count() -> None:
-    weights = RNG.random((3, 48, 64), np.float32)
-    colour = pyramid_blend(IMAGES, weights)
-    one = pyramid_blend(IMAGES[..., :1], weights)
-    plane = pyramid_blend(IMAGES[..., 0], weights)
-    assert one.shape == (48, 64, 1)
-    np.testing.assert_allclose(one[..., 0], colour[..., 0], atol=1e-6)
-    np.testing.assert_allclose(plane, colour[..., 0], atol=1e-6)
-
-
-def test_one_sided_weights_choose_that_frame() -> None:
-    weights = np.zeros((3, 48, 64), np.float32)
-    weights[1] = 1
-    np.testing.assert_allclose(pyramid_blend(IMAGES, weights), IMAGES[1], atol=1e-4)
-
-
 def test_guided_upsampling_of_a_constant_is_that_constant() -> None:
     low, high = RNG.random((16, 20), np.float32), RNG.random((64, 80), np.float32)
     np.testing.assert_allclose(guided_upsample(np.full((16, 20), 0.3, np.float32), low, high), 0.3, atol=1e-5)
@@ -127,7 +103,7 @@ def test_torch_pyramid_equals_the_opencv_one() -> None:
     weights = RNG.random((2, 3, 64, 96), np.float32)
     found = differentiable.pyramid_blend(torch.from_numpy(frames), torch.from_numpy(weights)).clamp(0, 1).numpy()
     expected = np.stack([pyramid_blend(*pair) for pair in zip(frames, weights, strict=True)])
-    np.testing.assert_allclose(found, expected, atol=5e-5)  # blendLinear adds 1e-5 to its denominators
+    np.testing.assert_allclose(found, expected, atol=5e-5)
 
 
 def test_torch_halving_and_doubling_equal_opencv() -> None:

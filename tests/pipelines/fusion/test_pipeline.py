@@ -195,15 +195,6 @@ def test_strips_give_what_the_whole_gives(task: str, pipeline: FusionPipeline, m
     assert np.array_equal(pipeline(pair, asked).fused, whole)
 
 
-def test_large_colour_is_blended_channel_by_channel_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.fusion import operators
-
-    images, weights = np.stack([texture(0), texture(1)]), np.random.default_rng(0).random((2, 48, 64), np.float32)
-    whole = operators.pyramid_blend(images, weights)
-    monkeypatch.setattr(operators, "LARGE_PX", 1)
-    assert np.abs(operators.pyramid_blend(images, weights) - whole).max() < 1e-6
-
-
 def test_mertens_refuses_what_it_has_no_room_for(pipeline: FusionPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.fusion.pipeline.MERTENS_PX", 5_000)
     with pytest.raises(UserError, match="Mertens takes"):
