@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines.text_recognition.crops import BATCH, read_crops
+from pipelines.text_recognition.igtr import IGTR
+from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.views import turned
+
+
+def test_many_crops_are_read_as_each_alone(network: IGTR, crops: list[np.ndarray]) -> None:
+    many = (crops * 9)[: BATCH + 3]
+    options = ReadingOptions("autoregressive", refinements=1)
+    looks = read_crops(network, many, options)
+    alone = [read_crops(network, [crop], options)[0] for crop in crops]
+    for index, look in enumerate(looks):
+        assert look.reading.texts() == alone[index % 5].reading.texts() and look.turn == alone[index % 5].turn
+
+
+def test_a_tall_crop_is_read_the_way_that_is_surest(network: IGTR, crops: list[np.ndarray]) -> None:
+    (look,) = read_crops(network, crops[-1:], ReadingOptions())
+    views = {turn: read_crops(network, [turned(crops[-1], turn)[:20]], ReadingOptions())[0] for turn in (90, -90)}
+    assert look.turn in (0, 90, -90)
+    assert look.certainty >= max(view.certainty for view in views.values()) - 1e-6
+
+
+def test_progress_reaches_the_end(network: IGTR, crops: list[np.ndarray]) -> None:
+    told: list[tuple[int, int]] = []
+    read_crops(network, crops * 8, ReadingOptions("ctc"), progress=lambda *done: told.append(done))
+    assert told[-1] == (40, 40) and [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_a_temperature_changes_the_certainty_alone(network: IGTR, crops: list[np.ndarray]) -> None:
+    cold, warm = (read_crops(network, crops[:4], ReadingOptions(), temperature=value) for value in (0.5, 2.0))
+    for first, second in zip(cold, warm, strict=True):
+        assert first.reading.texts() == second.reading.texts() and first.certainty > second.certainty
+
+
+def test_no_crops_give_no_looks(network: IGTR) -> None:
+    assert read_crops(network, [], ReadingOptions()) == []
+
+
+@pytest.mark.parametrize("procedure", ["parallel", "ctc"])
+def test_the_encoder_may_be_given(network: IGTR, crops: list[np.ndarray], procedure: str) -> None:
+    """A cache stands there; what it lends is what is read."""
+    seen: list[int] = []
+
+    def encode(model: IGTR, pixels: np.ndarray) -> object:
+        import torch
+
+        seen.append(len(pixels))
+        return model.encode(torch.from_numpy(pixels * 0))
+
+    looks = read_crops(network, crops[:3], ReadingOptions(procedure), encode=encode)
+    assert seen == [3] and len({look.reading.texts()[0] for look in looks}) == 1

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipelines.shared.errors import UserError
+from pipelines.text_recognition.options import PROCEDURES, ReadingOptions
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ReadingOptions(),
+        ReadingOptions("autoregressive", 2, "C?FF*", "custom:CFEO", ("COFFEE", "TOFFEE"), 0.8, True),
+    ],
+)
+def test_options_survive_json(options: ReadingOptions) -> None:
+    assert ReadingOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
+
+
+def test_only_what_differs_is_stored() -> None:
+    assert ReadingOptions().to_dict() == {}
+    assert ReadingOptions(charset="digits").to_dict() == {"charset": "digits"}
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"procedure": "guess"}, "parallel, autoregressive"),
+        ({"refinements": 4}, "0 to 3"),
+        ({"doubt_threshold": 1.5}, "0 to 1"),
+        ({"charset": "latin"}, "alphanumeric"),
+        ({"charset": "custom:"}, "at least one"),
+        ({"charset": "custom:aé"}, "é"),
+        ({"lexicon": ["two words"]}, "two words"),
+        ({"lexicon": ["x" * 26]}, "1 to 25"),
+        ({"lexicon": "word"}, "list of words"),
+        ({"lexicon": ["a"] * 5001}, "5,001"),
+        ({"pattern": "*a"}, "end only"),
+        ({"speed": 2}, "speed"),
+    ],
+)
+def test_what_does_not_fit_is_refused(values: dict[str, Any], word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        ReadingOptions.from_dict(values)
+
+
+@pytest.mark.parametrize(("charset", "allowed"), [("digits", "0123456789"), ("custom:ba1", "1ab")])
+def test_a_character_set_has_the_order_of_the_alphabet(charset: str, allowed: str) -> None:
+    assert ReadingOptions(charset=charset).allowed == allowed
+
+
+def test_every_procedure_has_a_reader() -> None:
+    from pipelines.text_recognition.reading import READERS
+
+    assert READERS.keys() == PROCEDURES.keys()

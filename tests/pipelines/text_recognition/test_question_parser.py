@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.shared.errors import UserError
+from pipelines.text_recognition.question_parser import parse_question
+from pipelines.text_recognition.questions import KINDS, Question
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("What is character 3?", Question("char_at", (3,))),
+        ("which letter", None),
+        ("What is the third letter?", Question("char_at", (3,))),
+        ("what stands at position 12", Question("char_at", (12,))),
+        ("Is character 2 a B?", Question("is_char_at", (2, "B"))),
+        ("Is the 2nd character a '0'?", Question("is_char_at", (2, "0"))),
+        ("How many e?", Question("count", ("e",))),
+        ("how many e's are there?", Question("count", ("e",))),
+        ("how often does T occur", Question("count", ("T",))),
+        ("How many characters?", Question("length")),
+        ("How long is it?", Question("length")),
+        ("Where is the 2nd o?", Question("find_nth", (2, "o"))),
+        ("where is the second O", Question("find_nth", (2, "O"))),
+        ("Where is the R?", Question("find_nth", (1, "R"))),
+        ("Is there a 0 or an O?", Question("exists", ("0O",))),
+        ("is there an x", Question("exists", ("x",))),
+        ("Are there any x, y or z?", Question("exists", ("xyz",))),
+        ("Does it start with CO?", Question("starts_with", ("CO",))),
+        ("starts with C?FF", Question("starts_with", ("C?FF",))),
+        ("Does it contain ffe?", Question("contains", ("ffe",))),
+        ('does it contain "ffe"', Question("contains", ("ffe",))),
+        ("  does   it contain  ffe ? ", Question("contains", ("ffe",))),
+    ],
+)
+def test_questions_in_english_are_understood(text: str, question: Question | None) -> None:
+    if question is None:
+        with pytest.raises(UserError, match="Try: What is character 3"):
+            parse_question(text)
+    else:
+        assert parse_question(text) == question
+
+
+def test_every_template_is_understood_as_its_kind() -> None:
+    for kind, template in KINDS.items():
+        assert parse_question(template).kind == kind
+        assert parse_question(template.replace("‹", "").replace("›", "")).kind == kind
+
+
+@pytest.mark.parametrize(
+    "text", ["", "who painted it?", "is there a dog or a cat?", "How many ee?", "what is character 40?"]
+)
+def test_what_is_not_understood_is_said(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_question(text)
