@@ -46,7 +46,8 @@ class IGTR(nn.Module):
         super().__init__()
         self.shape, self.is_frozen, self.grid = shape, is_frozen, shape.grid
         first, second, third = shape.convolutions[0], shape.convolutions[1] + shape.attentions[0], shape.attentions[1]
-        rates = torch.linspace(0, shape.drop_path, first + second + third).tolist()
+        count = first + second + third
+        rates = [shape.drop_path * block / (count - 1) for block in range(count)]  # no tensor: built on meta as well
         self.stem = Stem(shape, is_frozen)
         self.stage1 = nn.Sequential(
             *(ConvolutionBlock(shape.width[0], shape.groups[0], shape.ratio, r, is_frozen) for r in rates[:first])
