@@ -17,7 +17,7 @@ from demos.fusion_clips import ClipView
 from demos.fusion_endpoints import add_fuse, fuse_batch_endpoint, fuse_endpoint
 from demos.fusion_events import events, wire_own
 from demos.fusion_export import document_of, parse
-from demos.fusion_files import ExportView
+from demos.fusion_files import FusionExport
 from demos.fusion_labels import LabelView
 from demos.fusion_settings import MOST_FRAMES, FusionSettings
 from demos.fusion_source import FusionSource
@@ -99,7 +99,7 @@ class FusionTab(MixTab):
         self.weights, self.labels = WeightView(sight), LabelView(sight)
         self.tables = TableView(sight, self.workshop.assets)
         self.metrics, self.zoom = MetricView(sight), ZoomView(sight)
-        self.export = ExportView(sight, self.family)
+        self.export = FusionExport(self, sight)
         self.batch, self.clips = BatchView(sight), ClipView(sight)
         self.runs: list[Any] = []
         self.views: tuple[View, ...] = (self.alignment, self.weights, self.labels, self.tables, self.metrics,
@@ -118,8 +118,7 @@ class FusionTab(MixTab):
             self.left, self.compare.view, self.shown, self.drawn, *source.controls, *settings.controls,
             *self.desk.controls, *self.batch.controls, *self.clips.controls,
             *(one for view in self.views for one in view.controls),
-            *panel.controls, panel.apply, panel.slot, panel.slots, panel.history, panel.relative,
-            panel.curve,
+            *panel.inputs,
         }  # fmt: skip
         self.pictures = [
             self.version, *self.compare.outputs, self.left, self.notices, self.tier, self.shown, self.drawn,
@@ -127,13 +126,7 @@ class FusionTab(MixTab):
             *panel.memory_components, panel.stages_box, panel.mask_counts,
         ]  # fmt: skip
         self.drawing = [self.version, self.left, *self.compare.outputs, self.drawn]
-        self.desk_outputs = [
-            *panel.shown_components,
-            *panel.memory_components,
-            panel.slots,
-            panel.relative,
-            panel.curve,
-        ]
+        self.desk_outputs = panel.outputs
         self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs, self.alignment.edit,
                          *self.alignment.faders, self.tables.edit, *self.tables.faders]  # fmt: skip
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import gradio as gr
 
-from demos.exports import pipeline_of, restore
+from demos.exports import RECIPE_FILES, pipeline_of, restore
 from demos.help import help_page
 from demos.links import address
 from demos.tab import BESIDE_QUEUE, TELLING, told
 from pipelines.shared.errors import UserError
 
 TITLE = '<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>'
-RECIPE_FILES = [".png", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"]
 COPY = "(address) => window.mixdeck.copied(address)"
 
 

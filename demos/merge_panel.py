@@ -269,6 +269,16 @@ class MergePanel:
         """Everything `shown` and `fitted` may update."""
         return [*self.controls, self.formula, self.settings_note, self.stages_box, *self._setting_groups.values()]
 
+    @property
+    def inputs(self) -> list[Any]:
+        """Everything on the desk that handlers are told."""
+        return [*self.controls, self.apply, self.slot, self.slots, self.history, self.relative, self.curve]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything that the desk's own events set."""
+        return [*self.shown_components, *self.memory_components, self.slots, self.relative, self.curve]
+
     # --- events that stay on the desk
 
     def when_method_changes(self, values: Values) -> Updates:
@@ -334,13 +344,15 @@ def base_recipe(family: ModelFamily) -> MergeRecipe:
     return replace(family.default, coefficients=tuple((task, 0.0) for task in family.tasks))
 
 
+def expert_recipe(family: ModelFamily, task: str) -> MergeRecipe:
+    """One expert as it was tuned."""
+    return MergeRecipe(coefficients=tuple((one, float(one == task)) for one in family.tasks), scale=1.0)
+
+
 def shipped_presets(family: ModelFamily) -> dict[str, MergeRecipe]:
     """Starting points of every family: its own mix, the base, each expert alone, the even average."""
     tasks = family.tasks
-    alone = {
-        f"{task} expert alone": MergeRecipe(coefficients=tuple((one, float(one == task)) for one in tasks), scale=1.0)
-        for task in tasks
-    }
+    alone = {f"{task} expert alone": expert_recipe(family, task) for task in tasks}
     even = MergeRecipe(coefficients=tuple((task, 1.0) for task in tasks), scale=round(1 / max(len(tasks), 1), 4))
     return {"house mix": family.default, "base": base_recipe(family), "even average": even, **alone}
 

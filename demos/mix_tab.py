@@ -21,7 +21,8 @@ from demos.merge_panel import MergePanel, describe
 from demos.sight import Updates, Values, View
 from demos.tab import Workshop, told, visitor_of
 from demos.words import mask_line, notice_lines, version_label
-from pipelines.merging.recipe import MergeRecipe, recipe_from_dict, recipe_hash
+from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash
+from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.shared.recipe_file import RecipeDocument
 
@@ -168,12 +169,19 @@ class MixTab:
         """A result of other settings than the page's is marked; a late preview gives way to the full result."""
         if values[self.drawn] is None:
             return {self.version: gr.skip()}
-        drawn, asked = values[self.drawn], self.job(values)
+        drawn, asked = values[self.drawn], self._asked(values)
         if drawn.job != asked:
             return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
         if not drawn.is_preview or values[self.shown] != asked:
             return {self.version: gr.skip()}
         return self.pictured(asked, self.bench.result(asked)[0], values, True)
+
+    def _asked(self, values: Values) -> Any:
+        """The job of the page; None where its settings are refused, which the run has told."""
+        try:
+            return self.job(values)
+        except (UserError, MergeError):
+            return None
 
     def halt(self, request: gr.Request) -> Updates:
         """Nothing that runs now will write; the picture keeps its mark."""

@@ -80,3 +80,15 @@ class StillGallery(gr.Gallery):
         """Pairs of a picture and its caption."""
         return super().postprocess(None if value is None else [(still(one, self.GRADIO_CACHE), name)
                                                                for one, name in value])  # fmt: skip
+
+
+class OriginalImage(gr.Image):
+    """A picture from a visitor, as the file it came as: it is opened, and refused, by the readers of the pipelines."""
+
+    def get_block_name(self) -> str:
+        """As above."""
+        return "image"
+
+    def preprocess(self, payload: Any) -> str | None:
+        """The path of the uploaded file."""
+        return None if payload is None else payload.path

@@ -22,6 +22,7 @@ class TabEvents:
     Attributes:
         moved: faders: previewed while they are held, run when released.
         chosen: widgets that are set in one go: run at once.
+        typed: text boxes: run when they are sent or left.
         setting: events whose handlers set widgets from Python, which fires nothing by itself: run after them.
         marking: further listeners (`component.input`, `button.click`) after which the result is no longer the page's.
         busy: components that show progress while Run works.
@@ -29,6 +30,7 @@ class TabEvents:
 
     moved: tuple[Any, ...] = ()
     chosen: tuple[Any, ...] = ()
+    typed: tuple[Any, ...] = ()
     setting: tuple[Any, ...] = ()
     marking: tuple[Any, ...] = ()
     busy: tuple[Any, ...] = field(default=())
@@ -39,8 +41,8 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     panel = tab.panel
     moved = [*panel.faders, *own.moved]
     chosen = [one for one in (*panel.switches, *own.chosen) if one not in (panel.method, panel.mask_mode)]
-    _wire_marks(tab, [*moved, *chosen], own.marking)
-    _wire_runs(tab, moved, chosen, own.busy)
+    _wire_marks(tab, [*moved, *chosen, *own.typed], own.marking)
+    _wire_runs(tab, moved, chosen, own)
     for event in (*_desk_events(tab), *own.setting):
         then_run(tab, event)
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
@@ -57,12 +59,13 @@ def _wire_marks(tab: MixTab, widgets: list[Any], more: tuple[Any, ...]) -> None:
           **BESIDE_QUEUE)  # fmt: skip
 
 
-def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], busy: tuple[Any, ...]) -> None:
+def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents) -> None:
+    sent = [event for one in own.typed for event in (one.submit, one.blur)]
     tab.runs += [
-        gr.on([*(one.release for one in moved), *(one.input for one in chosen)], told(tab.commit), tab.inputs,
+        gr.on([*(one.release for one in moved), *(one.input for one in chosen), *sent], told(tab.commit), tab.inputs,
               tab.pictures, trigger_mode="always_last", show_progress="hidden", **ON_DEVICE),
         tab.source.run.click(told(tab.force), tab.inputs, tab.pictures, trigger_mode="once",
-                             show_progress_on=list(busy), **ON_DEVICE),
+                             show_progress_on=list(own.busy), **ON_DEVICE),
     ]  # fmt: skip
     drag = gr.on([one.input for one in moved], told(tab.preview), tab.inputs, tab.drawing, trigger_mode="always_last",
                  **BESIDE_QUEUE)  # fmt: skip

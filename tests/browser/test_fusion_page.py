@@ -101,7 +101,7 @@ def test_an_exported_picture_dropped_back_restores_the_desk(visit: Callable[...,
     download.value.save_as(file)
     page.page.locator("#fusion-desk-reset").click()
     page.until_undo(2)
-    page.page.locator("#recipe-drop input[type=file]").set_input_files(str(file))
+    page.page.locator("#fusion-drop input[type=file]").set_input_files(str(file))
     page.until_undo(3)
     assert page.fader(W1).input_value() == wanted
     assert "Restored" in page.page.locator("#fusion-restored").inner_text()

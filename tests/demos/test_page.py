@@ -25,7 +25,7 @@ def test_element_ids_are_unique(config: dict[str, Any]) -> None:
 
 def test_the_promised_element_ids_exist(config: dict[str, Any]) -> None:
     ids = {one["props"].get("elem_id") for one in config["components"]}
-    promised = {"fusion-run", "fusion-stop", "fusion-out", "fusion-desk-method", "fusion-desk-scale", "recipe-drop",
+    promised = {"fusion-run", "fusion-stop", "fusion-out", "fusion-desk-method", "fusion-desk-scale", "fusion-drop",
                 "fusion-desk-w-0", "fusion-desk-w-3", "fusion-desk-undo", "status"}  # fmt: skip
     assert promised <= ids
 
