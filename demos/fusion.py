@@ -23,9 +23,10 @@ from demos.fusion_settings import MOST_FRAMES, FusionSettings
 from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
-from demos.fusion_words import ENGINE_TITLES, NETWORKS, about, left_choices, slot_titles
+from demos.fusion_words import ENGINE_TITLES, NETWORKS, about, left_choices, run_caption, slot_titles
 from demos.merge_panel import MergePanel, base_recipe
 from demos.mix_tab import Drawn, MixTab
+from demos.past import PastRun, PastView
 from demos.sight import Sight, Updates, Values, View
 from demos.tab import Tab, Workshop
 from demos.tab_events import wire
@@ -36,7 +37,9 @@ from pipelines.fusion.stored_result import stored_result
 from pipelines.registry import family
 
 if TYPE_CHECKING:
+    from pipelines.fusion.options import FusionOptions
     from pipelines.fusion.pipeline import FusionResult
+    from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.recipe_file import RecipeDocument
 
 WHAT = "Four specialists, one network: give it frames of one scene, move a fader, and the fused picture changes."
@@ -99,11 +102,13 @@ class FusionTab(MixTab):
         self.weights, self.labels = WeightView(sight), LabelView(sight)
         self.tables = TableView(sight, self.workshop.assets)
         self.metrics, self.zoom = MetricView(sight), ZoomView(sight)
+        self.past = PastView("fusion", lambda job, result: result.fused, run_caption, self.example_of,
+                             lambda job: job.paths)  # fmt: skip
         self.export = FusionExport(self, sight)
         self.batch, self.clips = BatchView(sight), ClipView(sight)
         self.runs: list[Any] = []
         self.views: tuple[View, ...] = (self.alignment, self.weights, self.labels, self.tables, self.metrics,
-                                        self.zoom, self.export)  # fmt: skip
+                                        self.zoom, self.past, self.export)  # fmt: skip
 
     def _tier_line(self, engine: str) -> str:
         if engine not in ("net", "lut"):
@@ -239,9 +244,17 @@ class FusionTab(MixTab):
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
         recipe, options, placement, report = parse(text, self.family)
+        return self._set(recipe, options, placement) | self.reported(report)
+
+    def revisited(self, run: PastRun) -> Updates:
+        """Frames, settings and mix of an earlier run."""
+        job = run.job
+        files = self.source.with_files(job.paths, job.options.task, run.example)
+        return self._set(job.recipe, job.options, job.placement) | files
+
+    def _set(self, recipe: MergeRecipe, options: FusionOptions, placement: Placement) -> Updates:
         updates = self.panel.shown(recipe) | self.settings.shown(options) | self.tables.shown(options)
-        updates |= self.source.with_task(options.task) | self.placed(placement)
-        return updates | self.reported(report)
+        return updates | self.source.with_task(options.task) | self.placed(placement)
 
 
 def warm(workshop: Workshop) -> None:

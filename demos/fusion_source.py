@@ -80,6 +80,16 @@ class FusionSource:
             self.swap: False,
         }
 
+    def with_files(self, paths: tuple[str, ...], task: str, slug: str) -> Updates:
+        """The frames of an earlier run; `slug` names the example that they came from."""
+        example = next((one for one in self.examples if one.slug == slug), None)
+        return {
+            self.files: gr.update(value=list(paths), label=slots_label(task)),
+            self.swap: False,
+            self.example: slug,
+            self.caption: hint(example.words) if example else "",
+        }
+
     def first_of(self, task: str) -> Example | None:
         """The first example of a task."""
         return next((one for one in self.examples if one.task == task), None)

@@ -61,6 +61,13 @@ def about(job: Job, result: FusionResult, is_kept: bool) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def run_caption(job: Job, result: FusionResult) -> str:
+    """A few words on a run, below its thumbnail: version and scale of the mix, or the engine; and the time."""
+    run, engine = result.run, job.options.engine
+    mix = f"v{run.weights_version} · α {job.recipe.scale:.2f}" if engine == "net" else ENGINE_TITLES[engine]
+    return f"{mix} · {run.seconds.get('total', 0.0):.2f} s"
+
+
 def pixel_line(
     point_xy: tuple[int, int], greys: Sequence[float], weights: Sequence[float], fused: float,
     entries: Sequence[float] | None = None,

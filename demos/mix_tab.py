@@ -18,6 +18,7 @@ from demos.examples import Example
 from demos.exports import restore
 from demos.history import History
 from demos.merge_panel import MergePanel, describe
+from demos.past import PastRun, PastView
 from demos.sight import Updates, Values, View
 from demos.tab import Workshop, told, visitor_of
 from demos.words import mask_line, notice_lines, version_label
@@ -47,6 +48,7 @@ class MixTab:
         desk_outputs, settable: what the desk, and an example or a restore, set.
         runs: the events that run the pipeline.
         export: has `drop`, `restored`.
+        past: the gallery of runs, where the tab has one.
     """
 
     name: str
@@ -57,6 +59,7 @@ class MixTab:
     panel: MergePanel
     desk: Desk
     export: Any
+    past: PastView | None = None
     version: gr.HTML
     shown: gr.State  # the job whose full result was shown last
     drawn: gr.State  # Drawn: what is on the page, previews included
@@ -113,6 +116,10 @@ class MixTab:
     def example_of(self, values: Values) -> str:
         """The example whose inputs are used as they are; empty for others."""
         return str(values[self.source.example])
+
+    def revisited(self, run: PastRun) -> Updates:
+        """Inputs, settings and mix of an earlier run."""
+        raise NotImplementedError
 
     # --- runs
 
@@ -228,6 +235,11 @@ class MixTab:
         """The page as an example wants it."""
         desk = self.panel.shown(self.recipe_of(example))
         return self.with_settings(example) | desk | self.source.with_example(example)
+
+    def when_past_chosen(self, event: gr.SelectData, values: Values) -> Updates:
+        """The page as it was for a run in the history."""
+        assert self.past is not None
+        return self.revisited(self.past.chosen(event, values))
 
     def when_yaml_used(self, values: Values) -> Updates:
         """The text of the recipe box, checked, on the page."""

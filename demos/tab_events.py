@@ -43,7 +43,7 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     chosen = [one for one in (*panel.switches, *own.chosen) if one not in (panel.method, panel.mask_mode)]
     _wire_marks(tab, [*moved, *chosen, *own.typed], own.marking)
     _wire_runs(tab, moved, chosen, own)
-    for event in (*_desk_events(tab), *own.setting):
+    for event in (*_desk_events(tab), *_past_events(tab), *own.setting):
         then_run(tab, event)
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
     for view in (*tab.views, tab.desk):
@@ -84,6 +84,13 @@ def then_run(tab: MixTab, event: Any) -> None:
 def _then_settle(tab: MixTab, run: Any) -> None:
     """Answers may arrive in another order than they were made: look once more at what is on the page."""
     run.then(told(tab.settle), tab.inputs, tab.drawing, **BESIDE_QUEUE)
+
+
+def _past_events(tab: MixTab) -> list[Any]:
+    if tab.past is None:
+        return []
+    return [tab.past.gallery.select(told(tab.when_past_chosen), tab.inputs, tab.settable, trigger_mode="once",
+                                    **BESIDE_QUEUE)]  # fmt: skip
 
 
 def _desk_events(tab: MixTab) -> list[Any]:
