@@ -38,8 +38,14 @@ class Desk:
 
     def _build_presets(self) -> None:
         with gr.Accordion("Presets", open=False, elem_id=f"{self._id}-presets-box"):
-            self.preset = gr.Dropdown(list(self.shipped), value="house mix", label="Preset", allow_custom_value=True,
-                                      elem_id=f"{self._id}-preset", info="type a name to save the desk under it")
+            self.preset = gr.Dropdown(
+                list(self.shipped),
+                value="house mix",
+                label="Preset",
+                allow_custom_value=True,
+                elem_id=f"{self._id}-preset",
+                info="type a name to save the desk under it",
+            )
             with gr.Row(elem_classes="tight"):
                 self.save = gr.Button("Save", size="sm", min_width=60, elem_id=f"{self._id}-save")
                 self.delete = gr.Button("Delete", size="sm", min_width=60, elem_id=f"{self._id}-delete")
@@ -48,14 +54,23 @@ class Desk:
 
     def _build_scores(self) -> None:
         with gr.Accordion("Scores", open=False, elem_id=f"{self._id}-scores-box"):
-            self.scores = gr.HTML(drawing.score_table(score_columns(self._assets, self.family), "task"),
-                                  elem_id=f"{self._id}-scores")
+            self.scores = gr.HTML(
+                drawing.score_table(score_columns(self._assets, self.family), "task"), elem_id=f"{self._id}-scores"
+            )
             self.score = gr.Button("Score this mix", size="sm", elem_id=f"{self._id}-score")
 
     def _build_recipe(self) -> None:
         with gr.Accordion("Recipe", open=False, elem_id=f"{self._id}-recipe-box"):
-            self.yaml = gr.Code("", language="yaml", lines=8, max_lines=22, interactive=True, label="Recipe",
-                                elem_id=f"{self._id}-recipe", buttons=["copy", "download"])
+            self.yaml = gr.Code(
+                "",
+                language="yaml",
+                lines=8,
+                max_lines=22,
+                interactive=True,
+                label="Recipe",
+                elem_id=f"{self._id}-recipe",
+                buttons=["copy", "download"],
+            )
             self.use_yaml = gr.Button("Use this", size="sm", elem_id=f"{self._id}-use")
 
     def wire(self, inputs: set[Any]) -> None:

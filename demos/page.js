@@ -55,7 +55,8 @@
     const bar = event.target.closest?.(".desk-switch");
     if (bar) unfold(bar.closest(".desk"), !bar.closest(".desk").classList.contains("open"));
     if (!event.target.closest?.("#mix-chip")) return;
-    const box = document.querySelector('[id$="-desk-recipe-box"]');
+    // The desk of the visible tab may be folded, and then has no size: its tab has.
+    const box = [...document.querySelectorAll('[id$="-desk-recipe-box"]')].find((one) => one.closest(".board")?.offsetParent);
     if (!box) return;
     unfold(box.closest(".desk"), true);
     if (!box.querySelector(".cm-content")?.offsetParent) box.querySelector("button")?.click();

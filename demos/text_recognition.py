@@ -1,0 +1,205 @@
+"""The text tab: a word crop or a photograph in, what it says out, questioned, with the desk beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demos.desk import Desk
+from demos.examples import Example, read_examples
+from demos.export_view import ExportView
+from demos.exports import parse_for
+from demos.merge_panel import MergePanel
+from demos.mix_tab import Drawn, MixTab
+from demos.sight import Sight, Updates, Values, View
+from demos.tab import Tab, Workshop, told
+from demos.tab_events import LAST, TabEvents, wire
+from demos.tab_links import TabLinks
+from demos.text_recognition_ask import AskView
+from demos.text_recognition_batch import BatchView
+from demos.text_recognition_bench import CROP, PHOTO, Job, Sheet, TextBench
+from demos.text_recognition_compare import CompareView
+from demos.text_recognition_drawing import reading_picture
+from demos.text_recognition_endpoints import add_text
+from demos.text_recognition_reading import ReadingView
+from demos.text_recognition_settings import TextSettings
+from demos.text_recognition_source import TextSource
+from demos.text_recognition_words import NETWORK, about
+from demos.words import hint, tier_line, version_label
+from pipelines.text_recognition.family import IGTR
+from pipelines.text_recognition.options import ReadingOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipelines.shared.family import ModelFamily
+    from pipelines.shared.recipe_file import RecipeDocument
+
+WHAT = "Five specialists, one reader: give it a word, move a fader, and what it can read changes; then question it."
+
+
+class TextTab(MixTab):
+    """Layout, and how jobs are made and drawn."""
+
+    name = "text_recognition"
+
+    def __init__(self, workshop: Workshop, family: ModelFamily = IGTR, bench: TextBench | None = None) -> None:
+        self.workshop, self.family = workshop, family
+        self.bench = bench or TextBench(workshop.cache, family)
+        workshop.forget.append(self.bench.forget)
+        self._build()
+        self._list()
+        wire(self, self._events())
+        self.batch.wire(self.inputs, self.job)
+        self.links = TabLinks(self)
+
+    # --- layout
+
+    def _build(self) -> None:
+        gr.HTML(hint(WHAT))
+        with gr.Row(elem_classes="board"):
+            with gr.Column(scale=3, min_width=240):
+                self.source = TextSource(read_examples(self.workshop.assets / "examples" / self.name))
+            with gr.Column(scale=7, min_width=320):
+                self._build_result()
+                self._build_details()
+            with gr.Column(scale=4, min_width=320, elem_classes="desk"):
+                self.panel = MergePanel(self.name, self.family)
+                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
+
+    def _build_result(self) -> None:
+        self.shown, self.drawn = gr.State(None), gr.State(None)
+        self.sight = Sight(self.bench, self.shown)
+        with gr.Column(elem_classes="mdk-result"):
+            self.version = gr.HTML(version_label("no result yet"), elem_id=f"{self.name}-version")
+            self.reading = ReadingView(self.sight)
+            self.tier = gr.HTML(hint(tier_line(self.family, self.workshop.assets, NETWORK)),
+                                elem_id=f"{self.name}-tier")  # fmt: skip
+
+    def _build_details(self) -> None:
+        with gr.Accordion("What is known beforehand", open=False, elem_id=f"{self.name}-settings"):
+            self.settings = TextSettings(self.source)
+        self.ask = AskView(self.sight, self.reading)
+        self.compare = CompareView(self.sight, self.family)
+        self.batch = BatchView(self.sight)
+        self.export = TextExport(self, self.sight)
+        self.runs: list[Any] = []
+        self.views: tuple[View, ...] = (self.reading, self.ask, self.compare, self.export)
+
+    def _list(self) -> None:
+        """What handlers are told, what a run updates, and what an example or a restore sets."""
+        panel, source, settings = self.panel, self.source, self.settings
+        self.inputs = {
+            self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls, *self.batch.controls,
+            *(one for view in self.views for one in view.controls), *panel.inputs,
+        }  # fmt: skip
+        self.drawing = [self.version, *self.reading.drawing, self.drawn]
+        self.pictures = [
+            *self.drawing, self.shown, self.desk.yaml,
+            *(one for view in self.views for one in view.outputs),
+            *panel.memory_components, panel.stages_box, panel.mask_counts,
+        ]  # fmt: skip
+        self.desk_outputs = panel.outputs
+        self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs]
+
+    def _events(self) -> TabEvents:
+        source, settings = self.source, self.settings
+        uploaded = source.image.input(told(source.when_uploaded), None, [source.example, source.caption], **LAST)
+        charset = settings.charset.input(told(settings.when_charset_changes), self.inputs, [settings.own], **LAST)
+        return TabEvents(
+            moved=tuple(settings.faders),
+            chosen=tuple(settings.switches),
+            typed=tuple(settings.typed),
+            setting=(uploaded, charset),
+            marking=(source.image.input, settings.charset.input),
+            busy=(self.reading.line,),
+        )
+
+    def add_endpoints(self) -> None:
+        """What clients may call."""
+        add_text(self.bench)
+
+    # --- values to jobs, jobs to the page
+
+    def job(self, values: Values) -> Job:
+        """What the page asks for."""
+        return Job(self.source.path(values), values[self.source.mode], self.settings.options(values),
+                   self.panel.recipe(values))  # fmt: skip
+
+    def has_input(self, values: Values) -> bool:
+        """Whether there is a picture."""
+        return bool(self.source.path(values))
+
+    def preview(self, request: gr.Request, values: Values) -> Updates:
+        """A word follows the fader; a photograph waits for its release."""
+        if values[self.source.mode] == PHOTO:
+            return {self.version: gr.skip()}
+        return super().preview(request, values)
+
+    def about(self, job: Job, result: Sheet, is_kept: bool) -> str:
+        """Version, mix, procedure, time."""
+        return about(job, result, is_kept)
+
+    def sketched(self, job: Job, result: Sheet, values: Values) -> Updates:
+        """A preview of a reading is the reading."""
+        return self.reading.drawn(job, result, values)
+
+    def pictured(self, job: Job, result: Sheet, values: Values, is_kept: bool) -> Updates:
+        """The reading, its crop, and its label."""
+        text = about(job, result, is_kept)
+        return {
+            self.version: version_label(text),
+            **self.reading.drawn(job, result, values),
+            self.drawn: Drawn(job, False, text),
+        }
+
+    def detailed(self, job: Job, result: Sheet, values: Values) -> Updates:
+        """Everything else on the page that belongs to a result."""
+        updates: Updates = {self.desk.yaml: self.document_text(job)}
+        for view in self.views:
+            updates |= view.pictured(job, result, values)
+        return updates
+
+    def document(self, job: Job) -> RecipeDocument:
+        """The recipe of a job, with its picture."""
+        from pipelines.shared.recipe_file import InputRef, RecipeDocument
+
+        image = self.bench.image(job)
+        options = job.options.to_dict() | ({"mode": job.mode} if job.mode != CROP else {})
+        return RecipeDocument("text_recognition", self.family.name, job.recipe, options,
+                              (InputRef(image.name, image.sha256),))  # fmt: skip
+
+    def with_settings(self, example: Example) -> Updates:
+        """Nothing known beforehand, the quickest procedure."""
+        return self.settings.shown(ReadingOptions())
+
+    def restored(self, text: str) -> Updates:
+        """A recipe's text, checked, on the page."""
+        document, report = parse_for(text, self.family)
+        options = dict(document.options)
+        mode = options.pop("mode", CROP)
+        updates = self.panel.shown(document.recipe) | self.settings.shown(ReadingOptions.from_dict(options))
+        return updates | {self.source.mode: PHOTO if mode == PHOTO else CROP} | self.reported(report)
+
+
+class TextExport(ExportView):
+    """The crop with its boxes as a picture."""
+
+    def picture_of(self, result: Sheet, values: Values) -> np.ndarray:
+        """What is seen: the crop enlarged, its boxes, and the evidence of the chosen character."""
+        tab: Any = self._tab
+        word = tab.reading.word(result, values)
+        if word is None:
+            assert result.photo is not None
+            return result.photo
+        return reading_picture(word.pixels, word.reading.characters, values[tab.reading.chosen])
+
+
+def warm(workshop: Workshop) -> None:
+    """Import torch and load the family."""
+    workshop.cache.arena(IGTR)
+
+
+TEXT_RECOGNITION = Tab("text_recognition", "Text", partial(TextTab), warm)

@@ -1,0 +1,175 @@
+"""What the text tab computes, without a widget: jobs, and a bench that keeps the last pictures and readings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demos.shelf import Shelf
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.errors import UserError
+from pipelines.text_recognition.options import ReadingOptions
+
+if TYPE_CHECKING:
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.family import ModelFamily
+    from pipelines.shared.images import OpenedImage
+    from pipelines.text_recognition.pipeline import TextRecognitionPipeline
+    from pipelines.text_recognition.questions import Question
+    from pipelines.text_recognition.results import Answer, RecognitionResult
+
+MOST_BYTES = 200_000_000  # of kept pictures and readings
+CROP, PHOTO = "crop", "photo"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One reading a visitor asks for: everything that decides its text.
+
+    `path` is a file the page has received; `mode` is CROP (one word) or PHOTO (words are looked for first).
+    """
+
+    path: str
+    mode: str
+    options: ReadingOptions
+    recipe: MergeRecipe
+
+    @property
+    def key(self) -> str:
+        """Equal for equal jobs."""
+        return hashlib.sha256(repr((self.path, self.mode, self.options, self.recipe)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word: its reading, its crop (H, W, 3) uint8, and in a photograph its corners, (4, 2) px."""
+
+    reading: RecognitionResult
+    pixels: np.ndarray
+    corners: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a run gives: the words in reading order; a crop has one. `photo` is (H, W, 3) uint8, of a photograph."""
+
+    words: tuple[Word, ...]
+    photo: np.ndarray | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """All words in reading order."""
+        return " ".join(word.reading.text for word in self.words)
+
+    def word(self, index: int) -> Word | None:
+        """The chosen word, or the last one there is; None where no word was found."""
+        return self.words[min(index, len(self.words) - 1)] if self.words else None
+
+
+class TextBench:
+    """Runs jobs; pictures that were read and texts that were made lately are not made again."""
+
+    def __init__(
+        self, cache: ModelCache, family: ModelFamily, make_pipeline: Callable[[], TextRecognitionPipeline] | None = None
+    ) -> None:
+        self.cache, self.family = cache, family
+        self._make_pipeline = make_pipeline or self._real_pipeline
+        self._pipeline: TextRecognitionPipeline | None = None
+        self._shelf = Shelf(MOST_BYTES)
+        # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
+        self._runners = ThreadPoolExecutor(2, thread_name_prefix="text")
+
+    def _real_pipeline(self) -> TextRecognitionPipeline:
+        from pipelines.text_recognition.pipeline import TextRecognitionPipeline
+
+        return TextRecognitionPipeline(self.cache, self.family)
+
+    def forget(self) -> None:
+        """Pictures and readings leave memory."""
+        self._shelf.clear()
+
+    @property
+    def pipeline(self) -> TextRecognitionPipeline:
+        """Made when first used: it needs no weights, but its modules take a while to import."""
+        self._pipeline = self._pipeline or self._make_pipeline()
+        return self._pipeline
+
+    def image(self, job: Job) -> OpenedImage:
+        """The picture of a job. Raises UserError as `open_image` does."""
+        from pipelines.shared.images import open_image
+
+        if not job.path:
+            raise UserError("There is no picture yet: upload one, paste it, or choose an example.", "Nothing to read")
+        return self._kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any], size_of: Callable[[Any], int]) -> Any:
+        value = self._shelf.get(repr(key))
+        if value is None:
+            value = make()
+            self._shelf.put(repr(key), value, size_of(value))
+        return value
+
+    def result(self, job: Job) -> tuple[Sheet, bool]:
+        """What is read, and whether it was made before."""
+        kept = self._shelf.get(job.key)
+        if kept is not None:
+            return kept, True
+        make = self._photo_sheet if job.mode == PHOTO else self._crop_sheet
+        sheet = self._runners.submit(make, job).result()
+        self._shelf.put(job.key, sheet, sum(word.pixels.nbytes + 20_000 for word in sheet.words))
+        return sheet, False
+
+    def preview(self, job: Job) -> Sheet:
+        """A reading is quick enough to be its own preview."""
+        return self.result(job)[0]
+
+    def _crop_sheet(self, job: Job) -> Sheet:
+        image = self.image(job)
+        reading = self.pipeline(image, job.options, job.recipe)
+        return Sheet((Word(reading, to_bytes(image.pixels)),), seconds=reading.run.seconds)
+
+    def _photo_sheet(self, job: Job) -> Sheet:
+        raise NotImplementedError
+
+    def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, Sheet]:
+        """The same picture read by other mixes."""
+        return {name: self.result(replace(job, recipe=recipe))[0] for name, recipe in recipes.items()}
+
+    def by_procedure(self, job: Job) -> dict[str, RecognitionResult]:
+        """The same crop read by every procedure."""
+        compare = partial(self.pipeline.compare, self.image(job), job.options, job.recipe)
+        return self._kept(("procedures", job.key), lambda: self._runners.submit(compare).result(), lambda _: 100_000)
+
+    def ask(self, job: Job, word: Word, question: Question) -> Answer:
+        """What the mix answers to a question about one word."""
+        image = self.image(job) if word.corners is None else opened(word.pixels)
+        return self._runners.submit(self.pipeline.ask, image, question, job.options, job.recipe).result()
+
+    def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
+        """The mix on every task's probe set, a set at a time."""
+        from pipelines.text_recognition.probe import scores
+
+        found: dict[str, float] = {}
+        for task, score in scores(self.cache, self.family, recipe):
+            found[task] = score
+            yield dict(found)
+
+
+def opened(pixels: np.ndarray) -> OpenedImage:
+    """A piece of a picture, (H, W, 3) uint8, as a picture of its own."""
+    from pipelines.shared.images import OpenedImage
+
+    mark = hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest()
+    return OpenedImage(pixels.astype(np.float32) / 255, "word", mark, is_grey=False)
+
+
+def to_bytes(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32 0..1 as uint8."""
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

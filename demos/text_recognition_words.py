@@ -1,0 +1,192 @@
+"""What the text tab says: the reading, its characters, corrections and comparisons as HTML. No widgets."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from demos.merge_panel import describe
+from demos.text_recognition_bench import PHOTO
+from demos.text_recognition_drawing import STEPS, step_of
+from demos.words import hint
+from pipelines.text_recognition.options import PROCEDURES
+
+if TYPE_CHECKING:
+    from demos.text_recognition_bench import Job, Sheet
+    from pipelines.text_recognition.results import Answer, CharacterReading, RecognitionResult
+
+NETWORK = "IGTR-E"
+SHOWN_ALTERNATIVES = 4
+NOTHING = (
+    "no text detected. The network saw no character here: try another mix, a closer crop, or a hint pattern; "
+    "for a page or a street, choose Whole photograph."
+)
+NO_WORD = (
+    "no text detected. No region of the photograph looks like a word: try a larger picture or a lower detection "
+    "threshold, or cut out one word and choose Word crop."
+)
+
+
+def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
+    """One line on a result: version, mix, procedure, time."""
+    parts = [html.escape(describe(job.recipe)), html.escape(procedure_title(job))]
+    if sheet.words:
+        parts.insert(0, f"<b>v{sheet.words[0].reading.run.weights_version}</b>")
+    if job.mode == PHOTO:
+        parts.append(f"{len(sheet.words)} word{'s' if len(sheet.words) != 1 else ''}")
+    parts.append(f"{1000 * sheet.seconds.get('total', 0.0):.0f} ms")
+    return " · ".join([*parts, "cached"] if is_kept else parts)
+
+
+def procedure_title(job: Job) -> str:
+    """The procedure of a job in words."""
+    options = job.options
+    if options.lexicon:
+        return f"best of {len(options.lexicon)} words"
+    refined = f" + {options.refinements} × refine" if options.refinements else ""
+    return PROCEDURES[options.procedure] + refined
+
+
+def reading_line(reading: RecognitionResult | None, chosen: int | None, nothing: str = NOTHING) -> str:
+    """The word in large letters, a button per character, its probability below and in its colour."""
+    if reading is None or not reading.text:
+        return f'<div class="reading empty" role="status">{html.escape(nothing)}</div>'
+    corrected = {one.position: (one.before, one.after) for one in reading.trace if one.before != one.after}
+    buttons = "".join(
+        _character(index, one, index == chosen, corrected.get(index + 1))
+        for index, one in enumerate(reading.characters)
+    )
+    doubt = ' <span class="doubtful">doubtful</span>' if reading.is_doubtful else ""
+    told = f'<span class="confidence">confidence {reading.confidence:.2f}{doubt}</span>'
+    return (
+        f'<div class="reading" role="group" aria-label="Read: {html.escape(reading.text)}, confidence '
+        f'{reading.confidence:.2f}">{buttons}{told}</div>'
+    )
+
+
+def _character(index: int, one: CharacterReading, is_chosen: bool, corrected: tuple[str, str] | None) -> str:
+    classes = ["char", f"step-{step_of(one.probability)}"]
+    classes += ["corrected"] if corrected else []
+    classes += ["given"] if one.is_given else []
+    told = f"character {index + 1}: {one.symbol}, probability {one.probability:.2f}"
+    told += f", was {corrected[0]} before refinement" if corrected else ""
+    told += ", given by the hint" if one.is_given else ""
+    pressed = str(is_chosen).lower()
+    return (
+        f'<button type="button" class="{" ".join(classes)}" data-index="{index}" aria-pressed="{pressed}" '
+        f'title="{html.escape(told)}" aria-label="{html.escape(told)}"><span>{html.escape(one.symbol)}</span>'
+        f"<small>{100 * one.probability:.0f}</small></button>"
+    )
+
+
+def step_legend() -> str:
+    """The colours of the characters in words."""
+    swatch = '<i style="background:rgb{}"></i>'
+    items = (f"<span>{swatch.format(colour)}{f'≥ {least:g}' if least else 'below'}</span>" for least, colour in STEPS)
+    keyed = '<span class="keyed">double line: changed by refinement</span>'
+    return f'<div class="legend"><span>probability</span>{"".join(items)}{keyed}</div>'
+
+
+def correction_lines(reading: RecognitionResult | None) -> str:
+    """What refinement doubted, and what became of it."""
+    if reading is None or not reading.trace:
+        return ""
+    rows = (
+        f"<p>round {one.round}, character {one.position}: <b>{html.escape(one.before)}</b> "
+        f"{one.probability_before:.2f} (verified {one.verified:.2f}) → <b>{html.escape(one.after)}</b> "
+        f"{one.probability_after:.2f}</p>"
+        for one in reading.trace
+    )
+    return f'<div class="notices corrections">{"".join(rows)}</div>'
+
+
+def character_table(reading: RecognitionResult | None) -> str:
+    """A row per character: what else it may be, whether it was confirmed, where it stands."""
+    if reading is None or not reading.text:
+        return hint("No character was read.")
+    names = ("character", "probability", "alternatives", "verified", "look-alikes", "box: left, top, right, bottom px")
+    rows = (
+        (
+            one.symbol,
+            f"{one.probability:.3f}",
+            _scored(one.alternatives[:SHOWN_ALTERNATIVES]),
+            "–" if one.verified is None else f"{one.verified:.3f}",
+            _scored(one.lookalikes) or "–",
+            ", ".join(f"{value:.0f}" for value in one.box_xyxy),
+        )
+        for one in reading.characters
+    )
+    return table(names, rows)
+
+
+def _scored(pairs: Sequence[tuple[str, float]]) -> str:
+    return "  ".join(f"{symbol} {share:.3f}" for symbol, share in pairs)
+
+
+def table(names: Sequence[str], rows: Sequence[Sequence[str]] | object, numbered: bool = True) -> str:
+    """Plain text as a table of the page; `numbered` puts the row's number first."""
+    body = [[str(index), *row] for index, row in enumerate(rows, 1)] if numbered else list(rows)  # type: ignore[call-overload, arg-type]
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in (["#", *names] if numbered else names))
+    cells = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in body)
+    inside = f'<table class="mdk-table words"><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>'
+    return f'<div class="scroll-x">{inside}</div>'
+
+
+def ranking_table(reading: RecognitionResult | None, most: int = 8) -> str:
+    """The words of the list that fit best, with how far each is behind the best."""
+    if reading is None or not reading.ranking:
+        return ""
+    best = reading.ranking[0][1]
+    rows = [(word, f"{score:.2f}", f"{score - best:.2f}") for word, score in reading.ranking[:most]]
+    return table(("word", "log-probability", "behind the best"), rows)
+
+
+def agreement_table(readings: Mapping[str, RecognitionResult | Exception], shown: str) -> str:
+    """Rows of readings of one crop: text, confidence, time, whether it agrees with what most say."""
+    texts = Counter(one.text for one in readings.values() if not isinstance(one, Exception))
+    common = max(texts, key=lambda text: (texts[text], text == shown)) if texts else ""
+    names = ("by", "text", "confidence", "time", "agrees")
+    rows = [_agreement(name, one, common) for name, one in readings.items()]
+    verdict = "All agree." if len(texts) == 1 and len(readings) > 1 else f"{max(texts.values(), default=0)} of " \
+        f"{len(readings)} read “{common}”."  # fmt: skip
+    return hint(verdict) + table(names, rows, numbered=False)
+
+
+def _agreement(name: str, reading: RecognitionResult | Exception, common: str) -> tuple[str, ...]:
+    if isinstance(reading, Exception):
+        return name, f"cannot: {reading}", "–", "–", "–"
+    took = f"{1000 * reading.run.seconds.get('infer', 0.0):.0f} ms"
+    agrees = "yes" if reading.text == common else "no"
+    return name, reading.text or "(nothing)", f"{reading.confidence:.3f}", took, agrees
+
+
+def answer_line(asked: str, answer: Answer) -> str:
+    """The answer in large letters, how sure it is, and whether the reading says the same."""
+    mark = (
+        f'<span class="agrees">✓ as the reading “{html.escape(answer.reading)}” says</span>' if answer.agrees
+        else f'<span class="disagrees">≠ the reading “{html.escape(answer.reading)}” says otherwise</span>'
+    )  # fmt: skip
+    return (
+        f'<div class="answer" role="status"><span class="asked">{html.escape(asked)}</span>'
+        f"<b>{html.escape(answer.text)}</b> <span>probability {answer.probability:.2f}</span> {mark}</div>"
+    )
+
+
+def word_table(sheet: Sheet) -> str:
+    """The words of a photograph in reading order."""
+    rows = [
+        (word.reading.text or "(nothing)", f"{word.reading.confidence:.2f}", _corner_text(word.corners))
+        for word in sheet.words
+    ]
+    return table(("word", "confidence", "corner, px"), rows) if rows else hint(NO_WORD)
+
+
+def _corner_text(corners: object) -> str:
+    import numpy as np
+
+    if corners is None:
+        return "–"
+    points = np.asarray(corners, float)
+    return f"{points[:, 0].min():.0f}, {points[:, 1].min():.0f}"
