@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.commands.run_text import add_text
 from pipelines.fusion.options import ENGINES, FITS, TASKS
 from pipelines.shared.errors import UserError
 
@@ -22,6 +23,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("run", help="run a pipeline on files")
     pipelines = parser.add_subparsers(metavar="PIPELINE", required=True)
     _add_fusion(pipelines)
+    add_text(pipelines)
 
 
 def _add_fusion(pipelines: Any) -> None:

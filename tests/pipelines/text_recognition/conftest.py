@@ -1,27 +1,16 @@
-"""A tiny network with random weights, as a network and as a family on disk; crops to put before it."""
+"""Crops, and a tiny network with random weights that they are put before."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from pipelines.shared.cache import ModelCache
-from pipelines.shared.family import Block, ModelFamily, ModelSpec
-from pipelines.text_recognition.igtr import IGTR, SHAPES
+from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition.igtr import IGTR
 from pipelines.text_recognition.reader import Reader
-
-
-def build() -> IGTR:
-    return IGTR(SHAPES["test"])
-
-
-def random_network(seed: int = 0) -> IGTR:
-    torch.manual_seed(seed)
-    return build().eval().requires_grad_(False)
+from tests.pipelines.text_recognition.tiny import make_family, random_network
 
 
 @pytest.fixture(scope="session")
@@ -48,16 +37,7 @@ def reader(network: IGTR) -> Reader:
 @pytest.fixture(scope="session")
 def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> ModelFamily:
     """Base and one expert of random weights."""
-    folder: Path = tmp_path_factory.mktemp("igtr")
-
-    def spec(name: str, seed: int) -> ModelSpec:
-        save_file(random_network(seed).state_dict(), folder / f"{name}.safetensors")
-        return ModelSpec(f"igtr/{name}", f"folder:{folder / name}.safetensors", None, "Apache-2.0", name)
-
-    return ModelFamily(
-        "igtr", "text_recognition", "embedded", build, spec("base", 0), {"curved": spec("curved", 1)}, "",
-        blocks=(Block("all", "*"),),
-    )  # fmt: skip
+    return make_family(tmp_path_factory.mktemp("igtr"))
 
 
 @pytest.fixture(scope="session")
