@@ -7,9 +7,10 @@ from pipelines.fusion.meflut import FAMILY as MEFLUT
 from pipelines.lab.family import SHAPES_VIT
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition.igtr_authors_family import IGTR_AUTHORS
 from pipelines.text_recognition.trocr import TROCR_FAMILIES
 
-FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT, *TROCR_FAMILIES)
+FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT, IGTR_AUTHORS, *TROCR_FAMILIES)
 
 
 def family(name: str) -> ModelFamily:

@@ -73,7 +73,7 @@ class TrOCR(Pretrained):
         Raises:
             UserError: also where the decoder is of another build.
         """
-        model = super().load(folder)
+        model: Any = super().load(folder)
         _check_build(model.config.decoder, self.decoder, folder.name)
         if not self.decoder.use_learned_position_embeddings:
             _restore_positions(model.decoder.model.decoder.embed_positions, model.config.decoder)
