@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     mix = parser.add_mutually_exclusive_group()
     mix.add_argument("--recipe", type=Path, metavar="R.yaml", help="the mix to score (default: the family's own)")
     mix.add_argument("--expert", metavar="E", help='score one expert alone; "base" is the base')
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes per set")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N samples per set")
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores as JSON")
     parser.set_defaults(command=run)
@@ -39,7 +39,7 @@ def run(flags: argparse.Namespace) -> None:
     _check(flags, family)
     report = evaluation(family, chosen_recipe(flags, family), flags)
     for name, scores in report["sets"].items():
-        print(f"{name}, {scores['n']} scenes\n{score_table(scores['methods'])}\n")
+        print(f"{name}, {scores['n']} samples\n{score_tables(scores['methods'])}\n")
     if flags.json is not None:
         write_json(report, flags.json)
 
@@ -67,6 +67,20 @@ def chosen_recipe(flags: argparse.Namespace, family: ModelFamily) -> MergeRecipe
     return family.default if flags.recipe is None else read_recipe(flags.recipe, family)
 
 
+def score_tables(methods: Mapping[str, Mapping[str, float]]) -> str:
+    """A table for all methods that have a metric in common, another one for what is measured differently."""
+    groups: list[tuple[set[str], dict[str, Mapping[str, float]]]] = []
+    for name, scores in methods.items():
+        metrics = set(scores) - {"n"}
+        fitting = next((group for group in groups if group[0] & metrics), None)
+        if fitting is None:
+            fitting = (set(), {})
+            groups.append(fitting)
+        fitting[0].update(metrics)
+        fitting[1][name] = scores
+    return "\n\n".join(score_table(rows) for _, rows in groups)
+
+
 def score_table(methods: Mapping[str, Mapping[str, float]]) -> str:
     """A row per method, a column per metric; "-" where a method lacks one."""
     from pipelines.commands.reports import table
@@ -86,6 +100,6 @@ def _check(flags: argparse.Namespace, family: ModelFamily) -> None:
     if flags.data is not None and not flags.data.is_dir():
         raise UserError(f"--data {flags.data}: no such folder. Leave it out to score on generated sets.")
     if flags.limit is not None and flags.limit < 1:
-        raise UserError(f"--limit is {flags.limit}; it counts scenes per set, 1 or more.")
+        raise UserError(f"--limit is {flags.limit}; it counts samples per set, 1 or more.")
     if flags.data is None:
         print("No --data: scores are on small generated sets.", file=sys.stderr)

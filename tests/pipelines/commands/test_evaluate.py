@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.commands.evaluate import score_tables
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
 from pipelines.shared.family import ModelFamily
 
@@ -29,8 +30,17 @@ def test_the_report_has_one_shape_and_names_the_mix(toy: ModelFamily, calls: Cal
 def test_scores_are_shown_as_a_table(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "toy"]) == 0
     title, head, net, average = capsys.readouterr().out.strip().splitlines()
-    assert title == "generated/toy, 2 scenes" and head.split() == ["method", "vif", "en"]
+    assert title == "generated/toy, 2 samples" and head.split() == ["method", "vif", "en"]
     assert net.split() == ["net", "0.5000", "nan"] and average.split() == ["average", "0.2500", "-"]
+
+
+def test_what_is_measured_differently_has_its_own_table() -> None:
+    methods = {"net": {"vif": 0.5}, "boxes": {"iou": 0.25, "n": 3}, "average": {"vif": 0.25, "n": 1}}
+    first, second = score_tables(methods).split("\n\n")
+    assert [line.split() for line in first.splitlines()] == [
+        ["method", "vif", "n"], ["net", "0.5000", "-"], ["average", "0.2500", "1"],
+    ]  # fmt: skip
+    assert [line.split() for line in second.splitlines()] == [["method", "iou", "n"], ["boxes", "0.2500", "3"]]
 
 
 @pytest.mark.usefixtures("toy")
