@@ -58,8 +58,8 @@ class FusionSource:
         gr.HTML(hint("Examples: each brings its frames and its mix."))
         self.menu = gr.Gallery(
             [(str(thumb), one.title) for one in self.examples for thumb in one.frames[:1]], label="Examples", columns=2,
-            height=420, allow_preview=False, elem_id="fusion-examples", object_fit="cover", show_label=False,
-            buttons=[], **STILL,
+            height=420, allow_preview=False, elem_id="fusion-examples", elem_classes="captions", object_fit="cover",
+            show_label=False, buttons=[], **STILL,
         )  # fmt: skip
         self.caption = gr.HTML(hint(first.caption if first else ""), elem_id="fusion-caption")
         self.example = gr.State(first.slug if first else "")

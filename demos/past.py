@@ -52,7 +52,7 @@ class PastView:
             self.note = gr.HTML(hint(EMPTY), elem_id=f"{tab}-history-note")
             self.gallery = StillGallery(label="Runs", columns=5, height="auto", object_fit="contain", buttons=[],
                                         allow_preview=False, show_label=False, elem_id=f"{tab}-history",
-                                        visible=False, **STILL)  # fmt: skip
+                                        elem_classes=["past", "captions"], visible=False, **STILL)  # fmt: skip
         self.runs = gr.State(())
         self.controls: list[Any] = [self.runs]
         self.outputs: list[Any] = [self.runs, self.note, self.gallery]
