@@ -142,12 +142,14 @@ class TextRecognitionPipeline:
         return read_crops(lease.model, pixels, options, self.temperature, encode, progress)
 
     def _by_columns(self, lease: Lease, looks: Sequence[Look]) -> list[str]:
-        """What the CTC head reads in each."""
+        """What the CTC head reads in each; the reading itself where the network has no such head."""
         import torch
 
         from pipelines.text_recognition.procedures.ctc import read_ctc
         from pipelines.text_recognition.reader import Reader
 
+        if not getattr(lease.model, "has_ctc", True):
+            return [look.reading.texts()[0] for look in looks]
         with torch.inference_mode():
             return read_ctc(Reader(lease.model, torch.cat([look.visual for look in looks]))).texts()
 

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from pipelines.merging.layout import check_blocks
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelSpec
+from pipelines.shared.images import OpenedImage
 from pipelines.text_recognition.igtr_authors import AuthorsIGTR, spread
 from pipelines.text_recognition.igtr_authors_encoder import AuthorsShape
 from pipelines.text_recognition.igtr_authors_family import IGTR_AUTHORS
@@ -21,6 +29,7 @@ from pipelines.text_recognition.instructions import (
     known,
 )
 
+BASE = MergeRecipe()
 TINY = AuthorsShape((8, 16, 32), (2, 1), (1, 1), ratio=2)
 
 
@@ -101,6 +110,18 @@ def test_even_evidence_on_a_box_gives_that_box_back() -> None:
     point = torch.zeros(1, 1, 4, 32)
     point[0, 0, 0, 0] = 1
     torch.testing.assert_close(spread(point)[0, 0], torch.tensor([0.5 / 32, 0.125, 1 / 32, 0.25]))
+
+
+def test_the_pipeline_of_the_embedded_network_takes_it(network: AuthorsIGTR, tmp_path: Path) -> None:
+    from pipelines.text_recognition.pipeline import TextRecognitionPipeline
+
+    save_file(network.state_dict(), tmp_path / "net.safetensors")
+    spec = ModelSpec("authors/net", f"folder:{tmp_path / 'net.safetensors'}", None, "MIT")
+    family = replace(IGTR_AUTHORS, build=lambda: AuthorsIGTR(TINY), base=spec, experts={}, blocks=(), default=BASE)
+    pixels = np.random.default_rng(0).random((40, 90, 3), np.float32)
+    result = TextRecognitionPipeline(ModelCache(tmp_path), family)(OpenedImage(pixels, "word", "", is_grey=False))
+    assert result.run.tier == "full" and len(result.characters) == len(result.text)
+    assert all(0 <= one.box_xyxy[0] <= one.box_xyxy[2] <= 90 for one in result.characters)
 
 
 def test_it_reads_by_the_procedures_of_the_embedded_network(network: AuthorsIGTR, visual: torch.Tensor) -> None:
