@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.commands.run_photograph import add_photograph
 from pipelines.commands.run_text import add_text
 from pipelines.fusion.options import ENGINES, FITS, TASKS
 from pipelines.shared.errors import UserError
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
     pipelines = parser.add_subparsers(metavar="PIPELINE", required=True)
     _add_fusion(pipelines)
     add_text(pipelines)
+    add_photograph(pipelines)
 
 
 def _add_fusion(pipelines: Any) -> None:

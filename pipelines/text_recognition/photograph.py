@@ -108,14 +108,17 @@ class PhotographReading:
         return json.dumps(told, indent=2, ensure_ascii=False)
 
 
-def read_photograph(image: OpenedImage, detector: OpenedDetector, read: Read) -> PhotographReading:
+def read_photograph(
+    image: OpenedImage, detector: OpenedDetector, read: Read, reads_lines: bool = False
+) -> PhotographReading:
     """Find the words of a photograph and read them in one batch.
 
     Args:
-        read: a reader of word crops, such as `TextRecognitionPipeline(cache).batch` with options and recipe bound.
+        read: a reader of word crops, as `open_reader` gives it.
+        reads_lines: it reads whole lines with their blanks, so regions are not cut into words.
     """
     began = time.perf_counter()
-    found, notices = find_words(image, detector)
+    found, notices = find_words(image, detector, not reads_lines)
     ready = time.perf_counter()
     crops = [as_picture(word.pixels, f"word {number}") for number, word in enumerate(found, 1)]
     readings = read(crops) if crops else ()
@@ -124,14 +127,16 @@ def read_photograph(image: OpenedImage, detector: OpenedDetector, read: Read) ->
     return PhotographReading(words, detector.name, notices, seconds)
 
 
-def find_words(image: OpenedImage, detector: OpenedDetector) -> tuple[tuple[FoundWord, ...], tuple[Notice, ...]]:
-    """The words of a photograph in reading order, and what to say about them."""
+def find_words(
+    image: OpenedImage, detector: OpenedDetector, is_cut: bool = True
+) -> tuple[tuple[FoundWord, ...], tuple[Notice, ...]]:
+    """The words of a photograph in reading order, and what to say about them; lines where they are not cut."""
     pixels = np.rint(np.clip(image.pixels, 0, 1) * 255).astype(np.uint8)
     words = [
         word
         for number, line in enumerate(in_lines(detector.detect(pixels)), 1)
         for region in line
-        for word in _words_of(region, number, pixels)
+        for word in _words_of(region, number, pixels, is_cut)
     ]
     notices = list(detector.notices)
     if not words:
@@ -179,11 +184,11 @@ def _height(region: TextRegion) -> float:
     return float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
 
 
-def _words_of(region: TextRegion, line: int, pixels: np.ndarray) -> list[FoundWord]:
+def _words_of(region: TextRegion, line: int, pixels: np.ndarray, is_cut: bool) -> list[FoundWord]:
     crop = rectified(pixels, region.corners)
     if min(crop.shape[:2]) < SMALLEST_PX:
         return []
-    if crop.shape[0] > TALL * crop.shape[1]:  # upright: its letters do not stand side by side
+    if not is_cut or crop.shape[0] > TALL * crop.shape[1]:  # upright: its letters do not stand side by side
         return [FoundWord(region.corners, region.score, line, crop)]
     parts = cut(region.corners, word_spans(crop))
     crops = [rectified(pixels, corners) for corners in parts]

@@ -80,6 +80,14 @@ def test_words_beside_each_other_in_a_region_are_read_apart() -> None:
     assert words[0].corners[1, 0] < 100 < words[1].corners[0, 0]
 
 
+def test_a_reader_of_lines_is_given_whole_regions() -> None:
+    pixels = np.ones((60, 200, 3), np.float32)
+    pixels[20:40, 20:80:8] = pixels[20:40, 120:180:8] = 0
+    image, reader = OpenedImage(pixels, "two.png", "", is_grey=True), Reader()
+    read_photograph(image, detector(region(10, 15, 180, 30)), reader, reads_lines=True)
+    assert [one.pixels.shape for one in reader.batches[0]] == [(30, 180, 3)]
+
+
 def test_upright_text_stays_whole_and_tall() -> None:
     (found,), _ = find_words(photo(), detector(region(50, 20, 20, 120)))
     assert found.pixels.shape == (120, 20, 3)

@@ -1,0 +1,95 @@
+"""`run photograph INPUT... --out DIR`: whole photographs in, their words as JSON and CSV out; every family reads."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.shared.recipe_file import RecipeDocument
+    from pipelines.text_recognition.photograph import PhotographReading
+
+PIPELINE = "text_recognition"
+
+
+def add_photograph(pipelines: Any) -> None:
+    """Register the pipeline below `run`."""
+    about = (
+        "Find the words of photographs and read them in reading order. The detector of rapidocr is taken where it is "
+        "installed, else PP-OCR from the Hub's cache, else words are proposed by the look of their letters."
+    )
+    parser = pipelines.add_parser("photograph", help="find and read the words of photographs", description=about)
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="picture files")
+    parser.add_argument("--family", help="which family reads: igtr, trocr-small, ... (default: that of the recipe)")
+    parser.add_argument("--recipe", type=Path, metavar="R.yaml", help="recipe file, or a PNG made by Mixdeck")
+    parser.add_argument(
+        "--box-threshold", type=float, default=0.6, metavar="P", help="regions below it are left out, 0 to 1 (0.6)"
+    )
+    parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets INPUT.json and INPUT.csv of each")
+    parser.set_defaults(command=run_photograph)
+
+
+def run_photograph(flags: argparse.Namespace) -> None:
+    """Read every photograph, print its text, and store its words."""
+    from pipelines.commands.loading import open_cache, working
+    from pipelines.registry import family
+    from pipelines.shared.images import open_image
+    from pipelines.text_recognition.any_reader import open_reader
+    from pipelines.text_recognition.detection import DetectionSettings, open_detector
+    from pipelines.text_recognition.options import ReadingOptions
+    from pipelines.text_recognition.photograph import read_photograph
+
+    document = asked_for(flags)
+    _check_names(flags.inputs)
+    detector = open_detector(DetectionSettings(box_threshold=flags.box_threshold))
+    images = [open_image(path) for path in flags.inputs]
+    options = ReadingOptions.from_dict(document.options)
+    read = open_reader(open_cache(flags.device), family(document.family), options, document.recipe)
+    flags.out.mkdir(parents=True, exist_ok=True)
+    for path, image in zip(flags.inputs, images, strict=True):
+        with working("reading"):
+            reading = read_photograph(image, detector, read, read.reads_lines)
+        print(store(reading, flags.out / path.stem))
+
+
+def asked_for(flags: argparse.Namespace) -> RecipeDocument:
+    """The recipe file, or the default mix of the family that is named.
+
+    Raises:
+        UserError: a recipe or a family of another pipeline, or of each other.
+    """
+    from pipelines.commands.recipes import read_document
+    from pipelines.commands.run_text import FAMILY
+    from pipelines.registry import family
+    from pipelines.shared.recipe_file import RecipeDocument
+
+    if flags.recipe is None:
+        chosen = family(flags.family or FAMILY)
+        document = RecipeDocument(chosen.pipeline, chosen.name, chosen.default)
+    else:
+        document = read_document(flags.recipe)
+        if flags.family not in (None, document.family):
+            raise UserError(f"{flags.recipe.name} is a recipe of {document.family}; --family says {flags.family}.")
+    if document.pipeline != PIPELINE:
+        raise UserError(f"{document.family} is a family of pipeline {document.pipeline!r}, not of {PIPELINE}.")
+    return document
+
+
+def store(reading: PhotographReading, target: Path) -> str:
+    """Write target.json and target.csv, say what has to be said, and give the text."""
+    target.with_name(f"{target.name}.json").write_text(reading.to_json(), encoding="utf-8")
+    target.with_name(f"{target.name}.csv").write_text(reading.to_csv(), encoding="utf-8")
+    for notice in reading.notices:
+        print(f"{notice.level}: {notice.text}", file=sys.stderr)
+    return reading.text
+
+
+def _check_names(paths: list[Path]) -> None:
+    stems = [path.stem for path in paths]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise UserError(f"Several inputs are named {twice[0]}; their results would overwrite each other.")
