@@ -8,6 +8,8 @@ import numpy as np
 SPACE = 0.25  # of the height of the letters: the narrowest gap between two words
 APART = 2.0  # times the usual gap between letters, from which a gap is one between words
 MARGIN = 0.12  # of the height of the letters, kept on either side of a word
+ENOUGH_PX = 64  # of height, at which gaps are measured
+EVEN = 1.0  # of the line's height: spread of the blur whose result is taken for the ground
 STEADY = 30  # grey levels between letters and ground below which nothing is cut
 
 
@@ -37,9 +39,13 @@ def cut(corners: np.ndarray, spans: list[tuple[float, float]]) -> list[np.ndarra
 def word_spans(line: np.ndarray) -> list[tuple[float, float]]:
     """Where the words of a level line stand, as shares of its width, left to right; the whole line if it is one word.
 
-    Letters are what differs from the tone along the rim (Otsu's threshold). A gap lies between words where it is wide
-    for the height of the letters and against the other gaps, so that letters set wide apart stay one word.
+    Letters are what differs from the tone along the rim (Otsu's threshold, on evened ground). A gap lies between words
+    where it is wide for the height of the letters and against the other gaps, so that letters set wide apart stay one
+    word.
     """
+    if line.shape[0] > ENOUGH_PX:
+        size_wh = (max(1, round(line.shape[1] * ENOUGH_PX / line.shape[0])), ENOUGH_PX)
+        line = cv2.resize(line, size_wh, interpolation=cv2.INTER_AREA)
     columns, height = _ink(line)
     filled = np.flatnonzero(columns)
     gaps = np.diff(filled) - 1
@@ -63,7 +69,9 @@ def _parts(gap: int, gaps: np.ndarray, height: int) -> bool:
 
 def _ink(line: np.ndarray) -> tuple[np.ndarray, int]:
     """Columns (w,) that hold ink, and the height of the letters in pixels."""
-    grey = cv2.cvtColor(line, cv2.COLOR_RGB2GRAY)
+    tones = cv2.cvtColor(line, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    ground = cv2.GaussianBlur(tones, (0, 0), EVEN * line.shape[0], borderType=cv2.BORDER_REPLICATE)
+    grey = np.clip(tones - ground + 128, 0, 255).astype(np.uint8)
     _, mask = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     is_light = mask > 0
     rim = np.concatenate([is_light[0], is_light[-1], is_light[:, 0], is_light[:, -1]])

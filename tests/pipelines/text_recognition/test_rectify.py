@@ -56,6 +56,18 @@ def test_a_line_is_cut_at_its_blanks(text: str, dark_ground: bool) -> None:
     assert spans[0][0] == 0 and spans[-1][1] == 1
 
 
+def test_a_ground_that_changes_along_the_line_is_evened() -> None:
+    line, _ = line_of("open market")
+    slope = np.linspace(-190, 25, line.shape[1])[None, :, None]  # the ground at one end is as dark as ink at the other
+    assert len(word_spans(np.clip(line + slope, 0, 255).astype(np.uint8))) == 2
+
+
+def test_a_large_line_is_cut_as_a_small_one() -> None:
+    small, _ = line_of("Exit 24")
+    large, _ = line_of("Exit 24", size=36 * 8)
+    np.testing.assert_allclose(word_spans(large), word_spans(small), atol=0.03)
+
+
 def test_letters_set_wide_apart_stay_one_word() -> None:
     line, _ = line_of("GARDEN", tracking=14)
     assert word_spans(line) == [(0.0, 1.0)]
