@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
     from pipelines.shared.images import OpenedImage
+    from pipelines.shared.notice import Notice
+    from pipelines.text_recognition.detection import OpenedDetector
+    from pipelines.text_recognition.photograph import FoundWord
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.questions import Question
     from pipelines.text_recognition.results import Answer, RecognitionResult
@@ -57,11 +60,15 @@ class Word:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a run gives: the words in reading order; a crop has one. `photo` is (H, W, 3) uint8, of a photograph."""
+    """What a run gives: the words in reading order; a crop has one.
+
+    `photo` is (H, W, 3) uint8, of a photograph; `notices` are about all of it.
+    """
 
     words: tuple[Word, ...]
     photo: np.ndarray | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
 
     @property
     def text(self) -> str:
@@ -82,6 +89,7 @@ class TextBench:
         self.cache, self.family = cache, family
         self._make_pipeline = make_pipeline or self._real_pipeline
         self._pipeline: TextRecognitionPipeline | None = None
+        self._detector: OpenedDetector | None = None
         self._shelf = Shelf(MOST_BYTES)
         # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
         self._runners = ThreadPoolExecutor(2, thread_name_prefix="text")
@@ -136,7 +144,25 @@ class TextBench:
         return Sheet((Word(reading, to_bytes(image.pixels)),), seconds=reading.run.seconds)
 
     def _photo_sheet(self, job: Job) -> Sheet:
-        raise NotImplementedError
+        """Words are looked for once; another mix, or other options, reads the same ones again."""
+        from pipelines.text_recognition.photograph import as_picture
+
+        image = self.image(job)
+        found, notices = self._kept(
+            ("words", job.path), lambda: self._found(image), lambda made: sum(one.pixels.nbytes for one in made[0])
+        )
+        crops = [as_picture(one.pixels, f"word {number}") for number, one in enumerate(found, 1)]
+        readings = self.pipeline.batch(crops, job.options, job.recipe)
+        words = tuple(Word(reading, one.pixels, one.corners) for one, reading in zip(found, readings, strict=True))
+        seconds = readings[0].run.seconds if readings else {}
+        return Sheet(words, to_bytes(image.pixels), seconds, notices)
+
+    def _found(self, image: OpenedImage) -> tuple[tuple[FoundWord, ...], tuple[Notice, ...]]:
+        from pipelines.text_recognition.detection import open_detector
+        from pipelines.text_recognition.photograph import find_words
+
+        self._detector = self._detector or open_detector()
+        return find_words(image, self._detector)
 
     def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, Sheet]:
         """The same picture read by other mixes."""

@@ -88,7 +88,7 @@ class ReadingView:
         word = self.word(sheet, values)
         reading = word.reading if word else None
         return {
-            self.notices: notice_lines(reading.notices if reading else ()),
+            self.notices: notice_lines((*sheet.notices, *(reading.notices if reading else ()))),
             self.ranking: ranking_table(reading),
             self.table: character_table(reading),
         }

@@ -1,0 +1,68 @@
+"""Whole photographs on the text tab: found once, read by every mix, told in reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from demos.text_recognition_bench import PHOTO
+from pipelines.text_recognition import detection, proposals
+
+
+@pytest.fixture
+def photo(text_page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A picture of two words; no detector is installed."""
+    monkeypatch.setattr(text_page.tab.bench, "_detector", None)
+    monkeypatch.setattr(detection, "find_spec", lambda module: None)
+    monkeypatch.setattr(detection, "cached_folder", lambda repository: None)
+    picture = Image.new("RGB", (320, 200), "white")
+    for text, place in (("HOTEL", (40, 30)), ("market", (120, 120))):
+        ImageDraw.Draw(picture).text(place, text, fill="black", font_size=40)
+    picture.save(tmp_path / "street.png")
+    return tmp_path / "street.png"
+
+
+@pytest.fixture
+def ran(text_page: Any, visitor: Callable[[str], Any], photo: Path) -> Callable[..., dict[Any, Any]]:
+    """Updates of one full run on the photograph, or on another picture."""
+
+    def run(changes: dict[Any, Any] | None = None, path: Path = photo) -> dict[Any, Any]:
+        source, updates = text_page.tab.source, {}
+        sent = text_page.values({source.image: str(path), source.mode: PHOTO, **(changes or {})})
+        for step in text_page.tab.force(visitor("anna"), sent):
+            updates |= step
+        return updates
+
+    return run
+
+
+def test_words_are_numbered_in_reading_order_and_the_stand_in_is_told(text_page: Any, ran: Any) -> None:
+    tab, updates = text_page.tab, ran()
+    words = tab.bench.result(updates[tab.shown])[0].words
+    assert [float(word.corners[0, 1]) < 90 for word in words] == [True, False]
+    assert updates[tab.reading.photo]["visible"] and updates[tab.reading.photo]["value"].dtype == np.uint8
+    assert "pip install rapidocr" in updates[tab.reading.notices]
+
+
+def test_another_mix_reads_the_words_that_were_found(text_page: Any, ran: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tab, looks, propose = text_page.tab, [], proposals.propose_words
+
+    def counted(pixels: np.ndarray) -> list[detection.TextRegion]:
+        looks.append(pixels.shape)
+        return propose(pixels)
+
+    monkeypatch.setattr(proposals, "propose_words", counted)
+    weight = tab.panel.strips[0].weight
+    weak, strong = (tab.bench.result(ran({weight: value})[tab.shown])[0] for value in (0.0, 1.0))
+    assert len(looks) == 1 and weak.words[0].reading.confidence != strong.words[0].reading.confidence
+
+
+def test_a_photograph_without_text_says_so(text_page: Any, ran: Any, tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40), "grey").save(tmp_path / "empty.png")
+    updates = ran(path=tmp_path / "empty.png")
+    assert "No text was found in empty.png" in updates[text_page.tab.reading.notices]
