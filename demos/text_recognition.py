@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,6 +12,7 @@ from demos.export_view import ExportView
 from demos.exports import parse_for
 from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
+from demos.past import PastRun, PastView
 from demos.sight import Sight, Updates, Values, View
 from demos.tab import Tab, Workshop, told
 from demos.tab_events import LAST, TabEvents, wire
@@ -26,14 +26,15 @@ from demos.text_recognition_endpoints import add_text
 from demos.text_recognition_reading import ReadingView
 from demos.text_recognition_settings import TextSettings
 from demos.text_recognition_source import TextSource
-from demos.text_recognition_words import NETWORK, about
+from demos.text_recognition_words import NETWORK, about, run_caption
 from demos.words import hint, tier_line, version_label
-from pipelines.text_recognition.family import IGTR
+from pipelines.registry import family
 from pipelines.text_recognition.options import ReadingOptions
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.family import ModelFamily
     from pipelines.shared.recipe_file import RecipeDocument
 
@@ -45,9 +46,9 @@ class TextTab(MixTab):
 
     name = "text_recognition"
 
-    def __init__(self, workshop: Workshop, family: ModelFamily = IGTR, bench: TextBench | None = None) -> None:
-        self.workshop, self.family = workshop, family
-        self.bench = bench or TextBench(workshop.cache, family)
+    def __init__(self, workshop: Workshop, reader: ModelFamily | None = None) -> None:
+        self.workshop, self.family = workshop, reader or family("igtr")
+        self.bench = TextBench(workshop.cache, self.family)
         workshop.forget.append(self.bench.forget)
         self._build()
         self._list()
@@ -83,10 +84,11 @@ class TextTab(MixTab):
             self.settings = TextSettings(self.source)
         self.ask = AskView(self.sight, self.reading)
         self.compare = CompareView(self.sight, self.family)
+        self.past = PastView(self.name, thumbnail_of, run_caption, self.example_of, lambda job: (job.path,))
         self.batch = BatchView(self.sight)
         self.export = TextExport(self, self.sight)
         self.runs: list[Any] = []
-        self.views: tuple[View, ...] = (self.reading, self.ask, self.compare, self.export)
+        self.views: tuple[View, ...] = (self.reading, self.ask, self.compare, self.past, self.export)
 
     def _list(self) -> None:
         """What handlers are told, what a run updates, and what an example or a restore sets."""
@@ -180,8 +182,16 @@ class TextTab(MixTab):
         document, report = parse_for(text, self.family)
         options = dict(document.options)
         mode = options.pop("mode", CROP)
-        updates = self.panel.shown(document.recipe) | self.settings.shown(ReadingOptions.from_dict(options))
-        return updates | {self.source.mode: PHOTO if mode == PHOTO else CROP} | self.reported(report)
+        asked = ReadingOptions.from_dict(options)
+        return self._set(document.recipe, asked, PHOTO if mode == PHOTO else CROP) | self.reported(report)
+
+    def revisited(self, run: PastRun) -> Updates:
+        """Picture, settings and mix of an earlier run."""
+        job: Job = run.job
+        return self._set(job.recipe, job.options, job.mode) | self.source.with_file(job.path, run.example)
+
+    def _set(self, recipe: MergeRecipe, options: ReadingOptions, mode: str) -> Updates:
+        return self.panel.shown(recipe) | self.settings.shown(options) | {self.source.mode: mode}
 
 
 class TextExport(ExportView):
@@ -197,9 +207,14 @@ class TextExport(ExportView):
         return reading_picture(word.pixels, word.reading.characters, values[tab.reading.chosen])
 
 
+def thumbnail_of(job: Job, sheet: Sheet) -> np.ndarray:
+    """The photograph, or the crop."""
+    return sheet.words[0].pixels if sheet.photo is None else sheet.photo
+
+
 def warm(workshop: Workshop) -> None:
     """Import torch and load the family."""
-    workshop.cache.arena(IGTR)
+    workshop.cache.arena(family("igtr"))
 
 
-TEXT_RECOGNITION = Tab("text_recognition", "Text", partial(TextTab), warm)
+TEXT_RECOGNITION = Tab("text_recognition", "Text", TextTab, warm)

@@ -37,7 +37,7 @@ def enlarged(pixels: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def evidence_over(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """A map (rows, columns), any scale, laid over a picture (H, W, 3): clear where it is 0, strongest where it is most."""
+    """A map (rows, columns) of any scale over a picture (H, W, 3): clear where it is 0, strongest at its maximum."""
     height, width = pixels.shape[:2]
     plane = np.asarray(evidence, np.float32) / max(float(np.max(evidence)), 1e-12)
     smooth = Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC)

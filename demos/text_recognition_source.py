@@ -62,6 +62,11 @@ class TextSource:
             self.caption: hint(example.words),
         }
 
+    def with_file(self, path: str, slug: str) -> Updates:
+        """The picture of an earlier run; `slug` names the example that it came from."""
+        example = next((one for one in self.examples if one.slug == slug), None)
+        return {self.image: path, self.example: slug, self.caption: hint(example.words) if example else ""}
+
     def when_uploaded(self) -> Updates:
         """A picture of one's own: the page forgets the example."""
         return {self.example: "", self.caption: ""}

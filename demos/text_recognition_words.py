@@ -40,6 +40,12 @@ def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
     return " · ".join([*parts, "cached"] if is_kept else parts)
 
 
+def run_caption(job: Job, sheet: Sheet) -> str:
+    """A few words on a run, below its thumbnail: what was read, and the scale of the mix."""
+    text = sheet.text or "nothing"
+    return f"{text[:24]}{'…' if len(text) > 24 else ''} · α {job.recipe.scale:.2f}"
+
+
 def procedure_title(job: Job) -> str:
     """The procedure of a job in words."""
     options = job.options

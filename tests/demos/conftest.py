@@ -89,6 +89,33 @@ def built(root: Path) -> Iterator[Built]:
     yield Built(tab, page, pipeline, workshop)
 
 
+@pytest.fixture(scope="session")
+def text_page(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """A page with the text tab on a tiny reader of random weights; its picture is a crop of noise."""
+    from demos.page import build_page
+    from demos.tab import Tab, Workshop
+    from demos.text_recognition import TextTab, warm
+    from pipelines.shared.cache import ModelCache
+    from tests.pipelines.text_recognition.tiny import make_family
+
+    assets = tmp_path_factory.mktemp("assets")
+    family = make_family(tmp_path_factory.mktemp("igtr"))
+    workshop = Workshop(ModelCache(assets), assets)
+    row = Tab("text_recognition", "Text", lambda shop: TextTab(shop, family), warm)
+    page = build_page(workshop, rows=(row,))
+    yield Built(page.tabs["text_recognition"], page, FakePipeline(), workshop)
+
+
+@pytest.fixture(scope="session")
+def crop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of noise, 31 × 64 px, as a visitor may upload it."""
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("crops") / "word.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (31, 64, 3), dtype=np.uint8)).save(path)
+    return path
+
+
 @pytest.fixture
 def visitor() -> Callable[[str], Any]:
     """A request of a visitor with that name."""
