@@ -68,6 +68,21 @@ def class_legend(labels: np.ndarray, names: Sequence[str], colours: Sequence[Col
     return f'<div class="legend">{"".join(f"<span>{item}</span>" for item in items)}</div>'
 
 
+def share_table(columns: Mapping[str, np.ndarray], names: Sequence[str]) -> str:
+    """Share of the picture that each class has in several label maps, a column each; classes that occur."""
+    shares = {title: np.bincount(one.ravel(), minlength=256)[: len(names)] / one.size for title, one in columns.items()}
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in columns)
+    rows = (
+        f"<tr><td>{html.escape(name)}</td>{''.join(f'<td>{share[i]:.1%}</td>' for share in shares.values())}</tr>"
+        for i, name in enumerate(names)
+        if any(share[i] for share in shares.values())
+    )
+    table = (
+        f'<table class="mdk-table"><thead><tr><th>class</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+    return f'<div class="scroll-x">{table}</div>'
+
+
 def curve_table(tables: np.ndarray, suffix: str = "") -> pd.DataFrame:
     """(K, 256) weight tables as long rows (grey, weight, frame) for a line plot; every third grey level."""
     import pandas as pd
@@ -92,7 +107,8 @@ def _score_row(name: str, values: Sequence[float | None]) -> str:
     told = [value for value in values if value is not None]
     best = max(told) if len(told) > 1 and name != "mean" else None
     cells = "".join(
-        f'<td class="best">{value:.3f}</td>' if value is not None and value == best
+        f'<td class="best">{value:.3f}</td>'
+        if value is not None and value == best
         else f"<td>{'n/a' if value is None else f'{value:.3f}'}</td>"
         for value in values
     )

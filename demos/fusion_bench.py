@@ -129,6 +129,15 @@ class FusionBench:
         self._shelf.put(job.key, result, result.fused.nbytes + result.weights.nbytes)
         return result, False
 
+    def labels_alone(self, job: Job) -> dict[str, np.ndarray]:
+        """What is named in the thermal and in the visible frame alone, (h, w) uint8 each."""
+
+        def named() -> dict[str, np.ndarray]:
+            frames = self.frames(job)
+            return self._runners.submit(self.pipeline.labels_alone, frames, job.options, job.recipe).result()
+
+        return self._kept(("alone", job.key), named, lambda labels: sum(one.nbytes for one in labels.values()))
+
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
         """The mix on every task's probe scenes."""
         from pipelines.fusion.probe import score_recipe

@@ -1,4 +1,4 @@
-"""The segmentation view of the fusion tab: classes over the result, chosen, outlined, with their share of the area."""
+"""The segmentation view of the fusion tab: classes over the result, named in both frames or in one of them alone."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 CLASS_NAMES = ("sky", "ground", "vegetation", "building", "vehicle", "person", "other")
 CLASS_COLOURS = ((86, 180, 233), (150, 130, 110), (0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0),
                  (200, 200, 200))  # fmt: skip
+SOURCES = (("Both frames", "both"), ("Thermal alone", "thermal"), ("Visible alone", "visible"),
+           ("Where they differ", "differ"))  # fmt: skip
+DIFFERENCES = ("only thermal alone differs", "only visible alone differs", "either alone differs")
+DIFFERENCE_COLOURS = ((213, 94, 0), (0, 114, 178), (240, 228, 66))
 HIDDEN = 255
 REASON = "Only the mixed network on infrared and visible frames names what it sees."
 
@@ -32,42 +36,70 @@ class LabelView:
     def __init__(self, sight: Sight) -> None:
         self._sight = sight
         with gr.Accordion("Segmentation (infrared and visible)", open=False, elem_id="fusion-labels-box"):
+            self.source = gr.Radio(list(SOURCES), value="both", label="What is named in", elem_id="fusion-label-source")
             with gr.Row():
                 self.opacity = Fader(0, 1, 0.5, step=0.05, label="Overlay", elem_id="fusion-opacity", buttons=[])
                 self.outline = gr.Checkbox(False, label="Contours only", info="at full strength",
-                                           elem_id="fusion-contours")
+                                           elem_id="fusion-contours")  # fmt: skip
             self.classes = gr.CheckboxGroup(list(CLASS_NAMES), value=list(CLASS_NAMES), label="Classes",
-                                            show_select_all=True, elem_id="fusion-classes")
-            self.picture = StillImage(label="Classes over the result", elem_id="fusion-labels", buttons=SAVE,
-                                      **STILL)
+                                            show_select_all=True, elem_id="fusion-classes")  # fmt: skip
+            self.picture = StillImage(label="Classes over the result", elem_id="fusion-labels", buttons=SAVE, **STILL)
             self.legend = gr.HTML("", elem_id="fusion-legend")
-        self.controls = [self.opacity, self.outline, self.classes]
+        self.controls = [self.source, self.opacity, self.outline, self.classes]
         self.outputs = [self.picture, self.legend]
 
     def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
         """The overlay and its legend, or why there is none."""
         if result.labels is None:
-            return {self.picture: None, self.legend: hint(REASON, "reason")}
-        legend = drawing.class_legend(result.labels, CLASS_NAMES, CLASS_COLOURS)
-        return {self.picture: self._overlay(result, values), self.legend: legend}
+            return {self.picture: gr.update(value=None, visible=False), self.legend: hint(REASON, "reason")}
+        return self._drawn(job, result, values)
 
     def wire(self, inputs: set[Any]) -> None:
-        for event in (self.opacity.release, self.outline.input, self.classes.input):
-            event(told(self.when_changed), inputs, [self.picture], **CHOSEN)
+        for event in (self.source.input, self.opacity.release, self.outline.input, self.classes.input):
+            event(told(self.when_changed), inputs, self.outputs, **CHOSEN)
 
     def when_changed(self, values: Values) -> Updates:
-        """The same labels, drawn another way."""
+        """The same result, named or drawn another way."""
         if values[self._sight.shown] is None:
             return {self.picture: None}
-        result = self._sight.result(values)
-        return {self.picture: None if result.labels is None else self._overlay(result, values)}
+        return self.pictured(self._sight.job(values), self._sight.result(values), values)
 
-    def _overlay(self, result: FusionResult, values: Values) -> np.ndarray:
-        height, width = result.fused.shape[:2]
-        labels = drawing.resized(result.labels, (height, width), is_label=True)
+    def _drawn(self, job: Job, result: FusionResult, values: Values) -> Updates:
+        """The labels of the chosen source, (h, w), over the picture."""
+        from pipelines.fusion.labels import differences
+
+        source, both = values[self.source], result.labels
+        if source == "both":
+            return self._shown(result, values, both, drawing.class_legend(both, CLASS_NAMES, CLASS_COLOURS))
+        alone = self._sight.bench.labels_alone(job)
+        if source == "differ":
+            different = differences(both, alone)
+            legend = drawing.class_legend(different, DIFFERENCES, DIFFERENCE_COLOURS)
+            table = drawing.share_table({"both": both} | {f"{name} alone": one for name, one in alone.items()},
+                                        CLASS_NAMES)  # fmt: skip
+            return self._shown(result, values, different, legend + table)
+        legend = drawing.class_legend(alone[source], CLASS_NAMES, CLASS_COLOURS)
+        return self._shown(result, values, alone[source], legend + agreement(both, alone[source], source))
+
+    def _shown(self, result: FusionResult, values: Values, labels: np.ndarray, legend: str) -> Updates:
+        return {self.picture: gr.update(value=self._overlay(result, values, labels), visible=True), self.legend: legend}
+
+    def _overlay(self, result: FusionResult, values: Values, labels: np.ndarray) -> np.ndarray:
+        """Labels over the picture where the class named in both frames is ticked; of one source, where its own is."""
+        is_difference = values[self.source] == "differ"
+        chosen = [CLASS_NAMES.index(name) for name in values[self.classes] or ()]
+        size_hw = (result.fused.shape[0], result.fused.shape[1])
+        labels = drawing.resized(labels, size_hw, is_label=True)
+        named = drawing.resized(result.labels, size_hw, is_label=True) if is_difference else labels
+        kept = np.isin(named, chosen)
         if values[self.outline]:
             labels = drawing.contours(labels, HIDDEN)
         opacity = 1.0 if values[self.outline] else values[self.opacity]
-        chosen = [CLASS_NAMES.index(name) for name in values[self.classes] or ()]
-        labels = np.where(np.isin(labels, chosen), labels, HIDDEN).astype(np.uint8)
-        return drawing.overlay(result.fused, labels, CLASS_COLOURS, opacity)
+        colours = DIFFERENCE_COLOURS if is_difference else CLASS_COLOURS
+        return drawing.overlay(result.fused, np.where(kept, labels, HIDDEN).astype(np.uint8), colours, opacity)
+
+
+def agreement(both: np.ndarray, alone: np.ndarray, name: str) -> str:
+    """How much of the picture has the same label in one frame alone as in both together."""
+    share = float(np.mean(both == alone))
+    return hint(f"The {name} frame alone is named like both together on {share:.0%} of the picture.")

@@ -104,6 +104,15 @@ class FusionPipeline:
         told = (*frames.notices, *guesses)
         return FusionResult(fused, draft.weights, run, draft.labels, draft.tables, told, frames.alpha)
 
+    def labels_alone(self, frames: FrameSet, options: FusionOptions, recipe: MergeRecipe) -> dict[str, np.ndarray]:
+        """Labels of the thermal and of the visible frame alone, of the size of the result's labels."""
+        from pipelines.fusion.labels import labels_alone
+        from pipelines.fusion.polarity import oriented
+
+        small = _reduced(_luma(oriented(frames.images, options)[0]), options.max_pixels)
+        with self.cache.lease(self.family, recipe) as lease:
+            return labels_alone(lease.model, small)
+
     def _drafted(
         self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe, steady: Steady | None
     ) -> _Draft:
@@ -194,17 +203,15 @@ def run_network(model: Any, luma: np.ndarray, task: str) -> tuple[np.ndarray, np
         weights (K, H, W), residual (H, W), labels (H, W) uint8 or None where the task has none.
     """
     import torch
-    from torch.nn import functional as F
+
+    from pipelines.fusion.labels import to_labels
 
     roles = torch.tensor(TASKS[task].roles or (-1,) * len(luma))
     with torch.inference_mode():
         device = next(model.parameters()).device
         pixels = torch.from_numpy(np.ascontiguousarray(luma, np.float32))[None].to(device)
         output = model(pixels, roles.to(device), with_segmentation=task == "ivis")
-        labels = None
-        if output.logits is not None:
-            enlarged = F.interpolate(output.logits, scale_factor=4, mode="bilinear", align_corners=False)
-            labels = enlarged.argmax(1)[0, : luma.shape[1], : luma.shape[2]].to(torch.uint8).cpu().numpy()
+        labels = None if output.logits is None else to_labels(output.logits, luma.shape[1:])
         return output.weights[0].float().cpu().numpy(), output.residual[0].float().cpu().numpy(), labels
 
 

@@ -67,8 +67,8 @@ def test_the_line_of_a_pixel_adds_up() -> None:
 def test_a_class_that_is_not_ticked_is_not_painted(built: Any, shown: dict[Any, Any]) -> None:
     view = built.tab.labels
     fused = built.tab.bench.result(shown[built.tab.shown])[0].fused  # the fake names everything sky
-    painted = view.when_changed(shown)[view.picture]
-    without = view.when_changed(shown | {view.classes: list(CLASS_NAMES[1:])})[view.picture]
+    painted = view.when_changed(shown)[view.picture]["value"]
+    without = view.when_changed(shown | {view.classes: list(CLASS_NAMES[1:])})[view.picture]["value"]
     assert (without == fused).all() and (painted != fused).any()
 
 
@@ -77,11 +77,38 @@ def test_contours_leave_the_inside_of_a_class_alone(built: Any, shown: dict[Any,
     result = built.tab.bench.result(shown[built.tab.shown])[0]
     labels = np.zeros((8, 8), np.uint8)
     labels[:, 4:] = 1
-    halves = SimpleNamespace(fused=result.fused, labels=labels)
-    picture = view._overlay(halves, shown | {view.outline: True, view.opacity: 0.1})
+    picture = view._overlay(result, shown | {view.outline: True, view.opacity: 0.1}, labels)
     changed = np.flatnonzero((picture != result.fused).any(axis=(0, 2)))
     middle = result.fused.shape[1] // 2
     assert changed.tolist() == [middle - 1, middle]
+
+
+@pytest.fixture
+def halves(built: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake names everything sky in both frames; the thermal one alone has ground in its lower half."""
+    thermal, visible = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+    thermal[4:] = 1
+    named = {"thermal": thermal, "visible": visible}
+    monkeypatch.setattr(built.tab.bench, "labels_alone", lambda job: named)
+
+
+@pytest.mark.usefixtures("halves")
+def test_one_frame_alone_is_named_and_compared_with_both(built: Any, shown: dict[Any, Any]) -> None:
+    view = built.tab.labels
+    legend = view.when_changed(shown | {view.source: "thermal"})[view.legend]
+    assert "ground 50%" in legend and "like both together on 50% of the picture" in legend
+
+
+@pytest.mark.usefixtures("halves")
+def test_only_the_places_that_differ_are_painted(built: Any, shown: dict[Any, Any]) -> None:
+    view = built.tab.labels
+    updates = view.when_changed(shown | {view.source: "differ", view.opacity: 1.0})
+    fused = built.tab.bench.result(shown[built.tab.shown])[0].fused
+    painted = (updates[view.picture]["value"] != fused).any(-1)
+    middle = len(fused) // 2
+    assert painted[middle:].all() and not painted[:middle].any()
+    assert "only thermal alone differs 50%" in updates[view.legend]
+    assert "<td>ground</td><td>0.0%</td><td>50.0%</td><td>0.0%</td>" in updates[view.legend]
 
 
 def test_a_new_result_keeps_the_region_that_was_pointed_at(built: Any, shown: dict[Any, Any]) -> None:
