@@ -128,7 +128,7 @@ class FusionTab(MixTab):
         self.pictures = [
             self.version, *self.compare.outputs, self.left, self.notices, self.tier, self.shown, self.drawn,
             source.gallery, self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
-            *panel.memory_components, panel.stages_box, panel.mask_counts,
+            *panel.memory_components, panel.stages.box, panel.masks.counts,
         ]  # fmt: skip
         self.drawing = [self.version, self.left, *self.compare.outputs, self.drawn]
         self.desk_outputs = panel.outputs

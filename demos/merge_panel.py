@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.bars import Bars
 from demos.fader import Fader
 from demos.history import History
-from pipelines.merging.presets import PRESETS, block_weights
-from pipelines.merging.recipe import MASK_MODES, BlockRule, MaskChoice, MergeMethod, MergeRecipe, Setting
+from demos.mask_controls import MaskControls
+from demos.stage_controls import StageControls
+from pipelines.merging.recipe import MergeMethod, MergeRecipe, Setting
 from pipelines.merging.registry import METHODS, OFFLINE, method
 from pipelines.shared.family import ModelFamily
 
@@ -30,8 +32,6 @@ WEIGHT_RANGE = (-1.0, 1.5)
 DESK_SWITCH = ('<button type="button" class="desk-switch" aria-expanded="false">Mixing desk '
                '<span class="desk-mix"></span></button>')  # fmt: skip
 FLAGS = (("Solo", "solo"), ("Mute", "mute"), ("± negate", "negate"))
-MASK_TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
-DEFAULT_THRESHOLD = 0.4
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class Strip:
     task: str
     weight: Fader
     flags: gr.CheckboxGroup
-    threshold: Fader
 
 
 class MergePanel:
@@ -61,12 +60,12 @@ class MergePanel:
         self._build_method()
         self._build_strips()
         self._build_settings()
-        self._build_masks()
-        self._build_stages()
+        self.masks = MaskControls(self._id, family.tasks, method(self._default.method))
+        self.stages = StageControls(self._id, family)
         self._build_memory()
-        self.faders: tuple[Fader, ...] = tuple(one for one in self._parts() if isinstance(one, Fader))
-        self.switches = tuple(one for one in self._parts() if not isinstance(one, Fader))
-        self.controls: tuple[Any, ...] = (*self._parts(), self.extra_rules)
+        self.faders: tuple[Any, ...] = tuple(one for one in self._parts() if isinstance(one, Fader | Bars))
+        self.switches = tuple(one for one in self._parts() if not isinstance(one, Fader | Bars))
+        self.controls: tuple[Any, ...] = (*self._parts(), self.stages.extra)
 
     # --- layout
 
@@ -75,23 +74,58 @@ class MergePanel:
         choices = [(f"{one.title} ({one.group})", one.name) for one in METHODS]
         self.method = gr.Dropdown(choices, value=record.name, label="Method", elem_id=f"{self._id}-method")
         self.formula = gr.HTML(formula_line(record), elem_id=f"{self._id}-formula")
-        self.scale = Fader(0, 2, self._default.scale, step=0.01, label="Scale α", elem_id=f"{self._id}-scale",
-                           info="factor of the merged change; 0 is the base", buttons=[])
+        self.scale = Fader(
+            0,
+            2,
+            self._default.scale,
+            step=0.01,
+            label="Scale α",
+            elem_id=f"{self._id}-scale",
+            info="factor of the merged change; 0 is the base",
+            buttons=[],
+        )
 
     def _build_strips(self) -> None:
         strips = []
         for index, (task, spec) in enumerate(self.family.experts.items()):
             with gr.Column(elem_classes=["strip", f"strip-{index}"]):
-                weight = Fader(*WEIGHT_RANGE, dict(self._default.coefficients).get(task, 0.0), step=0.01, label=task,
-                               info=spec.task.partition(":")[0], elem_id=f"{self._id}-w-{index}", buttons=[])
-                flags = gr.CheckboxGroup(FLAGS, value=[], label=f"{task} switches", show_label=False, container=False,
-                                         elem_id=f"{self._id}-flags-{index}", elem_classes="flags")
-            strips.append((task, weight, flags))
-        self._strip_parts = strips
-        self.lock = gr.Checkbox(False, label="Keep sum 1", elem_id=f"{self._id}-lock", container=False,
-                                info="the other faders that are not muted give way")
-        self.relative = Fader(0, 2, 1, step=0.01, label="All experts ×", elem_id=f"{self._id}-all", buttons=[],
-                              info="scales all unmuted faders at once, then springs back to 1")
+                weight = Fader(
+                    *WEIGHT_RANGE,
+                    dict(self._default.coefficients).get(task, 0.0),
+                    step=0.01,
+                    label=task,
+                    info=spec.task.partition(":")[0],
+                    elem_id=f"{self._id}-w-{index}",
+                    buttons=[],
+                )
+                flags = gr.CheckboxGroup(
+                    FLAGS,
+                    value=[],
+                    label=f"{task} switches",
+                    show_label=False,
+                    container=False,
+                    elem_id=f"{self._id}-flags-{index}",
+                    elem_classes="flags",
+                )
+            strips.append(Strip(task, weight, flags))
+        self.strips = tuple(strips)
+        self.lock = gr.Checkbox(
+            False,
+            label="Keep sum 1",
+            elem_id=f"{self._id}-lock",
+            container=False,
+            info="the other faders that are not muted give way",
+        )
+        self.relative = Fader(
+            0,
+            2,
+            1,
+            step=0.01,
+            label="All experts ×",
+            elem_id=f"{self._id}-all",
+            buttons=[],
+            info="scales all unmuted faders at once, then springs back to 1",
+        )
 
     def _build_settings(self) -> None:
         self.settings: dict[str, dict[str, Any]] = {}
@@ -107,65 +141,45 @@ class MergePanel:
     def _setting_control(self, record: MergeMethod, setting: Setting) -> Any:
         elem_id = f"{self._id}-{record.name.replace('_', '-')}-{setting.name.replace('_', '-')}"
         if setting.choices:
-            return gr.Dropdown(list(setting.choices), value=setting.default, label=setting.title, info=setting.meaning,
-                               elem_id=elem_id)
-        return Fader(setting.minimum, setting.maximum, float(setting.default), step=setting.step, label=setting.title,
-                     info=setting.meaning, elem_id=elem_id, buttons=[])
-
-    def _build_masks(self) -> None:
-        record, tasks = method(self._default.method), list(self.family.tasks)
-        with gr.Accordion("Masks", open=False, elem_id=f"{self._id}-masks"):
-            self.mask_mode = gr.Radio(mask_choices(record), value="off", label="Where the mix may act",
-                                      info=mask_reason(record), elem_id=f"{self._id}-mask-mode")
-            self.mask_tasks = gr.CheckboxGroup(tasks, value=tasks, label="Masks of", elem_id=f"{self._id}-mask-tasks")
-            self.votes = Fader(0, len(tasks), 2, step=1, label="Votes k", elem_id=f"{self._id}-votes", buttons=[],
-                               info="consensus: keep what at least k tasks use")
-            self.compare = gr.Radio([("> as released", "gt"), ("≥ as printed", "ge")], value="gt", label="Comparison",
-                                    elem_id=f"{self._id}-compare")
-            self.on_mute = gr.Radio([("frozen", "frozen"), ("rebuild", "rebuild")], value="frozen",
-                                    label="A muted expert", elem_id=f"{self._id}-on-mute",
-                                    info="frozen: its mask goes; rebuild: it also leaves the vector")
-            thresholds = [
-                Fader(0, 2, DEFAULT_THRESHOLD, step=0.01, label=f"λ {task}", elem_id=f"{self._id}-lambda-{index}",
-                      buttons=[])
-                for index, task in enumerate(tasks)
-            ]
-            self.mask_counts = gr.HTML("", elem_id=f"{self._id}-mask-counts")
-        self.strips = tuple(
-            Strip(task, weight, flags, threshold)
-            for (task, weight, flags), threshold in zip(self._strip_parts, thresholds, strict=True)
+            return gr.Dropdown(
+                list(setting.choices), value=setting.default, label=setting.title, info=setting.meaning, elem_id=elem_id
+            )
+        return Fader(
+            setting.minimum,
+            setting.maximum,
+            float(setting.default),
+            step=setting.step,
+            label=setting.title,
+            info=setting.meaning,
+            elem_id=elem_id,
+            buttons=[],
         )
-
-    def _build_stages(self) -> None:
-        with gr.Accordion("Stages (flat)", open=False, elem_id=f"{self._id}-stages") as self.stages_box:
-            gr.HTML('<div class="hint">How much of the mix acts in each part of the network, first to last.</div>')
-            self.curve = gr.Dropdown(list(PRESETS), value=None, label="Curve", elem_id=f"{self._id}-curve",
-                                     info="sets every stage by a formula over depth")
-            self.stages = [
-                Fader(0, 2, 1, step=0.01, label=block.name, elem_id=f"{self._id}-stage-{index}", buttons=[])
-                for index, block in enumerate(self.family.blocks)
-            ]
-        self.extra_rules = gr.State(())
 
     def _build_memory(self) -> None:
         with gr.Row(elem_classes="tight"):
             self.undo = gr.Button("Undo (0)", size="sm", min_width=60, interactive=False, elem_id=f"{self._id}-undo")
             self.redo = gr.Button("Redo (0)", size="sm", min_width=60, interactive=False, elem_id=f"{self._id}-redo")
             self.reset = gr.Button("Reset", size="sm", min_width=60, elem_id=f"{self._id}-reset")
-        self.apply = gr.Radio(["Live", "On release", "Manual"], value="Live", label="Apply",
-                              elem_id=f"{self._id}-apply")
+        self.apply = gr.Radio(
+            ["Live", "On release", "Manual"], value="Live", label="Apply", elem_id=f"{self._id}-apply"
+        )
         with gr.Row(elem_classes="tight"):
-            self.slot = gr.Radio(["A", "B"], value="A", label="Slot", info="B starts as the base network",
-                                 elem_id=f"{self._id}-slot", min_width=120)
+            self.slot = gr.Radio(
+                ["A", "B"],
+                value="A",
+                label="Slot",
+                info="B starts as the base network",
+                elem_id=f"{self._id}-slot",
+                min_width=120,
+            )
             self.pin = gr.Button("Copy to other slot", size="sm", min_width=110, elem_id=f"{self._id}-pin")
         self.history = gr.State(History((self._default,)))
         self.slots = gr.State({"A": self._default, "B": base_recipe(self.family)})
 
     def _parts(self) -> list[Component]:
-        per_strip = [part for one in self.strips for part in (one.weight, one.flags, one.threshold)]
+        per_strip = [part for one in self.strips for part in (one.weight, one.flags)]
         per_method = [control for controls in self.settings.values() for control in controls.values()]
-        masks = [self.mask_mode, self.mask_tasks, self.votes, self.compare, self.on_mute]
-        return [self.method, self.scale, *per_strip, *per_method, *masks, *self.stages]
+        return [self.method, self.scale, *per_strip, *per_method, *self.masks.controls, *self.stages.moved]
 
     # --- values to recipe
 
@@ -178,8 +192,8 @@ class MergePanel:
             coefficients=tuple((one.task, values[one.weight]) for one in self.strips),
             scale=values[self.scale],
             settings=settings,
-            masks=self._mask_choice(values),
-            blocks=(*values[self.extra_rules], *self._stage_rules(values)),
+            masks=self.masks.choice(values),
+            blocks=self.stages.rules(values),
             muted=self._flagged(values, "mute"),
             soloed=self._flagged(values, "solo"),
             negated=self._flagged(values, "negate"),
@@ -188,103 +202,52 @@ class MergePanel:
     def _flagged(self, values: Values, flag: str) -> tuple[str, ...]:
         return tuple(one.task for one in self.strips if flag in (values[one.flags] or ()))
 
-    def _mask_choice(self, values: Values) -> MaskChoice:
-        if values[self.mask_mode] in (None, "off"):
-            return MaskChoice()
-        chosen = values[self.mask_tasks] or []
-        return MaskChoice(
-            mode=values[self.mask_mode],
-            tasks=() if len(chosen) == len(self.strips) else tuple(one for one in self.family.tasks if one in chosen),
-            thresholds=tuple((one.task, values[one.threshold]) for one in self.strips),
-            votes=int(values[self.votes]),
-            compare=values[self.compare],
-            on_mute=values[self.on_mute],
-        )
-
-    def _stage_rules(self, values: Values) -> tuple[BlockRule, ...]:
-        faders = zip(self.family.blocks, self.stages, strict=True)
-        return tuple(BlockRule(block.match, values[fader]) for block, fader in faders if values[fader] != 1)
-
     # --- recipe to widgets
 
     def shown(self, recipe: MergeRecipe) -> Updates:
         """Updates that put a recipe on the desk."""
-        record, masks = method(recipe.method), recipe.masks
-        weights, thresholds = dict(recipe.coefficients), dict(masks.thresholds)
-        updates: Updates = {self.scale: recipe.scale, **self.fitted(record, masks.mode)}
+        record, weights = method(recipe.method), dict(recipe.coefficients)
+        updates: Updates = {self.scale: recipe.scale, **self.fitted(record, recipe.masks.mode)}
         updates[self.method] = record.name
         for one in self.strips:
             updates[one.weight] = weights.get(one.task, 0.0)
             updates[one.flags] = self._flags_of(recipe, one.task)
-            updates[one.threshold] = gr.update(value=thresholds.get(one.task, DEFAULT_THRESHOLD),
-                                               interactive=masks.mode != "off")
         settings = record.defaults() | dict(recipe.settings)
         updates |= {control: settings[name] for name, control in self.settings[record.name].items()}
-        updates[self.mask_tasks] = gr.update(value=list(masks.tasks or self.family.tasks),
-                                             interactive=masks.mode != "off")
-        updates[self.votes] = gr.update(value=masks.votes, interactive=masks.mode == "consensus")
-        updates |= {self.compare: gr.update(value=masks.compare, interactive=masks.mode != "off")}
-        updates |= {self.on_mute: gr.update(value=masks.on_mute, interactive=masks.mode != "off")}
-        return updates | self._shown_stages(recipe)
+        return updates | self.masks.shown(recipe.masks, record) | self.stages.shown(recipe)
 
     @staticmethod
     def _flags_of(recipe: MergeRecipe, task: str) -> list[str]:
         sets = {"solo": recipe.soloed, "mute": recipe.muted, "negate": recipe.negated}
         return [flag for flag, tasks in sets.items() if task in tasks]
 
-    def _shown_stages(self, recipe: MergeRecipe) -> Updates:
-        globs = {block.match for block in self.family.blocks}
-        factors = {rule.match: rule.factor for rule in recipe.blocks if rule.expert is None and rule.match in globs}
-        extra = tuple(rule for rule in recipe.blocks if rule.expert is not None or rule.match not in globs)
-        updates: Updates = {
-            fader: factors.get(block.match, 1.0) for block, fader in zip(self.family.blocks, self.stages, strict=True)
-        }
-        title = "Stages (flat)" if not recipe.blocks else "Stages (curved)"
-        return updates | {self.extra_rules: extra, self.stages_box: gr.update(label=title)}
-
     def fitted(self, record: MergeMethod, mask_mode: str) -> Updates:
         """What changes with the method: formula, settings, masks that have a meaning; a reason where one has none."""
-        mode = mask_mode if mask_mode in record.masks else record.masks[0]
-        updates: Updates = {
-            self.formula: formula_line(record),
-            self.settings_note: settings_note(record),
-            self.mask_mode: gr.update(choices=mask_choices(record), value=mode, info=mask_reason(record),
-                                      interactive=len(record.masks) > 1),
-        }
-        for name, group in self._setting_groups.items():
-            updates[group] = gr.update(visible=name == record.name)
-        return updates | self.fitted_mask(mode)
-
-    def fitted_mask(self, mode: str) -> Updates:
-        """Mask details are enabled where the mode uses them; the votes say what would enable them."""
-        is_on, is_vote = mode != "off", mode == "consensus"
-        idle = "no mask is in use" if not is_on else "only Consensus counts votes"
-        details: Updates = {one: gr.update(interactive=is_on) for one in (self.mask_tasks, self.compare, self.on_mute)}
-        details |= {one.threshold: gr.update(interactive=is_on) for one in self.strips}
-        info = "keep what at least k tasks use" if is_vote else idle
-        return details | {self.votes: gr.update(interactive=is_vote, info=info)}
+        updates: Updates = {self.formula: formula_line(record), self.settings_note: settings_note(record)}
+        updates |= {group: gr.update(visible=name == record.name) for name, group in self._setting_groups.items()}
+        return updates | self.masks.fitted(record, mask_mode)
 
     @property
     def shown_components(self) -> list[Any]:
         """Everything `shown` and `fitted` may update."""
-        return [*self.controls, self.formula, self.settings_note, self.stages_box, *self._setting_groups.values()]
+        return [*self.controls, self.formula, self.settings_note, self.stages.box, *self._setting_groups.values()]
 
     @property
     def inputs(self) -> list[Any]:
         """Everything on the desk that handlers are told."""
-        return [*self.controls, self.apply, self.slot, self.slots, self.history, self.relative, self.curve]
+        return [*self.controls, self.apply, self.slot, self.slots, self.history, self.relative, self.stages.curve]
 
     @property
     def outputs(self) -> list[Any]:
         """Everything that the desk's own events set."""
-        return [*self.shown_components, *self.memory_components, self.slots, self.relative, self.curve]
+        return [*self.shown_components, *self.memory_components, self.slots, self.relative, self.stages.curve]
 
     # --- events that stay on the desk
 
     def when_method_changes(self, values: Values) -> Updates:
         """The method's own scale, settings as they were, masks that fit."""
         record = method(values[self.method])
-        return self.fitted(record, values[self.mask_mode] or "off") | {self.scale: record.default_scale}
+        return self.fitted(record, values[self.masks.mode] or "off") | {self.scale: record.default_scale}
 
     def when_relative_moves(self, values: Values) -> Updates:
         """All unmuted faders times the bar; the bar back to 1."""
@@ -295,13 +258,6 @@ class MergePanel:
             if one.task not in recipe.muted
         }
         return {**moved, self.relative: 1.0}
-
-    def when_curve_chosen(self, values: Values) -> Updates:
-        """Every stage where the curve is at its depth; the menu is free again."""
-        if values[self.curve] is None:
-            return {self.curve: gr.skip()}
-        heights = (round(min(max(one, 0.0), 2.0), 4) for one in block_weights(values[self.curve], len(self.stages)))
-        return {**dict(zip(self.stages, heights, strict=True)), self.curve: None}
 
     def when_slot_changes(self, values: Values) -> Updates:
         """The desk is put aside in the slot that is left, and the other slot is put on it."""
@@ -377,19 +333,6 @@ def settings_note(record: MergeMethod) -> str:
     """Said where a method has nothing to set."""
     text = "" if record.settings else f"{html.escape(record.title)} has no settings of its own."
     return f'<div class="reason">{text}</div>'
-
-
-def mask_choices(record: MergeMethod) -> list[tuple[str, str]]:
-    """The mask modes that mean something for a method."""
-    return [(MASK_TITLES[mode], mode) for mode in MASK_MODES if mode in record.masks]
-
-
-def mask_reason(record: MergeMethod) -> str:
-    """Why there is no choice of masks, or what the choice is."""
-    if len(record.masks) > 1:
-        return "Task: where one expert moved most. Union: any of them. Consensus: at least k of them."
-    able = ", ".join(one.title for one in METHODS if len(one.masks) > 1)
-    return f"{record.title} takes no mask; choose {able}."
 
 
 def describe(recipe: MergeRecipe) -> str:

@@ -20,6 +20,7 @@ from demos.history import History
 from demos.merge_panel import MergePanel, describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values, View
+from demos.stage_controls import title_of
 from demos.tab import Workshop, told, visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash
@@ -197,11 +198,10 @@ class MixTab:
 
     def _committed(self, values: Values, job: Any) -> Updates:
         history: History = values[self.panel.history]
-        title = "Stages (curved)" if job.recipe.blocks else "Stages (flat)"
         return self.panel.remembered(history.with_commit(job.recipe)) | {
             self.shown: job,
-            self.panel.stages_box: gr.update(label=title),
-            self.panel.mask_counts: self._mask_counts(job),
+            self.panel.stages.box: gr.update(label=title_of(job.recipe)),
+            self.panel.masks.counts: self._mask_counts(job),
         }
 
     def _mask_counts(self, job: Any) -> str:

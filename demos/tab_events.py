@@ -40,7 +40,7 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     """All events of the tab; `tab.runs` lists those that run the pipeline."""
     panel = tab.panel
     moved = [*panel.faders, *own.moved]
-    chosen = [one for one in (*panel.switches, *own.chosen) if one not in (panel.method, panel.mask_mode)]
+    chosen = [one for one in (*panel.switches, *own.chosen) if one not in (panel.method, panel.masks.mode)]
     _wire_marks(tab, [*moved, *chosen, *own.typed], own.marking)
     _wire_runs(tab, moved, chosen, own)
     for event in (*_desk_events(tab), *_past_events(tab), *own.setting):
@@ -53,7 +53,9 @@ def wire(tab: MixTab, own: TabEvents) -> None:
 def _wire_marks(tab: MixTab, widgets: list[Any], more: tuple[Any, ...]) -> None:
     """The result is marked in the browser, before anything is asked of the server."""
     panel = tab.panel
-    inputs = [one.input for one in (*widgets, panel.method, panel.mask_mode, panel.slot, panel.relative, panel.curve)]
+    inputs = [
+        one.input for one in (*widgets, panel.method, panel.masks.mode, panel.slot, panel.relative, panel.stages.curve)
+    ]
     pressed = [one.click for one in (panel.undo, panel.redo, panel.reset, tab.source.run)]
     gr.on([*inputs, *pressed, *more], None, js=f"() => window.mixdeck?.stale('{tab.name}')", trigger_mode="multiple",
           **BESIDE_QUEUE)  # fmt: skip
@@ -94,14 +96,14 @@ def _past_events(tab: MixTab) -> list[Any]:
 
 
 def _desk_events(tab: MixTab) -> list[Any]:
-    panel = tab.panel
+    panel, masks, stages = tab.panel, tab.panel.masks, tab.panel.stages
     mine: dict[str, Any] = {"inputs": tab.inputs, "outputs": tab.desk_outputs}
     restored: dict[str, Any] = {"inputs": tab.inputs, "outputs": [*tab.settable, tab.export.restored]}
     return [
         panel.method.input(told(panel.when_method_changes), **mine, **LAST),
-        panel.mask_mode.input(told(lambda values: panel.fitted_mask(values[panel.mask_mode])), **mine, **LAST),
+        masks.mode.input(told(lambda values: masks.fitted_mode(values[masks.mode])), **mine, **LAST),
         panel.relative.release(told(panel.when_relative_moves), **mine, **LAST),
-        panel.curve.input(told(panel.when_curve_chosen), **mine, **LAST),
+        stages.curve.input(told(stages.when_curve_chosen), **mine, **LAST),
         panel.slot.input(told(panel.when_slot_changes), **mine, **LAST),
         panel.undo.click(told(lambda values: panel.when_undone(values[panel.history], -1)), **mine, **BESIDE_QUEUE),
         panel.redo.click(told(lambda values: panel.when_undone(values[panel.history], 1)), **mine, **BESIDE_QUEUE),

@@ -101,7 +101,7 @@ class TextTab(MixTab):
         self.pictures = [
             *self.drawing, self.shown, self.desk.yaml,
             *(one for view in self.views for one in view.outputs),
-            *panel.memory_components, panel.stages_box, panel.mask_counts,
+            *panel.memory_components, panel.stages.box, panel.masks.counts,
         ]  # fmt: skip
         self.desk_outputs = panel.outputs
         self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs]

@@ -29,6 +29,24 @@ def _spec(name: str, task: str = "") -> ModelSpec:
     return ModelSpec(f"fusenet/{name}", f"assets:fusenet/{name}.safetensors", None, "Apache-2.0", task)
 
 
+def _layers() -> tuple[Block, ...]:
+    """Frames go through block and attention twice; the segmentation branch has three stages and a head."""
+    dense = ("dense.convs.0", "dense.convs.1", "dense.convs.2", "dense.fuse", "context.mix")
+    attention = ("from_segmentation.*", "split_*", "*_kv.*", "out.*")
+    titles = ("conv 1", "conv 2", "conv 3", "fuse", "context"), ("from segmentation", "split", "keys, values", "out")
+    pairs = [("stem, conv", "stem.conv.*"), ("stem, skip", "stem.skip.*")]
+    for k in (1, 2):
+        pairs += [(f"block {k}, {title}", f"block{k}.{part}.*") for title, part in zip(titles[0], dense, strict=True)]
+        pairs += [(f"attention {k}, {title}", f"attention{k}.{part}")
+                  for title, part in zip(titles[1], attention, strict=True)]  # fmt: skip
+    pairs += [(f"decoder, {part}", f"decoder.{part}.*") for part in ("up", "conv", "head")]
+    for k in range(3):
+        pairs.append((f"segmentation, embedding {k + 1}", f"segmentation.embed.{k}.*"))
+        pairs.append((f"segmentation, stage {k + 1}", f"segmentation.stages.{k}.*"))
+    pairs += [("segmentation, to head", "segmentation.to_head.*"), ("segmentation, head", "segmentation.head.*")]
+    return tuple(Block(name, match) for name, match in pairs)
+
+
 FUSENET = ModelFamily(
     name="fusenet",
     pipeline="fusion",
@@ -46,6 +64,7 @@ FUSENET = ModelFamily(
         Block("decoder", "decoder.*"),
         Block("segmentation", "segmentation.*"),
     ),
+    layers=_layers(),
     default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.4),
     trainer="pipelines.fusion.fusenet_training:train",
     evaluator="pipelines.fusion.evaluate:evaluate",

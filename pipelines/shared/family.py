@@ -49,6 +49,7 @@ class ModelFamily:
         build: makes the network, weights not loaded.
         experts: task -> checkpoint, in panel order, which is also the order of summation.
         blocks: stages of the network in order of depth; their globs cover every key once.
+        layers: finer parts, in the same order, for bars; each glob lies within one stage, and no key fits two.
         default: the recipe a page starts with.
         trainer, evaluator: "module:function" behind `train` and `evaluate`; named, not imported, so that listing
             families loads no network code.
@@ -65,6 +66,7 @@ class ModelFamily:
     experts: Mapping[str, ModelSpec]
     paper: str
     blocks: tuple[Block, ...] = ()
+    layers: tuple[Block, ...] = ()
     default: MergeRecipe = field(default_factory=MergeRecipe)
     trainer: str = ""
     evaluator: str = ""

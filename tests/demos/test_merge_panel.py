@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from demos.merge_panel import base_recipe, describe, mask_reason, offline_note, shipped_presets
-from pipelines.merging.presets import block_weights
+from demos.mask_controls import IDLE, mask_reason
+from demos.merge_panel import base_recipe, describe, offline_note, shipped_presets
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 from pipelines.merging.registry import METHODS, OFFLINE, method
 
@@ -62,9 +62,19 @@ def test_changing_the_method_disables_masks_that_mean_nothing_and_says_why(built
     panel = built.tab.panel
     unable = next(record for record in METHODS if record.masks == ("off",))
     updates = panel.when_method_changes(built.values({panel.method: unable.name}))
-    assert updates[panel.mask_mode]["interactive"] is False
-    assert unable.title in updates[panel.mask_mode]["info"]
+    assert updates[panel.masks.mode]["interactive"] is False
+    assert unable.title in updates[panel.masks.mode]["info"]
     assert updates[panel.scale] == unable.default_scale
+
+
+def test_details_without_a_mask_are_disabled_and_say_what_enables_them(built: Any) -> None:
+    masks = built.tab.panel.masks
+    details = [one for one in masks.controls if one is not masks.mode]
+    assert all(one.interactive is False and one.info == IDLE for one in details)
+    union = masks.fitted_mode("union")
+    assert [union[one]["interactive"] for one in details].count(False) == 1
+    assert union[masks.votes]["info"] == "only Consensus counts votes"
+    assert all(masks.fitted_mode("consensus")[one]["interactive"] for one in details)
 
 
 def test_the_reason_names_a_method_that_takes_masks() -> None:
@@ -117,13 +127,3 @@ def test_the_summary_counts_experts_that_act() -> None:
 def test_methods_that_need_data_are_named_with_what_they_lack_and_are_not_on_the_menu(built: Any) -> None:
     note, menu = offline_note(), [value for _, value in built.tab.panel.method.choices]
     assert all(one.title in note and one.needs in note and one.name not in menu for one in OFFLINE)
-
-
-def test_a_curve_sets_every_stage_by_its_depth_and_frees_the_menu(built: Any) -> None:
-    panel = built.tab.panel
-    updates = panel.when_curve_chosen(built.values({panel.curve: "COSINE"}))
-    heights = block_weights("COSINE", len(panel.stages))
-    assert [updates[fader] for fader in panel.stages] == pytest.approx(heights, abs=1e-4)
-    assert updates[panel.curve] is None
-    rules = panel.recipe(applied(built.values(), updates)).blocks
-    assert {rule.match: rule.factor for rule in rules}[panel.family.blocks[-1].match] == 0.0

@@ -1,0 +1,110 @@
+"""The masks of the desk: where in the network the mix may act, and why a control has no meaning at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from demos.fader import Fader
+from pipelines.merging.recipe import MASK_MODES, MaskChoice, MergeMethod
+from pipelines.merging.registry import METHODS
+
+Updates = dict[Any, Any]
+Values = Mapping[Any, Any]
+
+TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
+DEFAULT_THRESHOLD = 0.4
+IDLE = "no mask is in use: choose Task, Union or Consensus above"
+NO_VOTES = "only Consensus counts votes"
+VOTES = "keep what at least k tasks use"
+MUTES = "frozen: its mask goes; rebuild: it also leaves the vector"
+
+
+class MaskControls:
+    """An accordion with the mode and its details.
+
+    Attributes:
+        thresholds: a fader λ per task.
+        controls: every widget whose value is part of the recipe.
+        counts: the line of live counts, filled by runs.
+    """
+
+    def __init__(self, name: str, tasks: Sequence[str], record: MergeMethod) -> None:
+        self._tasks = tuple(tasks)
+        off: dict[str, Any] = {"interactive": False, "info": IDLE}
+        with gr.Accordion("Masks", open=False, elem_id=f"{name}-masks"):
+            self.mode = gr.Radio(mask_choices(record), value="off", label="Where the mix may act",
+                                 info=mask_reason(record), interactive=len(record.masks) > 1,
+                                 elem_id=f"{name}-mask-mode")  # fmt: skip
+            self.of = gr.CheckboxGroup(list(tasks), value=list(tasks), label="Masks of", elem_id=f"{name}-mask-tasks",
+                                       **off)  # fmt: skip
+            self.votes = Fader(0, len(tasks), 2, step=1, label="Votes k", elem_id=f"{name}-votes", buttons=[], **off)
+            self.compare = gr.Radio([("> as released", "gt"), ("≥ as printed", "ge")], value="gt", label="Comparison",
+                                    elem_id=f"{name}-compare", **off)  # fmt: skip
+            self.on_mute = gr.Radio([("frozen", "frozen"), ("rebuild", "rebuild")], value="frozen",
+                                    label="A muted expert", elem_id=f"{name}-on-mute", **off)  # fmt: skip
+            self.thresholds = tuple(
+                Fader(0, 2, DEFAULT_THRESHOLD, step=0.01, label=f"λ {task}", elem_id=f"{name}-lambda-{index}",
+                      buttons=[], **off)
+                for index, task in enumerate(tasks)
+            )  # fmt: skip
+            self.counts = gr.HTML("", elem_id=f"{name}-mask-counts")
+        self.controls: list[Any] = [self.mode, self.of, self.votes, self.compare, self.on_mute, *self.thresholds]
+
+    def choice(self, values: Values) -> MaskChoice:
+        """What the widgets ask for."""
+        if values[self.mode] in (None, "off"):
+            return MaskChoice()
+        chosen = values[self.of] or []
+        return MaskChoice(
+            mode=values[self.mode],
+            tasks=() if len(chosen) == len(self._tasks) else tuple(one for one in self._tasks if one in chosen),
+            thresholds=tuple((task, values[one]) for task, one in zip(self._tasks, self.thresholds, strict=True)),
+            votes=int(values[self.votes]),
+            compare=values[self.compare],
+            on_mute=values[self.on_mute],
+        )
+
+    def shown(self, masks: MaskChoice, record: MergeMethod) -> Updates:
+        """Updates that put a choice on the widgets."""
+        thresholds, updates = dict(masks.thresholds), self.fitted(record, masks.mode)
+        values: dict[Any, Any] = {
+            self.of: list(masks.tasks or self._tasks), self.votes: masks.votes, self.compare: masks.compare,
+            self.on_mute: masks.on_mute,
+        }  # fmt: skip
+        values |= {one: thresholds.get(task, DEFAULT_THRESHOLD)
+                   for task, one in zip(self._tasks, self.thresholds, strict=True)}  # fmt: skip
+        return updates | {one: {**updates[one], "value": value} for one, value in values.items()}
+
+    def fitted(self, record: MergeMethod, mode: str) -> Updates:
+        """Modes that mean something for the method, and the details of the mode."""
+        mode = mode if mode in record.masks else record.masks[0]
+        choices = gr.update(choices=mask_choices(record), value=mode, info=mask_reason(record),
+                            interactive=len(record.masks) > 1)  # fmt: skip
+        return {self.mode: choices} | self.fitted_mode(mode)
+
+    def fitted_mode(self, mode: str) -> Updates:
+        """Details are enabled where the mode uses them; the others say what would enable them."""
+        is_on, is_vote = mode != "off", mode == "consensus"
+        meanings = {
+            self.of: "whose masks count", self.compare: "how a weight is held against λ", self.on_mute: MUTES,
+            **dict.fromkeys(self.thresholds, "higher keeps fewer weights"),
+        }  # fmt: skip
+        details = {one: gr.update(interactive=is_on, info=info if is_on else IDLE) for one, info in meanings.items()}
+        votes = VOTES if is_vote else NO_VOTES if is_on else IDLE
+        return details | {self.votes: gr.update(interactive=is_vote, info=votes)}
+
+
+def mask_choices(record: MergeMethod) -> list[tuple[str, str]]:
+    """The mask modes that mean something for a method."""
+    return [(TITLES[mode], mode) for mode in MASK_MODES if mode in record.masks]
+
+
+def mask_reason(record: MergeMethod) -> str:
+    """Why there is no choice of masks, or what the choice is."""
+    if len(record.masks) > 1:
+        return "Task: where one expert moved most. Union: any of them. Consensus: at least k of them."
+    able = ", ".join(one.title for one in METHODS if len(one.masks) > 1)
+    return f"{record.title} takes no mask; choose {able}."
