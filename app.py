@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from demos.tab import Workshop
 
 ROOT = Path(__file__).resolve().parent
+MCP_EXTRA = '--mcp needs an extra: pip install "gradio[mcp]"'
 QUIET_ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -92,7 +93,7 @@ def check_flags(flags: argparse.Namespace) -> None:
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
     if flags.mcp and find_spec("mcp") is None:
-        raise SystemExit('--mcp needs an extra: pip install "gradio[mcp]"')
+        raise SystemExit(MCP_EXTRA)
     if flags.share:
         logging.warning("--share: anyone who has the link can use this page and its memory.")
 
@@ -117,6 +118,8 @@ def main(arguments: list[str] | None = None) -> None:
     workshop = build_workshop(flags)
     page = build_app(workshop, flags.public)
     page.launch(**launch_options(flags), prevent_thread_lock=True)
+    if flags.mcp and page.mcp_error:  # installed, but not as this gradio wants it: gradio would serve without it
+        raise SystemExit(f"{MCP_EXTRA}\n{page.mcp_error}")
     threading.Thread(target=warm, args=(workshop,), daemon=True, name="warm").start()
     page.block_thread()
 

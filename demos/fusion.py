@@ -192,7 +192,9 @@ class FusionTab(MixTab):
         }
         for view in self.views:
             updates |= view.pictured(job, result, values)
-        return updates | self.source.pictured(frames, job.options.task) | self.settings.for_count(len(frames.images))
+        return updates | self.source.pictured(frames, job.options.task) | self.settings.for_frames(
+            len(frames.images), job.options.engine
+        )
 
     def _pair(self, job: Job, result: FusionResult, values: Values) -> tuple[Any, Any]:
         other, base = self.panel.other_slot(values), base_recipe(self.family)

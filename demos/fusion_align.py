@@ -106,7 +106,8 @@ class AlignView:
         chosen = max(1, min(values[self.edit].frame, count - 1))
         choices = [(f"frame {k + 1}", k) for k in range(1, max(count, 2))]
         return {
-            self.frame: gr.update(choices=choices, value=chosen, interactive=count > 1),
+            self.frame: gr.update(choices=choices, value=chosen, interactive=count > 1,
+                                  info="frame 1 stays where it is" if count > 1 else "one frame has nothing to meet"),
             self.found: hint(" ".join(one.note for one in placed.transforms) or "Nothing is moved."),
             self.transform: registration_to_json(placed),
             self.picture: view_of(values[self.view], placed.frames, chosen),

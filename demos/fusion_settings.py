@@ -17,6 +17,14 @@ Values = Mapping[Any, Any]
 OPERATOR_TITLES = {"pyramid": "pyramid", "paper": "as published", "fast": "fast"}
 PALETTE_TITLES = {"auto": "recognise", "luma": "take its luma"}
 THERMAL = ("polarity", "palette", "frame_size")  # options that only a thermal frame has
+OPERATOR, KIND = "how weights are used", "trained for that operator"
+NEEDS_TABLES = "needs the table engine, which is for exposures"
+RESIDUAL, NEEDS_NET = "of the network", "mixed network only"
+GHOSTS, NEEDS_EXPOSURES = "between exposures", "needs exposures and the mixed network"
+WEIGHS, NO_WEIGHTS = "up: counts more", "not weighed"
+IN_THERMAL, NEEDS_THERMAL = "of the thermal frame", "needs a thermal frame: task Infrared and visible"
+PERCENTILE = "percentile; for 16-bit thermal or CT frames"
+NEEDS_PAIR = "needs a pair of cameras: infrared and visible, or medical"
 MOST_FRAMES = max(task.most_frames for task in TASKS.values())
 
 
@@ -43,54 +51,53 @@ class FusionSettings:
         with gr.Row():
             self.engine = gr.Dropdown(engine_choices(task), value="net", label="Engine", elem_id="fusion-engine")
             self.operator = gr.Radio([(OPERATOR_TITLES[one], one) for one in OPERATORS], value=default.operator,
-                                     label="Table operator", interactive=False, info="needs the table engine",
-                                     elem_id="fusion-operator")
-            self.table_kind = gr.Radio(list(TABLE_KINDS), value=default.table_kind, label="Tables", interactive=False,
-                                       info="needs the table engine", elem_id="fusion-table-kind")
+                                     label="Table operator", elem_id="fusion-operator",
+                                     **able(False, OPERATOR, NEEDS_TABLES))  # fmt: skip
+            self.table_kind = gr.Radio(list(TABLE_KINDS), value=default.table_kind, label="Tables",
+                                       elem_id="fusion-table-kind", **able(False, KIND, NEEDS_TABLES))  # fmt: skip
 
     def _build_finish(self) -> None:
         with gr.Row():
-            self.detail = Fader(0, 2, 1, step=0.01, label="Detail", info="1 leaves it as it is", buttons=[],
+            self.detail = Fader(0, 2, 1, step=0.01, label="Detail", info="1 changes nothing", buttons=[],
                                 elem_id="fusion-detail")
-            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info="added by the network",
-                                  elem_id="fusion-residual", buttons=[])
-            self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", elem_id="fusion-saturation", buttons=[])
+            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info=RESIDUAL, elem_id="fusion-residual",
+                                  buttons=[])  # fmt: skip
+            self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", info="0 is grey", buttons=[],
+                                    elem_id="fusion-saturation")  # fmt: skip
 
     def _build_gains(self, task: str) -> None:
         with gr.Row():
             self.gains = [
                 Fader(-2, 2, 0, step=0.05, label=f"Frame {index + 1}, EV", elem_id=f"fusion-gain-{index}",
-                      interactive=index < 2, min_width=160, buttons=[])
+                      min_width=160, buttons=[], **able(index < 2, WEIGHS, few_frames(2)))
                 for index in range(MOST_FRAMES)
             ]
         self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",
-                                   info="needs exposures and the network", interactive=task == "mef")
+                                   **able(task == "mef", GHOSTS, NEEDS_EXPOSURES))  # fmt: skip
 
     def _build_reading(self, task: str) -> None:
         """How the files become frames."""
-        is_thermal, is_pair = task == "ivis", bool(TASKS[task].roles)
+        thermal, pair = thermal_able(task), pair_able(task)
         with gr.Row():
             self.polarity = gr.Radio([("white", "white"), ("black", "black"), ("guess", "auto")], value="white",
-                                     label="Hot is", elem_id="fusion-polarity", interactive=is_thermal, min_width=200,
-                                     info="needs a thermal frame")
+                                     label="Hot is", elem_id="fusion-polarity", min_width=200, **thermal)  # fmt: skip
             self.palette = gr.Dropdown([(PALETTE_TITLES.get(one, one), one) for one in PALETTE_CHOICES], value="auto",
                                        label="False colour of the thermal frame", elem_id="fusion-palette",
-                                       interactive=is_thermal, min_width=200, info="needs a thermal frame")
+                                       min_width=200, **thermal)  # fmt: skip
         with gr.Row():
             self.fit = gr.Radio([("refuse", "ask"), ("centre crop", "crop"), ("register", "register")], value="ask",
                                 label="Frames of unlike shape", elem_id="fusion-fit", min_width=240,
                                 info="they are never stretched; register looks where their edges agree")
             self.frame_size = gr.Radio([("that of the smallest", "smallest"), ("keep the visible frame's", "visible")],
-                                       value="smallest", label="Size of the result", interactive=is_thermal,
-                                       elem_id="fusion-frame-size", min_width=240, info="needs a thermal frame")
+                                       value="smallest", label="Size of the result",
+                                       elem_id="fusion-frame-size", min_width=240, **thermal)  # fmt: skip
         with gr.Row():
             low, high = WINDOW
             self.window = [
                 Fader(0, 49.9, low, step=0.1, label="Window: black at, %", elem_id="fusion-window-low", min_width=220,
-                      interactive=is_pair, info="percentile; for 16-bit thermal or CT frames", buttons=[]),
+                      buttons=[], **pair),
                 Fader(50.1, 100, high, step=0.1, label="Window: white at, %", elem_id="fusion-window-high",
-                      min_width=220, interactive=is_pair, info="percentile; for 16-bit thermal or CT frames",
-                      buttons=[]),
+                      min_width=220, buttons=[], **pair),
             ]  # fmt: skip
 
     def options(self, values: Values, task: str, count: int) -> FusionOptions:
@@ -146,24 +153,47 @@ class FusionSettings:
         """What the task can use is enabled; with options, also set."""
         values = {} if options is None else {getattr(self, name): getattr(options, name) for name in THERMAL}
         values |= {} if options is None else dict(zip(self.window, options.window, strict=True))
-        able = {getattr(self, name): task == "ivis" for name in THERMAL}
-        able |= {one: bool(TASKS[task].roles) for one in self.window}
-        return {one: gr.update(interactive=is_able, **({"value": values[one]} if one in values else {}))
-                for one, is_able in able.items()}  # fmt: skip
+        fitted = {getattr(self, name): thermal_able(task) for name in THERMAL}
+        fitted |= dict.fromkeys(self.window, pair_able(task))
+        return {one: gr.update(**how, **({"value": values[one]} if one in values else {}))
+                for one, how in fitted.items()}  # fmt: skip
 
     def fitted(self, engine: str, task: str) -> Updates:
         """Settings the engine does not use are disabled; their info says which engine would use them."""
         is_net, is_lut = engine == "net", engine == "lut"
         return {
-            self.operator: gr.update(interactive=is_lut),
-            self.table_kind: gr.update(interactive=is_lut),
-            self.residual: gr.update(interactive=is_net),
-            self.deghost: gr.update(interactive=is_net and task == "mef"),
+            self.operator: gr.update(**able(is_lut, OPERATOR, NEEDS_TABLES)),
+            self.table_kind: gr.update(**able(is_lut, KIND, NEEDS_TABLES)),
+            self.residual: gr.update(**able(is_net, RESIDUAL, NEEDS_NET)),
+            self.deghost: gr.update(**able(is_net and task == "mef", GHOSTS, NEEDS_EXPOSURES)),
         }
 
-    def for_count(self, count: int) -> Updates:
-        """A gain for each frame there is."""
-        return {one: gr.update(interactive=index < count) for index, one in enumerate(self.gains)}
+    def for_frames(self, count: int, engine: str) -> Updates:
+        """A gain for each frame there is, where the engine weighs frames."""
+        is_weighing = engine in ("net", "lut")
+        reason = few_frames(count) if is_weighing else NO_WEIGHTS
+        return {one: gr.update(**able(is_weighing and index < count, WEIGHS, reason))
+                for index, one in enumerate(self.gains)}  # fmt: skip
+
+
+def able(is_able: bool, meaning: str, reason: str) -> dict[str, Any]:
+    """A widget that can be used says what it does; one that cannot, why."""
+    return {"interactive": is_able, "info": meaning if is_able else reason}
+
+
+def thermal_able(task: str) -> dict[str, Any]:
+    """Of what only a thermal frame has."""
+    return able(task == "ivis", IN_THERMAL, NEEDS_THERMAL)
+
+
+def pair_able(task: str) -> dict[str, Any]:
+    """Of what only frames of two cameras have."""
+    return able(bool(TASKS[task].roles), PERCENTILE, NEEDS_PAIR)
+
+
+def few_frames(count: int) -> str:
+    """Why there is no such frame."""
+    return "only 1 frame" if count == 1 else f"only {count} frames"
 
 
 def _plain(update: Any) -> dict[str, Any]:

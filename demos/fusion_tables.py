@@ -29,6 +29,7 @@ TRAINED = " as trained"
 COLOUR_MAP = {f"frame {k + 1}": colour for k, colour in enumerate(COLOURS)} | {
     f"frame {k + 1}{TRAINED}": colour for k, colour in enumerate(PALE)
 }
+ON, WEIGHT, OFF, NOTHING = "five points each", "weight", "needs the table engine", "Nothing is bent"
 REASON = "Only the table engine has curves: choose it under Settings, with exposures that show something."
 
 
@@ -66,16 +67,16 @@ class TableView:
             self.note = gr.HTML(hint(REASON, "reason"), elem_id="fusion-curves-note")
             self.curves = gr.LinePlot(x="grey", y="weight", color="frame", x_lim=[0, 255], y_lim=[0, 1], height=300,
                                       color_map=COLOUR_MAP, x_title="grey level", elem_id="fusion-curves",
-                                      label="Weight by grey level", show_label=False)
+                                      label="Weight by grey level", show_label=False, visible="hidden")  # fmt: skip
             with gr.Row():
                 self.frame = gr.Radio([("frame 1", 0)], value=0, label="Bend the table of", interactive=False,
-                                      elem_id="fusion-curves-frame")
-                self.reset = gr.Button("Reset tables", size="sm", min_width=90, scale=0, interactive=False,
-                                       elem_id="fusion-curves-reset")
+                                      info=OFF, elem_id="fusion-curves-frame")  # fmt: skip
+                self.reset = gr.Button(NOTHING, size="sm", min_width=120, scale=0, interactive=False,
+                                       elem_id="fusion-curves-reset")  # fmt: skip
             with gr.Row():
                 self.faders = [
                     Fader(0, 1, 0, step=0.001, label=f"at grey {grey}", interactive=False, min_width=160, buttons=[],
-                          elem_id=f"fusion-point-{grey}")
+                          info=OFF, elem_id=f"fusion-point-{grey}")
                     for grey in TABLE_KNOTS
                 ]  # fmt: skip
             self.edit = gr.State(TableEdit())
@@ -97,8 +98,10 @@ class TableView:
     def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
         """The curves that were used, the trained ones pale behind them, and the points of the chosen frame."""
         if result.tables is None or len(result.tables) != len(result.weights):  # an even tone has no table
-            return {self.curves: None, self.note: hint(REASON, "reason"), self.reset: gr.update(interactive=False),
-                    **{one: gr.update(interactive=False) for one in (self.frame, *self.faders)}}  # fmt: skip
+            off = gr.update(interactive=False, info=OFF)
+            return {self.curves: gr.update(value=None, visible="hidden"), self.note: hint(REASON, "reason"),
+                    self.reset: gr.update(value=NOTHING, interactive=False),
+                    **dict.fromkeys((self.frame, *self.faders), off)}  # fmt: skip
         trained, count = self.trained(job.options, len(result.tables)), len(result.tables)
         edit = self._edited(values)
         if len(edit.rows) != count:
@@ -106,12 +109,12 @@ class TableView:
         choices = [(f"frame {k + 1}", k) for k in range(count)]
         faders = self._faders_for(edit, trained)
         if edit.rows[edit.index]:  # the hand may be on them: they say what they say
-            faders |= {one: gr.update(interactive=True) for one in self.faders}
+            faders |= {one: gr.update(interactive=True, info=WEIGHT) for one in self.faders}
         return faders | {
             self.curves: plot_of(result.tables, trained),
             self.note: hint("Pale: the table as it was trained. The tables are made to sum to 1 when they are used."),
-            self.frame: gr.update(choices=choices, value=edit.index, interactive=True),
-            self.reset: gr.update(interactive=any(edit.rows)),
+            self.frame: gr.update(choices=choices, value=edit.index, interactive=True, info=ON),
+            self.reset: gr.update(value="Reset tables" if any(edit.rows) else NOTHING, interactive=any(edit.rows)),
         }
 
     def trained(self, options: FusionOptions, count: int) -> np.ndarray:
@@ -125,7 +128,8 @@ class TableView:
         row = edit.rows[edit.index] or tuple(round(float(trained[edit.index, grey]), 3) for grey in TABLE_KNOTS)
         moved = replace(edit, start=row if not edit.rows[edit.index] else ())
         return {self.edit: moved} | {
-            one: gr.update(value=value, interactive=True) for one, value in zip(self.faders, row, strict=True)
+            one: gr.update(value=value, interactive=True, info=WEIGHT)
+            for one, value in zip(self.faders, row, strict=True)
         }
 
     def when_frame_changes(self, values: Values) -> Updates:
@@ -153,7 +157,7 @@ def plot_of(tables: np.ndarray, trained: np.ndarray) -> Any:
     until its colours change."""
     rows = curves_of(tables, trained)
     names = list(dict.fromkeys(rows["frame"]))
-    return gr.update(value=rows, color_map={name: COLOUR_MAP[name] for name in names},
+    return gr.update(value=rows, visible=True, color_map={name: COLOUR_MAP[name] for name in names},
                      colors_in_legend=[name for name in names if not name.endswith(TRAINED)])
 
 

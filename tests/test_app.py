@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -56,6 +62,37 @@ def test_mcp_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"gradio\[mcp\]"):
         app.check_flags(app.parse_flags(["--mcp"]))
+
+
+def test_a_start_with_mcp_serves_the_tools_or_says_what_to_install(root: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = tmp_path / "told.txt"
+    with told.open("w") as errors:
+        process = subprocess.Popen([sys.executable, "app.py", "--mcp", "--port", str(port)], cwd=root, stderr=errors,
+                                   stdout=subprocess.DEVNULL)  # fmt: skip
+    try:
+        tools = _tools_of(f"http://127.0.0.1:{port}/gradio_api/mcp/schema", process)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    if importlib.util.find_spec("mcp") is None:
+        assert tools is None and 'pip install "gradio[mcp]"' in told.read_text()
+    else:
+        assert tools is not None and {"fuse", "merge_info", "status"} <= set(tools)
+
+
+def _tools_of(url: str, process: subprocess.Popen[bytes], seconds: float = 90) -> list[str] | None:
+    """Names of the tools of a page that is starting; None if it gives up."""
+    last = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < last:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return [tool["name"] for tool in json.load(answer)]
+        except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
+            time.sleep(0.5)
+    return None
 
 
 def test_unknown_precision_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,3 +52,15 @@ def test_every_palette_can_be_chosen(settings: Any) -> None:
 def test_the_window_can_never_close(settings: Any) -> None:
     low, high = settings.window
     assert low.maximum < high.minimum
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("engine", ["net", "lut", "average"])
+def test_what_an_engine_or_a_task_cannot_use_is_disabled_and_says_why(built: Any, engine: str, task: str) -> None:
+    settings = built.tab.settings
+    updates = {**settings.with_task(task), **settings.fitted(engine, task), **settings.for_frames(2, engine)}
+    able = {one: update["interactive"] for one, update in updates.items() if "interactive" in update}
+    assert all(updates[one]["info"] for one in able)
+    assert able[settings.residual] is (engine == "net") and able[settings.operator] is (engine == "lut")
+    assert [able[one] for one in settings.gains[:2]] == [engine != "average"] * 2 and not able[settings.gains[2]]
+    assert able[settings.polarity] is (task == "ivis")

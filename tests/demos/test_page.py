@@ -71,6 +71,14 @@ def test_faders_are_stock_sliders_for_the_browser(config: dict[str, Any]) -> Non
     assert sum(one["type"] == "slider" for one in config["components"]) > 12
 
 
+def test_every_control_that_is_disabled_says_why(config: dict[str, Any]) -> None:
+    kinds = {"slider", "radio", "checkbox", "checkboxgroup", "dropdown"}
+    disabled = [one["props"] for one in config["components"]
+                if one["type"] in kinds and one["props"].get("interactive") is False]  # fmt: skip
+    assert len(disabled) > 10
+    assert [props["elem_id"] for props in disabled if not props.get("info")] == []
+
+
 def test_no_component_was_given_an_unknown_property(built: Any) -> None:
     blocks = [one for one in built.page.blocks.blocks.values() if isinstance(one, gr.HTML)]
     assert {key for one in blocks for key in (one.props or {})} <= {"value"}
