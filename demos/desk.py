@@ -77,6 +77,7 @@ class Desk:
         """Events that move nothing on the desk; choosing a preset and using a recipe are the tab's, for they run."""
         self.save.click(told(self.when_saved), inputs, [self.own, self.preset], **BESIDE_QUEUE)
         self.delete.click(told(self.when_deleted), inputs, [self.own, self.preset], **BESIDE_QUEUE)
+        self.own.change(told(self.when_found), [self.own], [self.preset], trigger_mode="always_last", **BESIDE_QUEUE)
         self.score.click(told(self.when_scored), inputs, [self.scores], **LONG)
 
     def when_preset_chosen(self, values: Values) -> Updates:
@@ -88,6 +89,10 @@ class Desk:
             return self.panel.shown(recipe_from_dict(own[name], self.family.tasks))
         gr.Info("No preset has that name yet; Save keeps the desk under it.")
         return {self.panel.relative: gr.skip()}
+
+    def when_found(self, own: Any) -> Any:
+        """The menu with the presets that this browser keeps, as the page opens and after each change."""
+        return gr.update(choices=[*self.shipped, *(own if isinstance(own, dict) else ())])
 
     def when_saved(self, values: Values) -> Updates:
         """The desk under the typed name, in this browser."""
