@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pipelines.shared.recipe_file import RecipeDocument
 
 MOST_BYTES = 1_000_000  # of a recipe file
-RECIPE_FILES = [".png", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"]  # the last three only to say why not
+# The last three only to say why not.
+RECIPE_FILES = [".png", ".svg", ".pdf", ".yaml", ".yml", ".json", ".jpg", ".jpeg", ".webp"]
 
 
 def restore(path: Path) -> str:

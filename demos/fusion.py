@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import gradio as gr
 from demos.compare import Compare
 from demos.desk import Desk
 from demos.examples import Example, read_examples
+from demos.figure_layout import Panel
+from demos.figure_view import FigureView
 from demos.fusion_align import AlignView
 from demos.fusion_batch import BatchView
 from demos.fusion_bench import FusionBench, Job
@@ -17,6 +20,7 @@ from demos.fusion_clips import ClipView
 from demos.fusion_endpoints import add_fuse, fuse_batch_endpoint, fuse_endpoint
 from demos.fusion_events import events, wire_own
 from demos.fusion_export import document_of, parse
+from demos.fusion_figure import CHOICES, CHOSEN, caption, panels
 from demos.fusion_files import FusionExport
 from demos.fusion_labels import LabelView
 from demos.fusion_settings import MOST_FRAMES, FusionSettings
@@ -104,11 +108,13 @@ class FusionTab(MixTab):
         self.metrics, self.zoom = MetricView(sight), ZoomView(sight)
         self.past = PastView("fusion", lambda job, result: result.fused, run_caption, self.example_of,
                              lambda job: job.paths)  # fmt: skip
+        self.figure = FigureView(self, sight, CHOICES, CHOSEN, self._panels, lambda job: caption(self.bench, job),
+                                 lambda values: values[self.zoom.point])  # fmt: skip
         self.export = FusionExport(self, sight)
         self.batch, self.clips = BatchView(sight), ClipView(sight)
         self.runs: list[Any] = []
         self.views: tuple[View, ...] = (self.alignment, self.weights, self.labels, self.tables, self.metrics,
-                                        self.zoom, self.past, self.export)  # fmt: skip
+                                        self.zoom, self.past, self.figure, self.export)  # fmt: skip
 
     def _tier_line(self, engine: str) -> str:
         if engine not in ("net", "lut"):
@@ -199,6 +205,9 @@ class FusionTab(MixTab):
     def _pair(self, job: Job, result: FusionResult, values: Values) -> tuple[Any, Any]:
         other, base = self.panel.other_slot(values), base_recipe(self.family)
         return self.bench.beside(job, values[self.left], other, base), result.fused
+
+    def _panels(self, job: Job, result: FusionResult, values: Values, names: Sequence[str]) -> list[Panel]:
+        return panels(self.bench, job, result, names, values[self.left], self._pair(job, result, values)[0])
 
     def document(self, job: Job) -> RecipeDocument:
         """The recipe of a job, with its frames."""

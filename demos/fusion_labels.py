@@ -24,7 +24,7 @@ CLASS_COLOURS = ((86, 180, 233), (150, 130, 110), (0, 158, 115), (204, 121, 167)
                  (200, 200, 200))  # fmt: skip
 SOURCES = (("Both frames", "both"), ("Thermal alone", "thermal"), ("Visible alone", "visible"),
            ("Where they differ", "differ"))  # fmt: skip
-DIFFERENCES = ("only thermal alone differs", "only visible alone differs", "either alone differs")
+DIFFERENCES = ("only thermal alone differs", "only visible alone differs", "each alone differs")
 DIFFERENCE_COLOURS = ((213, 94, 0), (0, 114, 178), (240, 228, 66))
 HIDDEN = 255
 REASON = "Only the mixed network on infrared and visible frames names what it sees."

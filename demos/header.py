@@ -31,6 +31,7 @@ class Header:
             gr.HTML(TITLE)
             self.chip = gr.HTML(chip_of("no mix yet"), elem_id="mix-chip")
             self.copy = gr.Button("Copy link", size="sm", min_width=80, scale=0, elem_id="copy-link")
+            self.figure = gr.Button("Figure…", size="sm", min_width=70, scale=0, elem_id="figure-open")
             self.file = gr.UploadButton("Restore…", size="sm", min_width=80, scale=0, file_types=RECIPE_FILES,
                                         elem_id="restore")  # fmt: skip
             self.help = gr.Button("?", size="sm", min_width=36, scale=0, elem_id="help-open")
@@ -51,6 +52,7 @@ class Header:
                                     **TELLING)  # fmt: skip
         for tab in built.values():
             tab.links.then_run(restored)
+        self.figure.click(None, js="() => window.mixdeck.figure()", **BESIDE_QUEUE)
         self.help.click(None, js="() => window.mixdeck.help()", **BESIDE_QUEUE)
         return page.load(told(self.when_opened), None, settable, trigger_mode="once", **TELLING)
 

@@ -38,6 +38,12 @@
   // The picture is marked the moment a setting moves; the server's next label removes the mark.
   window.mixdeck = {
     stale: (tab) => document.querySelector(`#${tab}-version .version`)?.classList.add("stale"),
+    figure: () => {
+      const box = shown('[id$="-figure-box"]') ?? shown('[id$="-export-box"]');
+      const button = box?.querySelector("button");
+      if (button && !button.classList.contains("open")) button.click();
+      setTimeout(() => box?.scrollIntoView({ block: "start" }), 200);  // when it has unfolded
+    },
     help: () => document.querySelector("#help dialog")?.showModal(),
     copied: (address) => {
       const full = new URL(address, window.location.href.split("?")[0]).href;

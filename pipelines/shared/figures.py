@@ -1,10 +1,11 @@
-"""Pictures that carry the recipe that made them: lossless PNG out, recipe text back."""
+"""Pictures that carry the recipe that made them: lossless PNG out; recipe text back, from PNG, SVG and PDF."""
 
 from __future__ import annotations
 
+import html
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
 
@@ -15,6 +16,8 @@ KEY = "mixdeck:recipe"
 MOST_COMPRESSED = 64 << 10
 MOST_EXPANDED = 1 << 20
 MOST_FILE_BYTES = 256 << 20
+FIRST_KEY = "mixdeck_recipe"
+PDF_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -23,27 +26,38 @@ def save_png(image: np.ndarray, recipe_text: str | None, path: Path, title: str 
 
     The recipe goes into a compressed iTXt chunk `mixdeck:recipe`; None leaves it out, for blind review.
     """
-    from PIL import Image, PngImagePlugin
+    from PIL import Image
 
-    chunks = PngImagePlugin.PngInfo()
+    Image.fromarray(image).save(path, format="PNG", pnginfo=png_chunks(recipe_text, title), dpi=(300, 300))
+    return path
+
+
+def png_chunks(recipe_text: str | None, title: str) -> Any:
+    """Text chunks of a PNG of ours."""
+    from PIL.PngImagePlugin import PngInfo
+
+    chunks = PngInfo()
     chunks.add_text("Software", "Mixdeck")
     if recipe_text is not None:
         chunks.add_itxt("Description", title)
         chunks.add_itxt(KEY, recipe_text, zip=True)
-    Image.fromarray(image).save(path, format="PNG", pnginfo=chunks, dpi=(300, 300))
-    return path
+    return chunks
 
 
 def read_embedded(path: Path) -> str | None:
-    """The recipe text of a PNG of ours; None where there is none (other formats lose it).
+    """The recipe text of a PNG, SVG or PDF of ours; None where there is none (other formats lose it).
 
-    Reads chunks only, never pixels, and expands at most 1 MB.
+    Reads metadata only, never pixels, and expands at most 1 MB.
 
     Raises:
         UserError: the chunk is larger than a recipe may be, or damaged.
     """
+    if path.stat().st_size > MOST_FILE_BYTES:
+        return None
+    if path.suffix.lower() in (".svg", ".pdf"):
+        return drawn_recipe(path.read_bytes())
     with path.open("rb") as file:
-        if path.stat().st_size > MOST_FILE_BYTES or file.read(8) != SIGNATURE:
+        if file.read(8) != SIGNATURE:
             return None
         while len(header := file.read(8)) == 8:
             length, kind = int.from_bytes(header[:4], "big"), header[4:]
@@ -55,6 +69,49 @@ def read_embedded(path: Path) -> str | None:
             if kind == b"IEND":
                 return None
             file.seek(length + 4, 1)
+    return None
+
+
+def drawn_recipe(content: bytes) -> str | None:
+    """The recipe text of an SVG (its description) or a PDF (its keywords); None where there is none.
+
+    Raises:
+        UserError: the text is larger than a recipe may be.
+    """
+    text = _pdf_keywords(content) if content.startswith(b"%PDF-") else _svg_description(content)
+    if text is None or FIRST_KEY not in text:
+        return None
+    if len(text) > MOST_EXPANDED:
+        raise UserError(
+            f"The recipe inside this figure has {len(text):,} characters; at most {MOST_EXPANDED:,} are read."
+        )
+    return text
+
+
+def _svg_description(content: bytes) -> str | None:
+    start, end = (content.find(tag) for tag in (b"<dc:description>", b"</dc:description>"))
+    if start < 0 or end < start:
+        return None
+    return html.unescape(content[start + len(b"<dc:description>") : end].decode("utf-8", errors="replace"))
+
+
+def _pdf_keywords(content: bytes) -> str | None:
+    """A literal string: parentheses nest, a backslash escapes; UTF-16 where it starts with its mark."""
+    start = content.find(b"/Keywords (")
+    if start < 0:
+        return None
+    plain, depth, place = bytearray(), 1, start + len(b"/Keywords (")
+    while place < len(content) and len(plain) <= 2 * MOST_EXPANDED:
+        byte = content[place : place + 1]
+        if byte == b"\\":
+            place += 1
+            byte = PDF_ESCAPES.get(content[place : place + 1], content[place : place + 1])
+        elif byte in (b"(", b")"):
+            depth += 1 if byte == b"(" else -1
+            if depth == 0:
+                return plain.decode("utf-16" if plain[:2] == b"\xfe\xff" else "latin-1", errors="replace")
+        plain += byte
+        place += 1
     return None
 
 
