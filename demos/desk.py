@@ -70,6 +70,7 @@ class Desk:
                 label="Recipe",
                 elem_id=f"{self._id}-recipe",
                 buttons=["copy", "download"],
+                wrap_lines=True,
             )
             self.use_yaml = gr.Button("Use this", size="sm", elem_id=f"{self._id}-use")
 

@@ -34,9 +34,10 @@ class ExportView:
                                            elem_id=f"{tab.name}-export-extras")  # fmt: skip
             self.export = gr.Button("Export PNG and recipe", size="sm", elem_id=f"{tab.name}-export")
             self.exported = gr.File(label="Picture with its recipe inside, and the recipe as YAML", interactive=False,
-                                    file_count="multiple", elem_id=f"{tab.name}-exported")  # fmt: skip
+                                    file_count="multiple", elem_id=f"{tab.name}-exported",
+                                    elem_classes="when-full")  # fmt: skip
             self.drop = gr.File(label="Drop an exported picture or a recipe to restore its settings",
-                                file_types=RECIPE_FILES, height=130, elem_id=f"{tab.name}-drop")  # fmt: skip
+                                file_types=RECIPE_FILES, height=150, elem_id=f"{tab.name}-drop")  # fmt: skip
             self.restored = gr.HTML("", elem_id=f"{tab.name}-restored")
         self.controls = [self.extras, self.drop]
         self.outputs: list[Any] = []

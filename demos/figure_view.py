@@ -65,17 +65,15 @@ class FigureView:
         self.outputs: list[Any] = [self.picture, self.files]
 
     def _build_form(self, name: str) -> None:
+        def tick(title: str, short: str, info: str, is_on: bool = False) -> gr.Checkbox:
+            return gr.Checkbox(is_on, label=title, info=info, elem_id=f"{name}-{short}", min_width=150)
+
         with gr.Row():
-            self.zoom = gr.Checkbox(True, label="Region, enlarged", elem_id=f"{name}-zoom", min_width=150,
-                                    info="where Zoom points, else where the pictures differ most")  # fmt: skip
-            self.letters = gr.Checkbox(
-                True, label="Letters", elem_id=f"{name}-letters", info="(a), (b), …", min_width=110
-            )
-            self.clear = gr.Checkbox(
-                False, label="Clear ground", elem_id=f"{name}-clear", info="else white", min_width=110
-            )
-            self.bare = gr.Checkbox(False, label="No recipe inside", elem_id=f"{name}-bare", info="for blind review",
-                                    min_width=150)  # fmt: skip
+            self.zoom = tick("Region, enlarged", "zoom", "where Zoom points, else where they differ most", True)
+            self.bare = tick("No recipe inside", "bare", "for blind review")
+        with gr.Row():
+            self.letters = tick("Letters", "letters", "(a), (b), …", True)
+            self.clear = tick("Clear ground", "clear", "else white")
         with gr.Row():
             self.width = gr.Radio(list(WIDTH_MM.items()), value=178.0, label="Width", elem_id=f"{name}-width",
                                   min_width=220)  # fmt: skip

@@ -38,13 +38,14 @@ class BatchView:
         with gr.Accordion("Folder batch", open=False, elem_id="fusion-batch-box"):
             gr.HTML(hint(ABOUT))
             self.files = gr.File(label="A zip, or many pictures", file_count="multiple", file_types=["image", ".zip"],
-                                 height=120, elem_id="fusion-batch-files")
+                                 height=150, elem_id="fusion-batch-files")
             self.matched = gr.HTML("", elem_id="fusion-batch-matched")
             with gr.Row(elem_classes="tight"):
                 self.start = gr.Button("Fuse all", size="sm", min_width=90, elem_id="fusion-batch-run")
                 self.halt = gr.Button("Stop batch", size="sm", min_width=90, elem_id="fusion-batch-stop")
             self.progress = gr.HTML("", elem_id="fusion-batch-progress")
-            self.archive = gr.File(label="Pictures and metrics.csv", interactive=False, elem_id="fusion-batch-out")
+            self.archive = gr.File(label="Pictures and metrics.csv", interactive=False, elem_id="fusion-batch-out",
+                                   elem_classes="when-full")  # fmt: skip
         self.controls = [self.files]
         self.outputs: list[Any] = []
 

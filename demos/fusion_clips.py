@@ -35,15 +35,15 @@ class ClipView:
             gr.HTML(hint(ABOUT))
             with gr.Row():
                 self.first = gr.File(label="Thermal, or alternating clip", file_types=FILE_TYPES,
-                                     height=120, elem_id="fusion-clips-first", min_width=200)
-                self.second = gr.File(label="Visible clip", file_types=FILE_TYPES, height=120,
+                                     height=150, elem_id="fusion-clips-first", min_width=200)
+                self.second = gr.File(label="Visible clip", file_types=FILE_TYPES, height=150,
                                       elem_id="fusion-clips-second", min_width=200)
             with gr.Row(elem_classes="tight"):
                 self.start = gr.Button("Fuse clips", size="sm", min_width=90, elem_id="fusion-clips-run")
                 self.halt = gr.Button("Stop clip", size="sm", min_width=90, elem_id="fusion-clips-stop")
             self.progress = gr.HTML("", elem_id="fusion-clips-progress")
             self.clip = gr.Video(label="Fused clip", interactive=False, elem_id="fusion-clips-out", height=320,
-                                 format="mp4", buttons=["download"])
+                                 format="mp4", buttons=["download"], elem_classes="when-full")  # fmt: skip
         self.controls = [self.first, self.second]
         self.outputs: list[Any] = []
 

@@ -38,7 +38,8 @@ class LabelView:
         with gr.Accordion("Segmentation (infrared and visible)", open=False, elem_id="fusion-labels-box"):
             self.source = gr.Radio(list(SOURCES), value="both", label="What is named in", elem_id="fusion-label-source")
             with gr.Row():
-                self.opacity = Fader(0, 1, 0.5, step=0.05, label="Overlay", elem_id="fusion-opacity", buttons=[])
+                self.opacity = Fader(0, 1, 0.5, step=0.05, label="Overlay", elem_id="fusion-opacity", buttons=[],
+                                     min_width=180)  # fmt: skip
                 self.outline = gr.Checkbox(False, label="Contours only", info="at full strength",
                                            elem_id="fusion-contours")  # fmt: skip
             self.classes = gr.CheckboxGroup(list(CLASS_NAMES), value=list(CLASS_NAMES), label="Classes",

@@ -69,7 +69,7 @@ class FusionSettings:
         with gr.Row():
             self.gains = [
                 Fader(-2, 2, 0, step=0.05, label=f"Frame {index + 1}, EV", elem_id=f"fusion-gain-{index}",
-                      min_width=160, buttons=[], **able(index < 2, WEIGHS, few_frames(2)))
+                      min_width=170, buttons=[], **able(index < 2, WEIGHS, few_frames(2)))
                 for index in range(MOST_FRAMES)
             ]
         self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",

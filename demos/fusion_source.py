@@ -48,7 +48,8 @@ class FusionSource:
         )  # fmt: skip
         self.gallery = StillGallery(
             [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=2, height=140,
-            elem_id="fusion-frames", object_fit="contain", show_label=False, buttons=["fullscreen"], **STILL,
+            elem_id="fusion-frames", elem_classes="captions", object_fit="contain", show_label=False,
+            buttons=["fullscreen"], **STILL,
         )  # fmt: skip
         with gr.Row(elem_classes="tight"):
             self.swap = gr.Checkbox(False, label="Swap", elem_id="fusion-swap", min_width=100)

@@ -75,7 +75,7 @@ class TableView:
                                        elem_id="fusion-curves-reset")  # fmt: skip
             with gr.Row():
                 self.faders = [
-                    Fader(0, 1, 0, step=0.001, label=f"at grey {grey}", interactive=False, min_width=160, buttons=[],
+                    Fader(0, 1, 0, step=0.001, label=f"at grey {grey}", interactive=False, min_width=170, buttons=[],
                           info=OFF, elem_id=f"fusion-point-{grey}")
                     for grey in TABLE_KNOTS
                 ]  # fmt: skip

@@ -102,6 +102,7 @@ class ZoomView:
                                      **STILL)
             self.regions = StillGallery(label="The region", columns=REGIONS_ACROSS, elem_id="fusion-regions",
                                         object_fit="scale-down", height="auto", buttons=["fullscreen"],
+                                        elem_classes="when-full",
                                         show_label=False, **STILL)
             self.point = gr.State(None)
         self.controls = [self.factor, self.point]

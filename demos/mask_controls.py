@@ -16,7 +16,7 @@ Values = Mapping[Any, Any]
 
 TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
 DEFAULT_THRESHOLD = 0.4
-IDLE = "no mask is in use: choose Task, Union or Consensus above"
+IDLE = "needs a mask: choose one above"
 NO_VOTES = "only Consensus counts votes"
 VOTES = "keep what at least k tasks use"
 MUTES = "frozen: its mask goes; rebuild: it also leaves the vector"

@@ -54,7 +54,7 @@ class BatchView:
                 self.halt = gr.Button("Stop batch", size="sm", min_width=90, elem_id=f"{ID}-batch-halt")
             self.progress = gr.HTML("", elem_id=f"{ID}-batch-progress")
             self.table = gr.HTML("", elem_id=f"{ID}-batch-table")
-            self.out = gr.File(label="CSV and JSON", file_count="multiple", interactive=False,
+            self.out = gr.File(label="CSV and JSON", file_count="multiple", interactive=False, elem_classes="when-full",
                                elem_id=f"{ID}-batch-out")  # fmt: skip
         self.controls = [self.files]
         self.outputs: list[Any] = []

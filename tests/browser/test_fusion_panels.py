@@ -116,9 +116,14 @@ def test_a_batch_is_matched_by_name_and_comes_back_as_a_zip(
 def test_open_panels_never_scroll_a_phone_sideways(visit: Callable[..., Any]) -> None:
     view = visit(width=390, height=844)
     view.settled()
-    for name in ("settings", "align-box", "weights-box", "labels-box", "curves-box", "zoom-box", "batch-box"):
-        opened(view.page, f"fusion-{name}")
-    view.page.locator("#fusion-transform .cm-content").wait_for()
+    view.page.locator(".desk-switch").click()
+    view.page.locator("#fusion-desk-recipe-box").wait_for()
+    for panel in view.page.locator("[id^=fusion-][id$=-box], #fusion-settings, #fusion-desk-stages").all():
+        panel.locator("button").first.click()
+    for code in ("#fusion-transform", "#fusion-desk-recipe"):
+        view.page.locator(f"{code} .cm-content").wait_for()
+    view.page.locator("#fusion-measure").click()
+    view.page.locator("#fusion-metrics td").first.wait_for()
     assert view.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
