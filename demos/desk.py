@@ -9,9 +9,11 @@ from typing import Any
 import gradio as gr
 
 from demos import drawing
-from demos.merge_panel import MergePanel, describe, shipped_presets
+from demos.merge_panel import MergePanel
+from demos.merge_words import describe
 from demos.scores import score_columns
 from demos.sight import Updates, Values
+from demos.starting_mixes import shipped_presets
 from demos.steps import LONG
 from demos.tab import BESIDE_QUEUE, Workshop, told, visitor_of
 from pipelines.merging.recipe import MergeRecipe, recipe_from_dict, recipe_to_dict

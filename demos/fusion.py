@@ -28,10 +28,11 @@ from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
 from demos.fusion_words import ENGINE_TITLES, NETWORKS, about, left_choices, run_caption, slot_titles
-from demos.merge_panel import MergePanel, base_recipe
+from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
 from demos.sight import Sight, Updates, Values, View
+from demos.starting_mixes import base_recipe
 from demos.tab import Tab, Workshop
 from demos.tab_events import wire
 from demos.tab_links import TabLinks

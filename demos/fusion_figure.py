@@ -11,7 +11,7 @@ from demos import drawing
 from demos.figure_layout import Panel, title_text
 from demos.fusion_bench import to_bytes
 from demos.fusion_words import ENGINE_TITLES, left_choices, slot_titles
-from demos.merge_panel import describe
+from demos.merge_words import describe
 from pipelines.fusion.options import TASKS
 from pipelines.merging.recipe import recipe_hash
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from demos.merge_panel import describe
+from demos.merge_words import describe
 from pipelines.fusion.options import TASKS
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ The only place that knows which widget is which part of a recipe. Handlers get a
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,9 +15,11 @@ from demos.bars import Bars
 from demos.fader import Fader
 from demos.history import History
 from demos.mask_controls import MaskControls
+from demos.merge_words import formula_line, offline_note, settings_note
 from demos.stage_controls import StageControls
+from demos.starting_mixes import base_recipe
 from pipelines.merging.recipe import MergeMethod, MergeRecipe, Setting
-from pipelines.merging.registry import METHODS, OFFLINE, method
+from pipelines.merging.registry import METHODS, method
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
@@ -293,52 +294,3 @@ class MergePanel:
     def memory_components(self) -> list[Any]:
         """Everything `remembered` updates."""
         return [self.history, self.undo, self.redo]
-
-
-def base_recipe(family: ModelFamily) -> MergeRecipe:
-    """No expert at all."""
-    return replace(family.default, coefficients=tuple((task, 0.0) for task in family.tasks))
-
-
-def expert_recipe(family: ModelFamily, task: str) -> MergeRecipe:
-    """One expert as it was tuned."""
-    return MergeRecipe(coefficients=tuple((one, float(one == task)) for one in family.tasks), scale=1.0)
-
-
-def shipped_presets(family: ModelFamily) -> dict[str, MergeRecipe]:
-    """Starting points of every family: its own mix, the base, each expert alone, the even average."""
-    tasks = family.tasks
-    alone = {f"{task} expert alone": expert_recipe(family, task) for task in tasks}
-    even = MergeRecipe(coefficients=tuple((task, 1.0) for task in tasks), scale=round(1 / max(len(tasks), 1), 4))
-    return {"house mix": family.default, "base": base_recipe(family), "even average": even, **alone}
-
-
-def formula_line(record: MergeMethod) -> str:
-    """The formula, its source and what it costs, under the menu."""
-    source = " · ".join(html.escape(part) for part in (record.paper, record.cost) if part)
-    return f'<div class="formula">{html.escape(record.formula)}</div><div class="hint">{source}</div>'
-
-
-def offline_note() -> str:
-    """Methods that this family cannot run, each with what it lacks."""
-    rows = (
-        f'<li aria-disabled="true"><b>{html.escape(one.title)}</b> needs {html.escape(one.needs)} ({one.paper})</li>'
-        for one in OFFLINE
-    )
-    summary = "<summary>Methods that need more than checkpoints</summary>"
-    return f'<details class="hint">{summary}<ul>{"".join(rows)}</ul></details>'
-
-
-def settings_note(record: MergeMethod) -> str:
-    """Said where a method has nothing to set."""
-    text = "" if record.settings else f"{html.escape(record.title)} has no settings of its own."
-    return f'<div class="reason">{text}</div>'
-
-
-def describe(recipe: MergeRecipe) -> str:
-    """The mix in a few words: method, scale, how many experts act."""
-    tasks = [task for task, _ in recipe.coefficients]
-    active = sum(recipe.coefficient(task) != 0 for task in tasks)
-    mask = "" if recipe.masks.mode == "off" else f" · {recipe.masks.mode} mask"
-    title = method(recipe.method).title
-    return f"{title} · α {recipe.scale:.2f} · {active} of {len(tasks)} experts{mask}"

@@ -17,7 +17,8 @@ from demos.desk import Desk
 from demos.examples import Example
 from demos.exports import restore
 from demos.history import History
-from demos.merge_panel import MergePanel, describe
+from demos.merge_panel import MergePanel
+from demos.merge_words import describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values, View
 from demos.stage_controls import title_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.merge_panel import base_recipe, expert_recipe
 from demos.sight import Sight, Updates, Values
+from demos.starting_mixes import base_recipe, expert_recipe
 from demos.tab import TELLING, told
 from demos.text_recognition_bench import CROP
 from demos.text_recognition_source import ID

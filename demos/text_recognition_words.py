@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from demos.merge_panel import describe
+from demos.merge_words import describe
 from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_drawing import STEPS, step_of
 from demos.words import hint

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from demos.mask_controls import IDLE, mask_reason
-from demos.merge_panel import base_recipe, describe, offline_note, shipped_presets
+from demos.merge_words import describe, offline_note
+from demos.starting_mixes import base_recipe, shipped_presets
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 from pipelines.merging.registry import METHODS, OFFLINE, method
 
