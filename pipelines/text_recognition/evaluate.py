@@ -1,0 +1,212 @@
+"""Evaluation of the igtr family: every reading procedure on every set, and what else the network can be asked.
+
+Accuracy is the field's: case and marks do not count, every crop does. Crops are read by the code that the page runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.text_recognition.baselines import installed_baselines
+from pipelines.text_recognition.calibration import (
+    accuracy_at_coverage,
+    expected_calibration_error,
+    fitted_temperature,
+)
+from pipelines.text_recognition.crops import Look, read_crops
+from pipelines.text_recognition.datasets import Word, WordSet, find_iiit5k, frequent_labels
+from pipelines.text_recognition.generated import GeneratedSet, generated_sets
+from pipelines.text_recognition.metrics import is_right, wilson_interval
+from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.question_scores import localisation_scores, question_scores
+from pipelines.text_recognition.token_cache import TokenCache
+from pipelines.text_recognition.word_scores import agreement_scores, bucket_scores, word_scores
+
+if TYPE_CHECKING:
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.family import ModelFamily
+    from pipelines.text_recognition.igtr import IGTR
+
+PROCEDURES = {
+    "parallel": ReadingOptions(),
+    "autoregressive": ReadingOptions("autoregressive"),
+    "parallel_refine1": ReadingOptions(refinements=1),
+    "parallel_refine2": ReadingOptions(refinements=2),
+    "autoregressive_refine1": ReadingOptions("autoregressive", refinements=1),
+    "ctc": ReadingOptions("ctc"),
+    "verification": ReadingOptions("verification"),
+    "assembly": ReadingOptions("assembly"),
+}
+COMPARED = ("parallel", "autoregressive", "ctc", "verification", "assembly")
+BRIEF = ("parallel", "autoregressive", "parallel_refine1")  # on generated sets other than `base`
+CALIBRATION = 400  # generated validation crops that the temperature is fitted on
+COVERAGES = (0.5, 0.8, 0.95)
+
+Scores = dict[str, float]
+Methods = dict[str, Scores]
+
+
+def evaluate(
+    family: ModelFamily,
+    cache: ModelCache,
+    data: Path | None = None,
+    recipe: MergeRecipe | None = None,
+    limit: int | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Scores of each method on each set.
+
+    Args:
+        cache: lends the network.
+        data: folder of IIIT5K; None scores generated sets alone.
+        recipe: which mix is scored; None is the family's default, and then an expert's set is also read by that expert
+            alone ("expert").
+        limit: crops per set, spread over it.
+
+    Returns:
+        set -> {"n": crops, "methods": {method: {metric: number}}}. A method that not every crop is for has its own "n".
+    """
+    sets: list[WordSet | GeneratedSet] = [find_iiit5k(data)] if data is not None else []
+    sets += generated_sets()
+    mix = family.default if recipe is None else recipe
+    with cache.lease(family, mix) as lease:
+        temperature = fit_temperature(lease.model, limit)
+        report = {one.name: _set_report(lease.model, one, temperature, limit, data) for one in sets}
+    if recipe in (None, family.default):
+        for name in (name for name in family.tasks if name in report):
+            report[name]["methods"]["expert"] = _expert_scores(family, cache, name, limit)
+    return report
+
+
+def fit_temperature(network: IGTR, limit: int | None = None) -> float:
+    """The temperature of a network, on generated validation crops of the recipe `base`."""
+    (one,) = (one for one in generated_sets("validation") if one.name == "base")
+    words = list(one.words(min(CALIBRATION, limit or CALIBRATION)))
+    looks = read_crops(network, [word.image for word in words], ReadingOptions())
+    return fitted_temperature(partial(_confidences_at, looks), _right(_texts(looks), words))
+
+
+def _set_report(
+    network: IGTR, one: WordSet | GeneratedSet, temperature: float, limit: int | None, data: Path | None
+) -> dict[str, Any]:
+    words = list(one.words(limit))
+    read = _reader(network, words)
+    is_whole = isinstance(one, WordSet) or one.name == "base"
+    looks = {name: read(PROCEDURES[name]) for name in (PROCEDURES if is_whole else BRIEF)}
+    texts = {name: _texts(found) for name, found in looks.items()}
+    methods: Methods = {name: word_scores(found, words) for name, found in texts.items()}
+    if is_whole:
+        methods["agreement"] = agreement_scores([texts[name] for name in COMPARED], words)
+        for title, scores in bucket_scores(texts["parallel"], words).items():
+            methods[f"parallel_by_{title}"] = scores
+        methods |= _baseline_scores(words)
+    methods["questions"] = question_scores(network, looks["parallel"], words, one.is_case_sure)
+    methods["localisation"] = localisation_scores(network, looks["parallel"], words)
+    methods["calibration"] = _calibration_scores(looks["parallel"], words, temperature)
+    if isinstance(one, WordSet):
+        methods |= _lexicon_scores(read, one, words, data)
+    return {"n": len(words), "methods": {name: scores for name, scores in methods.items() if scores}}
+
+
+def _reader(network: IGTR, words: Sequence[Word]) -> Callable[..., list[Look]]:
+    """Reads the words of a set, or some of them, by any options; each crop is encoded once."""
+    tokens = TokenCache(most=3 * len(words))
+
+    def encode(model: IGTR, pixels: np.ndarray) -> Any:
+        return tokens.encode(model, pixels, 0)
+
+    def read(options: ReadingOptions, some: Sequence[Word] = words) -> list[Look]:
+        return read_crops(network, [word.image for word in some], options, encode=encode)
+
+    return read
+
+
+def _texts(looks: Sequence[Look]) -> list[str]:
+    return [look.reading.texts()[0] for look in looks]
+
+
+def _right(texts: Sequence[str], words: Sequence[Word]) -> list[bool]:
+    return [is_right(text, word.label) for text, word in zip(texts, words, strict=True)]
+
+
+def _confidences_at(looks: Sequence[Look], temperature: float) -> list[float]:
+    """Word confidences if the logits were divided by a temperature: probabilities to the power 1 / T, normalised."""
+    confidences = []
+    for look in looks:
+        length = look.reading.lengths[0] + 1
+        shares = look.reading.distribution[0, :length] ** (1 / temperature)
+        read = look.reading.classes[0, :length, None]
+        confidences.append(float((shares.gather(1, read)[:, 0] / shares.sum(1)).prod()))
+    return confidences
+
+
+def _calibration_scores(looks: Sequence[Look], words: Sequence[Word], temperature: float) -> Scores:
+    """Expected calibration error before and after the temperature, and accuracy of the most confident words."""
+    right, sure = _right(_texts(looks), words), _confidences_at(looks, temperature)
+    return {
+        "temperature": temperature,
+        "ece_raw": expected_calibration_error(_confidences_at(looks, 1.0), right),
+        "ece": expected_calibration_error(sure, right),
+        **{f"accuracy_at_{share:g}": accuracy_at_coverage(sure, right, share) for share in COVERAGES},
+    }
+
+
+def _baseline_scores(words: Sequence[Word]) -> Methods:
+    images = [word.image for word in words]
+    return {name: word_scores(read(images), words) for name, read in installed_baselines().items()}
+
+
+def _lexicon_scores(read: Callable[..., list[Look]], one: WordSet, words: Sequence[Word], data: Path | None) -> Methods:
+    """With the word lists of the set; without any, the commonest training labels on the crops that have one of them."""
+    lists = sorted(set(chain.from_iterable(word.lexicons for word in words)))
+    if lists:
+        return {name: _by_own_lists(read, [word for word in words if name in word.lexicons], name) for name in lists}
+    common = frequent_labels(find_iiit5k(data or one.files[0][0].parents[1], "train"))
+    some = [word for word in words if word.label.lower() in common]
+    if not some:
+        return {}
+    return {
+        f"lexicon_train_{len(common)}": _shared_scores(_texts(read(ReadingOptions(lexicon=common), some)), some),
+        f"no_lexicon_train_{len(common)}": _shared_scores(_texts(read(ReadingOptions(), some)), some),
+    }
+
+
+def _by_own_lists(read: Callable[..., list[Look]], words: Sequence[Word], name: str) -> Scores:
+    texts = [_texts(read(ReadingOptions(lexicon=word.lexicons[name]), [word]))[0] for word in words]
+    return _shared_scores(texts, words)
+
+
+def _shared_scores(texts: Sequence[str], words: Sequence[Word]) -> Scores:
+    right = _right(texts, words)
+    low, high = wilson_interval(sum(right), len(right))
+    return {"n": len(right), "accuracy": sum(right) / len(right), "accuracy_low": low, "accuracy_high": high}
+
+
+def _expert_scores(family: ModelFamily, cache: ModelCache, name: str, limit: int | None) -> Scores:
+    """An expert alone on its own set, in parallel."""
+    (one,) = (one for one in generated_sets() if one.name == name)
+    words = list(one.words(limit))
+    with cache.lease(family, MergeRecipe(coefficients=((name, 1.0),), scale=1.0)) as lease:
+        return word_scores(_texts(read_crops(lease.model, [word.image for word in words], ReadingOptions())), words)
+
+
+def expert_matrix(
+    family: ModelFamily, cache: ModelCache, limit: int | None = None, data: Path | None = None
+) -> Mapping[str, Mapping[str, float]]:
+    """Base and every expert alone -> set -> parallel accuracy; what the manifest publishes."""
+    sets: list[WordSet | GeneratedSet] = [*([find_iiit5k(data)] if data is not None else []), *generated_sets()]
+    matrix: dict[str, dict[str, float]] = {name: {} for name in ("base", *family.tasks)}
+    for one in sets:
+        words = list(one.words(limit))
+        for name in matrix:
+            recipe = MergeRecipe() if name == "base" else MergeRecipe(coefficients=((name, 1.0),), scale=1.0)
+            with cache.lease(family, recipe) as lease:
+                looks = read_crops(lease.model, [word.image for word in words], ReadingOptions())
+            matrix[name][one.name] = sum(_right(_texts(looks), words)) / len(words)
+    return matrix

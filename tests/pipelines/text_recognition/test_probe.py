@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.cache import ModelCache
+from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition import probe, shipped_words
+from pipelines.text_recognition.crops import read_crops
+from pipelines.text_recognition.datasets import Word
+from pipelines.text_recognition.igtr import IGTR
+from pipelines.text_recognition.options import ReadingOptions
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crops: list[np.ndarray], network: IGTR) -> None:
+    """Sets of five crops: labels of "curved" are what the base reads in three of them, of "digits" in none."""
+    read = [look.reading.texts()[0] for look in read_crops(network, crops, ReadingOptions())]
+    labels = {"curved": [*read[:3], "no", "no"], "digits": ["no"] * 5}
+    for name, texts in labels.items():
+        for split in ("test", "validation"):
+            words = [Word(crop, text) for crop, text in zip(crops, texts, strict=True)]
+            shipped_words.store_set(name, split, words[: 5 if split == "test" else 4], tmp_path)
+    monkeypatch.setattr(shipped_words.ShippedSet.__init__, "__defaults__", ("test", tmp_path, True))
+    probe.probe_set.cache_clear()
+    yield
+    probe.probe_set.cache_clear()
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_score_is_the_share_of_crops_read_right(network: IGTR) -> None:
+    assert probe.score_model(network, ("curved", "digits")) == {"curved": 0.6, "digits": 0.0}
+    assert probe.score_model(network, ("curved",), "validation") == {"curved": 0.75}
+
+
+@pytest.mark.usefixtures("shipped")
+def test_scores_come_a_set_at_a_time_and_follow_the_mix(cache: ModelCache, tiny_family: ModelFamily) -> None:
+    told = probe.scores(cache, tiny_family, None, ("curved", "digits"))
+    assert next(told) == ("curved", 0.6)
+    assert list(told) == [("digits", 0.0)]
+    expert = MergeRecipe(coefficients=(("curved", 1.0),), scale=1.0)
+    assert probe.score_recipe(cache, tiny_family, expert, ("curved",)) == {"curved": 0.0}
