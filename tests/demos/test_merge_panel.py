@@ -72,6 +72,8 @@ def test_details_without_a_mask_are_disabled_and_say_what_enables_them(built: An
     masks = built.tab.panel.masks
     details = [one for one in masks.controls if one is not masks.mode]
     assert all(one.interactive is False and one.info == IDLE for one in details)
+    off = masks.fitted_mode("off")
+    assert all(off[one]["interactive"] is False and off[one]["info"] == IDLE for one in details)
     union = masks.fitted_mode("union")
     assert [union[one]["interactive"] for one in details].count(False) == 1
     assert union[masks.votes]["info"] == "only Consensus counts votes"
