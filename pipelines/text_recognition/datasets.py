@@ -133,4 +133,4 @@ def _structs(path: Path, name: str) -> Sequence[Any]:
         return ()
     from scipy.io import loadmat
 
-    return np.atleast_1d(loadmat(path, squeeze_me=True, chars_as_strings=True)[name])
+    return list(np.atleast_1d(loadmat(path, squeeze_me=True, chars_as_strings=True)[name]))

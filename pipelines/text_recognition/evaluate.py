@@ -26,13 +26,13 @@ from pipelines.text_recognition.generated import GeneratedSet, generated_sets
 from pipelines.text_recognition.metrics import is_right, wilson_interval
 from pipelines.text_recognition.options import ReadingOptions
 from pipelines.text_recognition.question_scores import localisation_scores, question_scores
+from pipelines.text_recognition.shipped_words import ShippedSet
 from pipelines.text_recognition.token_cache import TokenCache
 from pipelines.text_recognition.word_scores import agreement_scores, bucket_scores, word_scores
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
-    from pipelines.text_recognition.igtr import IGTR
 
 PROCEDURES = {
     "parallel": ReadingOptions(),
@@ -49,6 +49,7 @@ BRIEF = ("parallel", "autoregressive", "parallel_refine1")  # on generated sets 
 CALIBRATION = 400  # generated validation crops that the temperature is fitted on
 COVERAGES = (0.5, 0.8, 0.95)
 
+AnySet = WordSet | GeneratedSet | ShippedSet
 Scores = dict[str, float]
 Methods = dict[str, Scores]
 
@@ -72,7 +73,7 @@ def evaluate(
     Returns:
         set -> {"n": crops, "methods": {method: {metric: number}}}. A method that not every crop is for has its own "n".
     """
-    sets: list[WordSet | GeneratedSet] = [find_iiit5k(data)] if data is not None else []
+    sets: list[AnySet] = [find_iiit5k(data)] if data is not None else []
     sets += generated_sets()
     mix = family.default if recipe is None else recipe
     with cache.lease(family, mix) as lease:
@@ -84,7 +85,7 @@ def evaluate(
     return report
 
 
-def fit_temperature(network: IGTR, limit: int | None = None) -> float:
+def fit_temperature(network: Any, limit: int | None = None) -> float:
     """The temperature of a network, on generated validation crops of the recipe `base`."""
     (one,) = (one for one in generated_sets("validation") if one.name == "base")
     words = list(one.words(min(CALIBRATION, limit or CALIBRATION)))
@@ -92,9 +93,7 @@ def fit_temperature(network: IGTR, limit: int | None = None) -> float:
     return fitted_temperature(partial(_confidences_at, looks), _right(_texts(looks), words))
 
 
-def _set_report(
-    network: IGTR, one: WordSet | GeneratedSet, temperature: float, limit: int | None, data: Path | None
-) -> dict[str, Any]:
+def _set_report(network: Any, one: AnySet, temperature: float, limit: int | None, data: Path | None) -> dict[str, Any]:
     words = list(one.words(limit))
     read = _reader(network, words)
     is_whole = isinstance(one, WordSet) or one.name == "base"
@@ -114,17 +113,21 @@ def _set_report(
     return {"n": len(words), "methods": {name: scores for name, scores in methods.items() if scores}}
 
 
-def _reader(network: IGTR, words: Sequence[Word]) -> Callable[..., list[Look]]:
+def _reader(network: Any, words: Sequence[Word]) -> Callable[..., list[Look]]:
     """Reads the words of a set, or some of them, by any options; each crop is encoded once."""
     tokens = TokenCache(most=3 * len(words))
 
-    def encode(model: IGTR, pixels: np.ndarray) -> Any:
+    def encode(model: Any, pixels: np.ndarray) -> Any:
         return tokens.encode(model, pixels, 0)
 
     def read(options: ReadingOptions, some: Sequence[Word] = words) -> list[Look]:
         return read_crops(network, [word.image for word in some], options, encode=encode)
 
     return read
+
+
+def _parallel(network: Any, words: Sequence[Word]) -> list[str]:
+    return _texts(read_crops(network, [word.image for word in words], ReadingOptions()))
 
 
 def _texts(looks: Sequence[Look]) -> list[str]:
@@ -193,20 +196,20 @@ def _expert_scores(family: ModelFamily, cache: ModelCache, name: str, limit: int
     (one,) = (one for one in generated_sets() if one.name == name)
     words = list(one.words(limit))
     with cache.lease(family, MergeRecipe(coefficients=((name, 1.0),), scale=1.0)) as lease:
-        return word_scores(_texts(read_crops(lease.model, [word.image for word in words], ReadingOptions())), words)
+        return word_scores(_parallel(lease.model, words), words)
 
 
 def expert_matrix(
     family: ModelFamily, cache: ModelCache, limit: int | None = None, data: Path | None = None
 ) -> Mapping[str, Mapping[str, float]]:
     """Base and every expert alone -> set -> parallel accuracy; what the manifest publishes."""
-    sets: list[WordSet | GeneratedSet] = [*([find_iiit5k(data)] if data is not None else []), *generated_sets()]
+    sets: list[AnySet] = [*([find_iiit5k(data)] if data is not None else []), *generated_sets()]
     matrix: dict[str, dict[str, float]] = {name: {} for name in ("base", *family.tasks)}
     for one in sets:
         words = list(one.words(limit))
         for name in matrix:
             recipe = MergeRecipe() if name == "base" else MergeRecipe(coefficients=((name, 1.0),), scale=1.0)
             with cache.lease(family, recipe) as lease:
-                looks = read_crops(lease.model, [word.image for word in words], ReadingOptions())
-            matrix[name][one.name] = sum(_right(_texts(looks), words)) / len(words)
+                texts = _parallel(lease.model, words)
+            matrix[name][one.name] = sum(_right(texts, words)) / len(words)
     return matrix

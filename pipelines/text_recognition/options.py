@@ -91,7 +91,10 @@ class ReadingOptions:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise UserError(f"Unknown reading options {unknown}; known are {sorted(known)}.")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        frozen: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**frozen)
 
 
 def _check_lexicon(words: tuple[str, ...]) -> None:

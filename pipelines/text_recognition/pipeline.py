@@ -103,7 +103,7 @@ class TextRecognitionPipeline:
         began = time.perf_counter()
         with self.cache.lease(self.family, recipe or self.family.default) as lease:
             (look,) = self._looks(lease, [crop], replace(asked, procedure="parallel", lexicon=()), None)
-            reader = Reader(lease.model, look.visual, Constraint.of(asked), self.temperature)
+            reader = Reader(_network(lease), look.visual, Constraint.of(asked), self.temperature)
             told = ask(reader, question)
         (text,) = look.reading.texts()
         return Answer(
@@ -121,7 +121,7 @@ class TextRecognitionPipeline:
         from pipelines.text_recognition.description import described
 
         looks = self._looks(lease, crops, options, progress)
-        characters = described(lease.model, looks, [crop.size_wh for crop in crops], options)
+        characters = described(_network(lease), looks, [crop.size_wh for crop in crops], options)
         by_columns = self._by_columns(lease, looks)
         run = self._run_info(lease, 0.0)
         return [
@@ -139,7 +139,7 @@ class TextRecognitionPipeline:
             return self._tokens.encode(network, pixels, lease.weights_version)
 
         pixels = [crop.pixels for crop in crops]
-        return read_crops(lease.model, pixels, options, self.temperature, encode, progress)
+        return read_crops(_network(lease), pixels, options, self.temperature, encode, progress)
 
     def _by_columns(self, lease: Lease, looks: Sequence[Look]) -> list[str]:
         """What the CTC head reads in each; the reading itself where the network has no such head."""
@@ -151,7 +151,7 @@ class TextRecognitionPipeline:
         if not getattr(lease.model, "has_ctc", True):
             return [look.reading.texts()[0] for look in looks]
         with torch.inference_mode():
-            return read_ctc(Reader(lease.model, torch.cat([look.visual for look in looks]))).texts()
+            return read_ctc(Reader(_network(lease), torch.cat([look.visual for look in looks]))).texts()
 
     def _run_info(self, lease: Lease, seconds: float) -> RunInfo:
         parts: Mapping[str, float] = {"load": lease.load_s, "merge": lease.merge_s, "total": seconds}
@@ -166,6 +166,11 @@ class TextRecognitionPipeline:
             is_cached=lease.is_hit,
             bytes_moved=lease.bytes_moved,
         )
+
+
+def _network(lease: Lease) -> Any:
+    """The lent network, which for these families is an IGTR."""
+    return lease.model
 
 
 def _finished(crop: Crop, look: Look, characters: Any, by_columns: str, run: RunInfo) -> RecognitionResult:

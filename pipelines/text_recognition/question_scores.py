@@ -26,7 +26,7 @@ ABSENT = 16  # characters per word that are asked for and not there
 
 def question_scores(network: IGTR, looks: Sequence[Look], words: Sequence[Word], is_case_sure: bool) -> Scores:
     """q2_auc (true characters against their look-alikes), q3_exact, q3_false_alarm, q4_accuracy; all 0 to 1."""
-    tallies = {name: [] for name in ("yes", "no", "counted", "alarms", "placed")}
+    tallies: dict[str, list[float]] = {name: [] for name in ("yes", "no", "counted", "alarms", "placed")}
     rng = np.random.default_rng(0)
     with torch.inference_mode():
         for some in batches(len(words)):
@@ -44,7 +44,8 @@ def question_scores(network: IGTR, looks: Sequence[Look], words: Sequence[Word],
 
 def localisation_scores(network: IGTR, looks: Sequence[Look], words: Sequence[Word]) -> Scores:
     """Of words read exactly: share of boxes with overlap of 0.5 and more, mean distance of centres in widths."""
-    overlaps, distances = [], []
+    overlaps: list[float] = []
+    distances: list[float] = []
     for look, word in zip(looks, words, strict=True):
         if word.boxes_xyxy is None or len(word.boxes_xyxy) != len(word.label):
             continue
@@ -67,7 +68,7 @@ def localisation_scores(network: IGTR, looks: Sequence[Look], words: Sequence[Wo
 
 def _boxes(network: IGTR, look: Look, word: Word) -> np.ndarray:
     with torch.inference_mode():
-        boxes, _ = Reader(network, look.visual).located(len(word.boxes_xyxy))
+        boxes, _ = Reader(network, look.visual).located(len(word.label))
     size_wh = word.image.shape[1], word.image.shape[0]
     return np.array([box_turned_back(tuple(box), look.turn, size_wh) for box in boxes[0].tolist()])
 
@@ -126,7 +127,7 @@ def _placed(reader: Reader, labels: Sequence[list[int]], cases: Sequence[tuple[i
 
 def _cases(is_case_sure: bool) -> list[tuple[int, ...]]:
     """The classes that count as one with each class."""
-    alone = [(index,) for index in range(CLASSES)]
+    alone: list[tuple[int, ...]] = [(index,) for index in range(CLASSES)]
     if is_case_sure:
         return alone
     return [(EOS,), *(tuple(sorted({*encode(symbol), *encode(symbol.swapcase())})) for symbol in CHARACTERS)]
