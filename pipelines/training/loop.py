@@ -27,6 +27,10 @@ class Stage:
         name: names the checkpoint file and seeds the data, so that two stages never see the same samples.
         learning_rate: at the start; falls along a cosine to a hundredth of it.
         trains: which parameters move; the rest stay as they came.
+        warm_up: steps in which the learning rate rises to its start.
+        weight_decay, betas: of AdamW; `decays` says which parameters decay.
+        half: forward passes in bfloat16 (autocast); weights, gradients and averages stay float32.
+        watch: called with (model, steps done) at every checkpoint, in evaluation mode, on the weights as they move.
     """
 
     name: str
@@ -37,6 +41,12 @@ class Stage:
     ema: float = 0.99
     checkpoint_every: int = 100
     workers: int = 1
+    warm_up: int = 20
+    weight_decay: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    decays: Callable[[str], bool] = lambda name: True
+    half: bool = False
+    watch: Callable[[nn.Module, int], None] | None = None
 
 
 class StepData(Dataset):
@@ -75,7 +85,7 @@ def train_stage(
     named = [(name, p) for name, p in model.named_parameters() if stage.trains(name)]
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(stage.trains(name))
-    optimizer = torch.optim.AdamW([p for _, p in named], lr=stage.learning_rate, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(_groups(stage, named), lr=stage.learning_rate, betas=stage.betas)
     average = {name: p.detach().clone() for name, p in named}
     first, seconds = 0, 0.0
     if resume and path.exists():
@@ -91,7 +101,8 @@ def train_stage(
         for group in optimizer.param_groups:
             group["lr"] = cosine_rate(stage, step)
         batch = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
-        loss = loss_of(model, batch, step)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=stage.half):
+            loss = loss_of(model, batch, step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_([p for _, p in named], 1.0)
@@ -102,6 +113,7 @@ def train_stage(
         if (step + 1) % stage.checkpoint_every == 0 or step + 1 == stage.steps:
             elapsed = seconds + time.monotonic() - began
             _save(path, model, optimizer, average, step + 1, elapsed)
+            _watched(stage, model, step + 1)
     with torch.no_grad():
         for name, parameter in named:
             parameter.copy_(average[name])
@@ -109,9 +121,27 @@ def train_stage(
     return seconds + time.monotonic() - began
 
 
+def _groups(stage: Stage, named: list[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
+    """Parameters that decay, and those that do not, if there are any."""
+    groups = [
+        {"params": [p for name, p in named if stage.decays(name)], "weight_decay": stage.weight_decay},
+        {"params": [p for name, p in named if not stage.decays(name)], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _watched(stage: Stage, model: nn.Module, done: int) -> None:
+    if stage.watch is None:
+        return
+    model.eval()
+    with torch.no_grad():
+        stage.watch(model, done)
+    model.train()
+
+
 def cosine_rate(stage: Stage, step: int) -> float:
-    """Learning rate of a step: 20 steps of warm-up, then a cosine to a hundredth of the start."""
-    warm = min(1.0, (step + 1) / 20)
+    """Learning rate of a step: the warm-up, then a cosine to a hundredth of the start."""
+    warm = min(1.0, (step + 1) / stage.warm_up)
     fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / max(1, stage.steps)))
     return stage.learning_rate * warm * fall
 

@@ -1,0 +1,213 @@
+"""Training of the igtr family: the base on everyday words, then each expert from the base as it is stored.
+
+The base is trained with BatchNorm, which is then frozen away (freeze.py); experts start from the stored half precision,
+so task vectors are exact. Pictures are rendered words only. Measured on one core of an AMD EPYC with avx512_bf16, batch
+64, empty condition: float32 108 samples/s; bfloat16 autocast 141, of which half went into the backward of torch's fused
+attention; with attention written out 240, and with channels_last 248. Batches of 128 (228) and torch.compile (129, over
+a minute to compile) were no gain.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition.crop_cache import Shard, start_rendering
+from pipelines.text_recognition.freeze import frozen, settle_statistics
+from pipelines.text_recognition.igtr import IGTR, SHAPES
+from pipelines.text_recognition.losses import answer_loss, ctc_loss
+from pipelines.text_recognition.training_data import Batches, Source
+from pipelines.training.checkpoints import loaded, store
+from pipelines.training.loop import Batch, Stage, train_stage
+
+BASE = "base"  # the recipe
+EXPERT_SHARE = 0.7  # of an expert's batches; the rest is of the base's recipe
+SETTLING = 60  # batches that give the averaged weights their statistics
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Steps and sizes of one run; `cpu` fits one core in about an hour, beside a second that renders.
+
+    `gpu` differs from a renderer on the GPU in that crops are rendered by the CPU's cores and cached, as for `cpu`.
+    """
+
+    shape: str
+    base_steps: int
+    expert_steps: int
+    batch: int
+    shards: int
+    expert_shards: int
+    shard_size: int = 10_000
+    base_rate: float = 1e-3
+    expert_rate: float = 2e-4
+    alone: float = 0.5
+    more: int = 1
+    curriculum: tuple[tuple[float, int], ...] = ((0.15, 6), (0.4, 10))
+    level: float = 0.7
+    ema: float = 0.999
+    renderers: int = 1
+    workers: int = 1
+    checkpoint_every: int = 500
+    watched: int = 400
+
+
+PRESETS = {
+    "cpu": Preset("N", 11_500, 600, 64, 24, 2),
+    "gpu": Preset(
+        "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
+        ema=0.9995, renderers=14, workers=8,
+    ),
+    "smoke": Preset("N", 500, 30, 64, 2, 1, checkpoint_every=250, watched=100),
+    "test": Preset("test", 2, 1, 4, 1, 1, shard_size=8, workers=0, checkpoint_every=2, watched=4),
+}  # fmt: skip
+
+
+def train(
+    family: ModelFamily,
+    *,
+    expert: str | None = None,
+    preset: str = "cpu",
+    seed: int = 0,
+    resume: bool = False,
+    folder: Path = Path("checkpoints"),
+) -> dict[str, Path]:
+    """Train base and experts, or one expert from the stored base of this run; name -> fp16 safetensors file.
+
+    Raises:
+        UserError: one expert is asked for and this run has no base yet; too few fonts are installed.
+    """
+    plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
+    run = folder / family.name / f"{preset}-seed{seed}"
+    if expert is not None and not (run / "base.safetensors").is_file():
+        raise UserError(f"No base at {run / 'base.safetensors'}: train the family without --expert first.")
+    tasks = tuple(family.experts) if expert is None else (expert,)
+    crops = folder / family.name / f"crops-seed{seed}"
+    sources = {recipe: source(crops, recipe, plan, seed) for recipe in (BASE, *tasks)}
+    start_rendering([shard for one in sources.values() for shard in one.shards], plan.renderers)
+    files, total = {}, 0.0
+    if expert is None:
+        files[BASE], total = train_base(plan, sources[BASE], seed, run, resume, device)
+    for task in tasks:
+        files[task], seconds = train_expert(plan, task, sources, seed, run, resume, device)
+        total += seconds
+    if expert is None and preset not in ("test", "smoke"):
+        from pipelines.text_recognition.publishing import publish_family
+
+        publish_family(family, files, preset, seed, total)
+    return files
+
+
+def source(folder: Path, recipe: str, plan: Preset, seed: int) -> Source:
+    """Where the crops of a recipe lie."""
+    count = plan.shards if recipe == BASE else plan.expert_shards
+    return Source(tuple(Shard(folder, recipe, number, plan.shard_size, seed) for number in range(count)))
+
+
+def train_base(
+    plan: Preset, crops: Source, seed: int, run: Path, resume: bool, device: str = "cpu"
+) -> tuple[Path, float]:
+    """The base, stored frozen, and the seconds it took."""
+    torch.manual_seed(seed)
+    model = IGTR(SHAPES[plan.shape], is_frozen=False).to(memory_format=torch.channels_last)
+    batches = Batches((crops,), plan.batch, plan.base_steps, plan.alone, plan.more, plan.curriculum, plan.level)
+    stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, seed), ema=plan.ema)
+    seconds = train_stage(model, stage, batches, TripletLoss(plan.base_steps), run, resume, device)
+    settle_statistics(model, _settling(replace(batches, more=0), seed, min(SETTLING, plan.base_steps), device))
+    return store(frozen(model), run / "base.safetensors", seconds), seconds
+
+
+def train_expert(
+    plan: Preset, task: str, sources: dict[str, Source], seed: int, run: Path, resume: bool, device: str = "cpu"
+) -> tuple[Path, float]:
+    """One expert from the stored base, and the seconds it took."""
+    model = IGTR(SHAPES[plan.shape], is_frozen=True)
+    model.load_state_dict(loaded(run / "base.safetensors"))
+    model.to(memory_format=torch.channels_last)
+    mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
+    batches = Batches(mixed, plan.batch, plan.expert_steps, 0.0, plan.more, level=plan.level)
+    stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, seed)
+    seconds = train_stage(model, stage, batches, TripletLoss(plan.expert_steps, is_expert=True), run, resume, device)
+    return store(model, run / f"{task}.safetensors", seconds), seconds
+
+
+def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage:
+    return Stage(
+        name, steps, rate, seed,
+        checkpoint_every=plan.checkpoint_every,
+        workers=plan.workers,
+        warm_up=max(1, steps // 20),
+        weight_decay=0.05,
+        betas=(0.9, 0.98),
+        decays=decays,
+        half=True,
+        watch=watcher(name.removeprefix("expert-"), plan.watched),
+    )  # fmt: skip
+
+
+def decays(name: str) -> bool:
+    """Whether AdamW pulls a parameter to zero: matrices and kernels; no norm, bias, embedding or position."""
+    return name.endswith(".weight") and "norm" not in name
+
+
+def _settling(batches: Batches, seed: int, count: int, device: str):
+    for index in range(count):
+        pixels = batches(np.random.default_rng([seed, 1, index]), batches.steps - 1)["pixels"]
+        yield as_pixels(pixels.to(device))
+
+
+def as_pixels(images: Tensor) -> Tensor:
+    """uint8 (B, 32, 128, 3) to what the network reads: float32 (B, 3, 32, 128), 0 to 1."""
+    return images.permute(0, 3, 1, 2).float() / 255
+
+
+class TripletLoss:
+    """Sum of the answers' losses over the conditions, and of CTC, which weighs most at the start.
+
+    The tokens of a picture are computed once, whatever is known and asked about it.
+    """
+
+    def __init__(self, steps: int, is_expert: bool = False, every: int = 250) -> None:
+        self.steps, self.is_expert, self.every = steps, is_expert, every
+        self.sums: dict[str, float] = {}
+
+    def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
+        assert isinstance(model, IGTR)
+        visual = model.encode(as_pixels(batch["pixels"]))
+        weight = 0.5 if step < self.steps / 3 and not self.is_expert else 0.1
+        losses = {"ctc": weight * ctc_loss(model.ctc(visual), batch["words"], batch["lengths"])}
+        for triplets in batch["triplets"]:
+            for kind, loss in answer_loss(model, visual, triplets.to(visual.device), batch["boxes"]).items():
+                losses[kind] = losses.get(kind, 0.0) + loss / len(batch["triplets"])
+        self._note(losses, step, weight)
+        return torch.stack(list(losses.values())).sum()
+
+    def _note(self, losses: dict[str, Tensor], step: int, weight: float) -> None:
+        for kind, loss in losses.items():
+            value = float(loss.detach()) / (weight if kind == "ctc" else 1)
+            self.sums[kind] = self.sums.get(kind, 0.0) + value / self.every
+        if (step + 1) % self.every == 0:
+            log.info("step %d: %s", step + 1, ", ".join(f"{kind} {value:.3f}" for kind, value in self.sums.items()))
+            self.sums = {}
+
+
+def watcher(recipe: str, count: int) -> Callable[[nn.Module, int], None]:
+    """Logs the accuracy on some held-out validation crops of a recipe."""
+
+    def watch(model: nn.Module, done: int) -> None:
+        from pipelines.text_recognition.validation import accuracies
+
+        assert isinstance(model, IGTR)
+        found = accuracies(model, recipe, count)
+        log.info("step %d, %s: %s", done, recipe, ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+
+    return watch
