@@ -1,8 +1,9 @@
 """Merges the same files by mergekit and by Mixdeck, in turn: greatest difference, wall seconds, peak memory.
 
-mergekit is not among our requirements: `pip install --no-deps --target DIR mergekit peft immutables`, then
+    python -m benchmarks.bench_mergekit [--mergekit DIR] [--megabytes 100] [--json FILE]
 
-    python benchmarks/bench_mergekit.py --mergekit DIR [--megabytes 100] [--json FILE]
+mergekit is not among our requirements. Without DIR it is installed from the package index into a temporary folder, and
+nothing is measured where that cannot be reached.
 
 Recipes that both can express; networks are random, of transformer-like shapes, experts with a common direction. Each
 tool runs in a process of its own, which reads the files and writes one.
@@ -12,16 +13,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured import cost_of
+
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("mergekit", "peft", "immutables")
 WIDTH, INNER = 512, 2048
 EXPERTS = ("a", "b", "c")
 THEIRS = "import sys; from mergekit.scripts.merge_raw_pytorch import main; main(sys.argv[1:], standalone_mode=False)"
@@ -74,20 +76,9 @@ def write_networks(folder: Path, megabytes: int) -> None:
 
 
 def timed(command: list[str], folder: Path, path: str) -> dict[str, float]:
-    """Wall seconds and peak resident megabytes of a command.
-
-    Raises:
-        RuntimeError: it failed; its last line is told.
-    """
-    began = time.perf_counter()
-    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    child = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    errors = child.stderr.read() if child.stderr else b""
-    _, status, usage = os.wait4(child.pid, 0)
-    if status != 0:
-        raise RuntimeError(f"{command[-2:]} failed: {errors.decode(errors='replace').strip().splitlines()[-1:]}")
-    peak = usage.ru_maxrss / (1e6 if platform.system() == "Darwin" else 1e3)
-    return {"seconds": round(time.perf_counter() - began, 2), "peak_mb": round(peak, 1)}
+    """Wall seconds and peak resident megabytes of a command. Raises RuntimeError: it failed."""
+    cost = cost_of(command, folder, {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
+    return {"seconds": round(cost.seconds, 2), "peak_mb": round(cost.peak_bytes / 1e6, 1)}
 
 
 def difference(first: Path, second: Path) -> dict[str, float]:
@@ -101,6 +92,15 @@ def difference(first: Path, second: Path) -> dict[str, float]:
     errors = [(theirs[key] - ours[key]).abs() for key in ours]
     beyond = sum(int((one > 1e-5).sum()) for one in errors) / sum(one.numel() for one in errors)
     return {"largest": max(float(one.max()) for one in errors), "share_beyond_1e-5": beyond}
+
+
+def installed(folder: Path) -> bool:
+    """Install mergekit and what it wants beside ours into a folder; False where the index is out of reach."""
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), *PACKAGES]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        print(f"skipped: mergekit is not installed: {done.stderr.strip().splitlines()[-1:]}")
+    return done.returncode == 0
 
 
 def main(mergekit: Path, megabytes: int = 100, json_path: Path | None = None) -> dict[str, Any]:
@@ -134,8 +134,10 @@ def main(mergekit: Path, megabytes: int = 100, json_path: Path | None = None) ->
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mergekit", type=Path, required=True, metavar="DIR", help="where it was installed")
+    parser.add_argument("--mergekit", type=Path, metavar="DIR", help="where it was installed")
     parser.add_argument("--megabytes", type=int, default=100, help="size of each checkpoint")
     parser.add_argument("--json", type=Path, metavar="FILE")
     flags = parser.parse_args()
-    main(flags.mergekit.resolve(), flags.megabytes, flags.json)
+    with tempfile.TemporaryDirectory() as place:
+        if flags.mergekit or installed(Path(place)):
+            main((flags.mergekit or Path(place)).resolve(), flags.megabytes, flags.json)

@@ -29,6 +29,12 @@ def add(commands: Any) -> None:
         help="float32, recipe inside; FILE.yaml turns a recipe of mergekit into ours, ours into theirs",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write recipe, hash and seconds as JSON")
+    files = parser.add_argument_group("recipes that name files")
+    files.add_argument(
+        "--memory", type=float, default=1.0, metavar="GB", help="what the merge may take beside the program: 1 (10^9 B)"
+    )
+    files.add_argument("--download", action="store_true", help="fetch Hub checkpoints that are not in the local cache")
+    files.add_argument("--strangers", action="store_true", help="merge experts that do not look tuned from the base")
     parser.set_defaults(command=run)
 
 
@@ -75,7 +81,7 @@ def _is_about_files(flags: argparse.Namespace) -> bool:
 
 
 def _merge_files(text: str, flags: argparse.Namespace) -> None:
-    """Merge local checkpoints that the recipe names, piece by piece, with a bar in bytes."""
+    """Merge the checkpoints that the recipe names, piece by piece, with a bar in bytes."""
     from tqdm import tqdm
 
     from pipelines.commands.reports import write_json
@@ -83,8 +89,10 @@ def _merge_files(text: str, flags: argparse.Namespace) -> None:
     from pipelines.shared.checkpoint_files import merge_files, parse_plan
     from pipelines.shared.weights import LoadProgress
 
+    if not 0 < flags.memory < 1e6:
+        raise UserError(f"--memory is {flags.memory}; it should be a number of gigabytes, such as 1 or 0.5.")
     began = time.perf_counter()
-    plan = parse_plan(text, flags.recipe.parent)
+    plan = parse_plan(text, flags.recipe.parent, flags.download)
     with tqdm(unit="B", unit_scale=True, leave=False, disable=None) as bar:
 
         def show(progress: LoadProgress) -> None:
@@ -92,12 +100,18 @@ def _merge_files(text: str, flags: argparse.Namespace) -> None:
             bar.total, bar.n = progress.total_bytes, progress.done_bytes
             bar.update(0)
 
-        digest = merge_files(plan, flags.out, show)["mixdeck:recipe_hash"]
-    size_bytes = flags.out.stat().st_size
-    print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {digest[:12]}")
+        done = merge_files(
+            plan, flags.out, show, memory_bytes=int(flags.memory * 1e9), allows_strangers=flags.strangers
+        )
+    for notice in done.notices:
+        print(f"warning: {notice}", file=sys.stderr)
+    digest, size_bytes = done.about["mixdeck:recipe_hash"], flags.out.stat().st_size
+    bound = f"within {done.bound_bytes / 1e6:.0f} MB of memory"
+    print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {digest[:12]}, {bound}")
     if flags.json is not None:
         about = {"family": plan.name, "recipe": recipe_to_dict(plan.recipe), "recipe_hash": digest, "device": "cpu"}
-        cost = {"seconds": round(time.perf_counter() - began, 3), "output": flags.out.name, "size_bytes": size_bytes}
+        cost = {"seconds": round(time.perf_counter() - began, 3), "output": flags.out.name, "size_bytes": size_bytes,
+                "bound_bytes": done.bound_bytes}  # fmt: skip
         write_json(about | cost, flags.json)
 
 

@@ -44,24 +44,25 @@ def exported_text(text: str, folder: Path) -> tuple[str, tuple[Fidelity, ...]]:
     Raises:
         UserError: its files are not there. MergeError: it has no counterpart.
     """
-    from pipelines.shared.checkpoint_files import parse_plan, read_slots
+    from pipelines.shared.checkpoint_files import parse_plan
+    from pipelines.shared.checkpoint_slots import FLOATS, read_slots
 
     plan = parse_plan(text, folder)
     values = parse_text(text)
     experts = {str(name): str(entry["ref"]) for name, entry in values["experts"].items()}
-    keys = [key for key, slot in read_slots(plan.base).items() if slot.dtype in ("F64", "F32", "F16", "BF16")]
+    keys = [key for key, slot in read_slots(plan.base.paths).items() if slot.dtype in FLOATS]
     config, report = export_mergekit(plan.recipe, str(values["family"]["base"]["ref"]), experts, keys)
     return _dump(config), report
 
 
 def tensor_names(path: Path) -> list[str] | None:
     """Names of a local checkpoint's tensors, None if it is not at hand."""
-    from pipelines.shared.checkpoint_files import Checkpoint, read_slots
+    from pipelines.shared.checkpoint_slots import read_slots
 
     paths = tuple(sorted(path.glob("*.safetensors"))) if path.is_dir() else (path,)
     if not paths or not all(one.is_file() for one in paths):
         return None
-    return list(read_slots(Checkpoint("base", paths)))
+    return list(read_slots(paths))
 
 
 def convert(text: str, folder: Path, out: Path, is_mergekit: bool) -> tuple[Fidelity, ...]:

@@ -57,7 +57,7 @@ def assert_merged(out: Path, wanted: dict[str, torch.Tensor]) -> None:
 
 
 def test_a_configuration_is_merged_and_its_fidelity_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["merge", str(folder / "theirs.yaml"), "--out", str(folder / "mix.safetensors")]) == 0
+    assert main(["merge", str(folder / "theirs.yaml"), "--out", str(folder / "mix.safetensors"), "--strangers"]) == 0
     assert_merged(folder / "mix.safetensors", expected(folder))
     told = capsys.readouterr().out
     assert "exact" in told and "lambda" in told and "≤1 ulp" in told
@@ -70,7 +70,7 @@ def test_converted_there_and_back_it_is_the_same_recipe(folder: Path) -> None:
     assert ours == again and ours["mixdeck_recipe"] == 1
     theirs = yaml.safe_load((folder / "again.yaml").read_text())
     assert theirs["merge_method"] == "task_arithmetic" and theirs["parameters"] == {"lambda": 0.5}
-    assert main(["merge", str(folder / "ours.yaml"), "--out", str(folder / "mix.safetensors")]) == 0
+    assert main(["merge", str(folder / "ours.yaml"), "--out", str(folder / "mix.safetensors"), "--strangers"]) == 0
     assert_merged(folder / "mix.safetensors", expected(folder))
 
 

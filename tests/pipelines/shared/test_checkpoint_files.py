@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.merging.merge import merge
 from pipelines.merging.recipe import MergeError
-from pipelines.shared import checkpoint_files
 from pipelines.shared.checkpoint_files import is_local, merge_files, names_files, parse_plan
+from pipelines.shared.checkpoint_pieces import Cut, pieces
+from pipelines.shared.checkpoint_slots import read_slots
 from pipelines.shared.errors import UserError
 
 TEXT = """
@@ -50,9 +51,15 @@ def network(seed: int) -> dict[str, torch.Tensor]:
     }
 
 
+def tuned(base: dict[str, torch.Tensor], seed: int, step: float = 0.2) -> dict[str, torch.Tensor]:
+    noise = network(seed)
+    return {key: value + step * noise[key] if value.is_floating_point() else value for key, value in base.items()}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    base, street, hand = (network(seed) for seed in range(3))
+    base = network(0)
+    street, hand = (tuned(base, seed) for seed in (1, 2))
     save_file(base, tmp_path / "base.safetensors")
     save_file(street, tmp_path / "street.safetensors")
     (tmp_path / "hand").mkdir()
@@ -67,7 +74,7 @@ def test_files_give_the_bits_that_weights_in_memory_give(folder: Path, method: s
     plan = parse_plan(text(method), folder)
     assert is_local(plan.recipe) == (method in LOCAL)
     merge_files(plan, folder / "out.safetensors", piece=20)
-    wanted = merge(network(0), {"street": network(1), "hand": network(2)}, plan.recipe)
+    wanted = merge(network(0), {"street": tuned(network(0), 1), "hand": tuned(network(0), 2)}, plan.recipe)
     merged = load_file(folder / "out.safetensors")
     assert merged.keys() == wanted.keys()
     for key, value in merged.items():
@@ -81,13 +88,13 @@ def test_block_rules_act_in_every_piece(folder: Path) -> None:
     merge_files(plan, folder / "out.safetensors", piece=20)
     merged = load_file(folder / "out.safetensors")
     assert torch.equal(merged["first.weight"], network(0)["first.weight"])
-    wanted = merge(network(0), {"street": network(1), "hand": network(2)}, plan.recipe)
+    wanted = merge(network(0), {"street": tuned(network(0), 1), "hand": tuned(network(0), 2)}, plan.recipe)
     for key, value in merged.items():
         torch.testing.assert_close(value, wanted[key], rtol=0, atol=1e-3 if value.dtype != torch.float32 else 1e-6)
 
 
 def test_the_header_names_hashes_and_no_files(folder: Path) -> None:
-    about = merge_files(parse_plan(text("average"), folder), folder / "out.safetensors")
+    about = merge_files(parse_plan(text("average"), folder), folder / "out.safetensors").about
     with safe_open(folder / "out.safetensors", "pt") as file:
         assert file.metadata() == about
     document = json.loads(about["mixdeck:recipe"])
@@ -110,7 +117,7 @@ def test_progress_ends_at_the_whole_of_each_file(folder: Path) -> None:
     [
         ("base.safetensors", "gone.safetensors", r"base: no weights at gone\.safetensors"),
         ("street.safetensors", "street.bin", r"street\.bin is not safetensors"),
-        ("{ref: hand}", "{ref: hand, kind: lora}", "kind 'lora'"),
+        ("{ref: hand}", "{ref: hand, kind: delta}", "kind 'delta'"),
         ("{ref: hand}", "{file: hand}", "Unknown keys in entry of hand: file"),
         ("{ref: hand}", "{ref: hand, sha256: 0}", "64 hex digits in quotes"),
         ("{ref: hand}", "{kind: full}", "hand needs a `ref`"),
@@ -168,7 +175,13 @@ def test_a_recipe_of_files_is_told_from_one_of_a_family() -> None:
 
 
 def test_a_large_tensor_is_a_piece_of_its_own(folder: Path) -> None:
-    slots = checkpoint_files.read_slots(parse_plan(text("average"), folder).base)
-    groups = list(checkpoint_files.pieces(slots, 34))
-    assert sorted(key for group in groups for key in group) == sorted(slots)
-    assert ["first.weight"] in groups
+    slots = read_slots(parse_plan(text("average"), folder).base.paths)
+    groups = list(pieces(slots, 34, False))
+    assert sorted(cut.key for group in groups for cut in group) == sorted(slots)
+    assert [Cut("first.weight")] in groups
+
+
+def test_or_it_is_cut_and_every_element_is_in_one_cut(folder: Path) -> None:
+    slots = read_slots(parse_plan(text("average"), folder).base.paths)
+    cuts = [cut for group in pieces(slots, 10, True) for cut in group if cut.key == "first.weight"]
+    assert [(cut.start, cut.stop) for cut in cuts] == [(0, 10), (10, 20), (20, 30), (30, 35)]

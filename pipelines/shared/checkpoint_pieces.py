@@ -1,0 +1,112 @@
+"""How a merge of files is cut into pieces, and how much memory a piece takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.checkpoint_slots import Slot
+from pipelines.shared.errors import UserError
+
+MEMORY_BYTES = 10**9
+LEAST_PIECE = 1 << 14  # the flat buffers come in steps of this many weights
+BY_ELEMENT = ("task_arithmetic", "average", "tall_masks", "consensus")  # no weight depends on another one
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A tensor, or its elements start to stop (excluded); `stop` None is the whole of it."""
+
+    key: str
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Tensors of the base and of every expert, elements merged at once, and what that takes at most.
+
+    `is_split`: a tensor larger than a piece is cut too.
+    """
+
+    slots: Sequence[Mapping[str, Slot]]
+    piece: int
+    is_split: bool
+    bound_bytes: int
+
+
+def is_local(recipe: MergeRecipe) -> bool:
+    """Whether no merged tensor depends on another tensor of the checkpoints, so that pieces can be merged."""
+    from pipelines.merging.registry import method
+
+    settings = recipe.full_settings()
+    is_mask_of_sum = recipe.method in ("tall_masks", "consensus") and settings.get("vector") == "sum"
+    return is_mask_of_sum or method(recipe.method).is_piecewise(settings)
+
+
+def job_of(
+    recipe: MergeRecipe, slots: Sequence[Mapping[str, Slot]], has_adapters: bool, piece: int | None, memory_bytes: int
+) -> Job:
+    """The job that fits into `memory_bytes`; `piece` given, that many elements at once.
+
+    Raises:
+        UserError: whole vectors are needed and do not fit into what is free, or one tensor does not fit.
+    """
+    each = bytes_of_element(slots, has_masks=recipe.method in ("tall_masks", "consensus"))
+    largest = max((slot.count for slot in slots[0].values()), default=0)
+    if not is_local(recipe):
+        whole = sum(slot.count for slot in slots[0].values())
+        _check_free(each * whole)
+        return Job(slots, whole, False, each * whole)
+    is_split = recipe.method in BY_ELEMENT and not has_adapters
+    size = piece or max(LEAST_PIECE, memory_bytes // each)
+    at_once = size if is_split else max(size, largest)
+    if piece is None and at_once > size:
+        raise UserError(
+            f"One tensor has {largest:,} weights, and {recipe.method} looks at tensors as a whole: that takes "
+            f"{each * largest / 1e9:.2f} GB and {memory_bytes / 1e9:.2f} GB are allowed. Allow more with --memory.",
+            title="Not enough memory",
+        )
+    return Job(slots, size, is_split, each * at_once)
+
+
+def bytes_of_element(slots: Sequence[Mapping[str, Slot]], has_masks: bool) -> int:
+    """Memory for one weight of all files: as stored, as float32 in the base's buffer and the task vectors, with the
+    places where a sum does not give the expert back, the mix before and after rounding, and remembered masks.
+    """
+    count = len(slots)
+    width = max((slot.width for one in slots for slot in one.values()), default=4)
+    return count * (width + 4) + 12 * (count - 1) + 24 + (4 * count if has_masks else 0)
+
+
+def pieces(slots: Mapping[str, Slot], most: int, is_split: bool) -> Iterator[list[Cut]]:
+    """Tensors in order, in groups of at most `most` weights each.
+
+    A larger tensor is a group of its own, or cut into several.
+    """
+    group: list[Cut] = []
+    count = 0
+    for key, slot in slots.items():
+        if group and count + slot.count > most:
+            yield group
+            group, count = [], 0
+        if is_split and slot.count > most:
+            yield from ([Cut(key, start, min(start + most, slot.count))] for start in range(0, slot.count, most))
+        else:
+            group.append(Cut(key))
+            count += slot.count
+    if group:
+        yield group
+
+
+def _check_free(needed: int) -> None:
+    from pipelines.shared.device import free_bytes
+
+    free = free_bytes("cpu")
+    if needed > free:
+        raise UserError(
+            f"This merge needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Methods without an "
+            "election over the whole, such as task arithmetic and SLERP, are merged piece by piece.",
+            title="Not enough memory",
+        )

@@ -1,0 +1,108 @@
+"""Where the tensors of safetensors files lie, and reading any stretch of one: headers first, bytes when asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pipelines.shared.errors import UserError
+from pipelines.shared.recipe_file import mapping
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LARGEST_HEADER = 100 << 20
+DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+FLOATS = ("F64", "F32", "F16", "BF16")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a tensor lies: file, first byte and end, dtype as safetensors calls it."""
+
+    path: Path
+    start: int
+    stop: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Elements."""
+        return math.prod(self.shape)
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element; 1 where there is none."""
+        return (self.stop - self.start) // self.count if self.count else 1
+
+
+def read_slots(paths: Sequence[Path]) -> dict[str, Slot]:
+    """Tensors of a checkpoint by name, in the order in which they lie in its files. Reads headers only.
+
+    Raises:
+        UserError: a damaged header, a dtype that is not merged here, or a tensor that two files hold.
+    """
+    slots: dict[str, Slot] = {}
+    for path in paths:
+        for key, slot in _slots_of(path).items():
+            if key in slots:
+                raise UserError(f"{key} is in {slots[key].path.name} and in {path.name}: keep one of the two files.")
+            if slot.dtype not in DTYPES:
+                raise UserError(f"{path.name} holds {key} as {slot.dtype}, which is not merged here.")
+            slots[key] = slot
+    return slots
+
+
+def _slots_of(path: Path) -> dict[str, Slot]:
+    header, start = _header(path)
+    entries = ((key, value) for key, value in header.items() if key != "__metadata__")
+    slots = {}
+    try:
+        for key, value in sorted(entries, key=lambda entry: entry[1]["data_offsets"][0]):
+            first, end = value["data_offsets"]
+            shape = tuple(int(length) for length in value["shape"])
+            slots[key] = Slot(path, start + first, start + end, str(value["dtype"]), shape)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path.name} has a damaged header.", title="Weights are damaged") from error
+    return slots
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """Header of a safetensors file, and where its data start."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(LARGEST_HEADER, path.stat().st_size):
+            raise UserError(f"{path.name} is no safetensors file.", title="Format not accepted")
+        try:
+            header = json.loads(file.read(length))
+        except ValueError as error:
+            raise UserError(f"{path.name} has a damaged header.", title="Weights are damaged") from error
+    return dict(mapping(path.name, header)), 8 + length
+
+
+def read(files: Mapping[Path, BinaryIO], slot: Slot, first: int = 0, last: int | None = None) -> Tensor:
+    """A tensor in its shape, or its elements first to last (excluded) as (last - first,).
+
+    Raises:
+        UserError: the file is shorter than its header says.
+    """
+    import torch
+
+    dtype = getattr(torch, DTYPES[slot.dtype])
+    count = slot.count if last is None else last - first
+    content = bytearray(count * dtype.itemsize)
+    file = files[slot.path]
+    file.seek(slot.start + first * dtype.itemsize)
+    is_whole = last is not None or slot.stop - slot.start == len(content)
+    if not is_whole or file.readinto(content) != len(content):  # type: ignore[attr-defined]
+        raise UserError(f"{slot.path.name} ends too early or has a damaged header.", title="Weights are damaged")
+    shape = slot.shape if last is None else (count,)
+    return torch.frombuffer(content, dtype=dtype).view(shape) if content else torch.empty(shape, dtype=dtype)
