@@ -21,6 +21,7 @@ class Store:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = min(limit_bytes, MOST_BYTES)
         self._tensors: OrderedDict[Hashable, Tensor] = OrderedDict()
+        self._size_bytes = 0
         self._last: dict[Hashable, Hashable] = {}
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
@@ -28,7 +29,7 @@ class Store:
     @property
     def size_bytes(self) -> int:
         """Memory of what is stored."""
-        return sum(tensor.nbytes for tensor in self._tensors.values())
+        return self._size_bytes
 
     def get(self, key: Hashable) -> Tensor | None:
         """The tensor, or None where it was never made or is dropped."""
@@ -40,10 +41,20 @@ class Store:
     def put(self, key: Hashable, tensor: Tensor) -> Tensor:
         """Keep a finished tensor, unless it is larger than the store; gives it back."""
         with self._lock:
+            if (before := self._tensors.pop(key, None)) is not None:
+                self._size_bytes -= before.nbytes
             self._tensors[key] = tensor
-            while self.size_bytes > self.limit_bytes:
-                self._tensors.popitem(last=False)
+            self._size_bytes += tensor.nbytes
+            while self._size_bytes > self.limit_bytes:
+                self._size_bytes -= self._tensors.popitem(last=False)[1].nbytes
         return tensor
+
+    def clear(self) -> int:
+        """Forget everything; gives the bytes given back. A merge that holds a tensor keeps it until it is done."""
+        with self._lock:
+            given, self._size_bytes = self._size_bytes, 0
+            self._tensors.clear()
+            return given
 
     def exchange(self, subject: Hashable, value: Hashable) -> Hashable | None:
         """Note what a subject is asked for now; gives what it was asked for before, None at first."""

@@ -86,6 +86,12 @@ class _Entry:
     mould: nn.Module | None = None
     is_full_mix: bool = False
 
+    @property
+    def held_bytes(self) -> int:
+        """With the votes and planes that merges of an arena have left for the next."""
+        store = getattr(self.value, "store", None)
+        return self.size_bytes + (store.size_bytes if store is not None else 0)
+
 
 @dataclass
 class _Merged:
@@ -184,7 +190,7 @@ class ModelCache:
         now = time.monotonic()
         with self._lock:
             rows = tuple(
-                ModelRow(entry.name, entry.size_bytes, entry.device, now - entry.used_at, entry.users)
+                ModelRow(entry.name, entry.held_bytes, entry.device, now - entry.used_at, entry.users)
                 for entry in self._entries.values()
             )
             tally = self._tally
@@ -209,7 +215,7 @@ class ModelCache:
             idle = {key: entry for key, entry in self._entries.items() if entry.users == 0}
             for key in idle:
                 del self._entries[key]
-            return sum(entry.size_bytes for entry in idle.values())
+            return sum(entry.held_bytes for entry in idle.values())
 
     def add_listener(self, listener: Listener) -> None:
         """Call back with LoadProgress while weights are read."""
@@ -318,8 +324,12 @@ class ModelCache:
             listener(progress)
 
     def _evict(self) -> None:
-        """Drop what was used longest ago until both budgets hold. Merged networks go before arenas of equal age."""
+        """Drop what was used longest ago until both budgets hold.
+
+        What merges left for the next goes first, even of a lent arena; then merged networks, then arenas.
+        """
         for device, budget in self._budgets().items():
+            self._forget_planes(device, budget)
             idle = sorted(
                 (key for key, entry in self._entries.items() if entry.users == 0 and entry.device == device),
                 key=lambda key: (key[1] == "", self._entries[key].used_at),
@@ -329,6 +339,15 @@ class ModelCache:
                     break
                 del self._entries[key]
                 self._tally.evictions += 1
+
+    def _forget_planes(self, device: str, budget: int) -> None:
+        arenas = (
+            entry for entry in self._entries.values() if entry.device == device and entry.held_bytes > entry.size_bytes
+        )
+        for entry in sorted(arenas, key=lambda one: one.used_at):
+            if self._bytes(device) <= budget:
+                break
+            entry.value.store.clear()
 
     def _budgets(self) -> dict[str, int]:
         if self.ram_bytes is None:
@@ -344,7 +363,7 @@ class ModelCache:
         return budgets
 
     def _bytes(self, device: str) -> int:
-        return sum(entry.size_bytes for entry in self._entries.values() if entry.device == device)
+        return sum(entry.held_bytes for entry in self._entries.values() if entry.device == device)
 
 
 def poured(mould: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:

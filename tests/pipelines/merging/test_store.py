@@ -54,3 +54,12 @@ def test_planes_go_with_their_arena_and_stay_within_its_size(network):
     del arena
     gc.collect()
     assert kept() is None
+
+
+def test_bytes_are_counted_when_a_tensor_is_replaced_dropped_or_forgotten():
+    store = Store(100)
+    for key, count in (("a", 10), ("a", 20), ("b", 60), ("c", 30)):
+        store.put(key, torch.zeros(count, dtype=torch.uint8))
+        assert store.size_bytes == sum(tensor.nbytes for tensor in store._tensors.values()) <= 100
+    assert store.get("a") is None and store.size_bytes == 90
+    assert store.clear() == 90 and store.size_bytes == 0 and store.get("b") is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
@@ -161,3 +161,38 @@ def test_tensors_that_no_expert_moved_are_shared_by_mixes_and_counted_once(
         sizes = {row.name: row.size_bytes for row in cache.counters().models}
     unmoved = sum(value.nbytes for key, value in base.items() if key != "2.bias")
     assert sizes["toy"] == arena.size_bytes + unmoved
+
+
+def planes_left(cache: ModelCache, family: ModelFamily) -> int:
+    """Bytes that two mixes at different lambdas leave for the next."""
+    arena = cache.arena(family)
+    for limit in (0.4, 0.5, 0.6):
+        masks = MaskChoice("consensus", thresholds=(("left", limit), ("right", limit)))
+        arena.merge(MergeRecipe("consensus", (("left", 1.0), ("right", 1.0)), masks=masks))
+        arena.store.wait()
+    return arena.store.size_bytes
+
+
+def test_what_merges_leave_for_the_next_counts_in_the_table_and_the_budget(
+    toy_family: ModelFamily, tmp_path: Path
+) -> None:
+    cache = ModelCache(tmp_path)
+    cache.arena(toy_family)
+    before = cache.counters()
+    left = planes_left(cache, toy_family)
+    after = cache.counters()
+    assert left > 0 and after.bytes_ram == before.bytes_ram + left
+    assert after.models[0].size_bytes == before.models[0].size_bytes + left
+    assert cache.unload_all() == after.bytes_ram and cache.counters().bytes_ram == 0
+
+
+def test_over_the_budget_planes_go_before_networks(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    answer(cache, toy_family, mix(0.5))
+    cache.ram_bytes = cache.counters().bytes_ram  # all that is there, and no more
+    assert planes_left(cache, toy_family) > 0
+    with cache.lease(toy_family, mix(0.5)) as lease:
+        assert lease.is_hit
+    counters = cache.counters()
+    assert cache.arena(toy_family).store.size_bytes == 0
+    assert counters.bytes_ram == cache.ram_bytes and counters.evictions == 0 and len(counters.models) == 2
