@@ -20,6 +20,7 @@ from typing import Any
 
 from pipelines.shared.family import ModelFamily
 
+WITH_DATA = {"shapes_vit": "pipelines.lab.vit_claims:measure_with_data"}  # claims that need samples or another start
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -50,10 +51,36 @@ def run(family: ModelFamily, folders: Sequence[Path | None]) -> dict[str, Any]:
     seeds = []
     for folder in folders:
         began = time.perf_counter()
-        found = measure(open_trial(family, folder), loss)
+        trial = open_trial(family, folder)
+        found = measure(trial, loss) | with_data(family, trial, folder, folders)
         name, seconds = "shipped" if folder is None else folder.name, time.perf_counter() - began
         seeds.append(judged({"name": name, "seconds": round(seconds, 1)} | found))
     return {"family": family.name, "device": "cpu", "seeds": seeds}
+
+
+def with_data(family: ModelFamily, trial: Any, folder: Path | None, folders: Sequence[Path | None]) -> dict[str, Any]:
+    """{"with_data": ...} of families that have such claims; the base of the next folder is the one of another start."""
+    from safetensors.torch import load_file
+
+    from pipelines.commands.loading import named
+
+    if family.name not in WITH_DATA:
+        return {}
+    after = folders[(list(folders).index(folder) + 1) % len(folders)]
+    other = None
+    if after is not None and after != folder:
+        other = {key: value.float() for key, value in load_file(after / "base.safetensors").items()}
+    return {"with_data": named(WITH_DATA[family.name])(trial, other)}
+
+
+def added(family: ModelFamily, folders: Sequence[Path | None], earlier: Sequence[Path]) -> dict[str, Any]:
+    """Earlier seeds, by the names of their folders, with the claims measured that need data; all else is as it was."""
+    seeds = {seed["name"]: seed for seed in earlier_seeds(earlier, family.name)}
+    found = []
+    for folder in folders:
+        known = seeds[folder.name if folder else "shipped"]
+        found.append(judged(known | with_data(family, open_trial(family, folder), folder, folders)))
+    return {"family": family.name, "device": "cpu", "seeds": found}
 
 
 def earlier_seeds(paths: Sequence[Path], family: str) -> list[dict[str, Any]]:
@@ -89,13 +116,15 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 def _claims_table(seeds: Sequence[Mapping[str, Any]]) -> str:
     rows = [["claim", "accepted if", "accepted", "measured (mean ± spread)"]]
-    for place, first in enumerate(seeds[0]["claims"]):
-        of_seeds = [seed["claims"][place] for seed in seeds]
+    names = dict.fromkeys(claim["name"] for seed in seeds for claim in seed["claims"])
+    for name in names:
+        of_seeds = [claim for seed in seeds for claim in seed["claims"] if claim["name"] == name]
+        first = of_seeds[0]
         held = sum(claim["is_accepted"] for claim in of_seeds)
         measured = "; ".join(
             f"{key} {_spread([claim['measured'][key] for claim in of_seeds])}" for key in first["measured"]
         )
-        rows.append([first["name"], first["criterion"], f"{held} of {len(seeds)}", measured])
+        rows.append([first["name"], first["criterion"], f"{held} of {len(of_seeds)}", measured])
     return _table(rows)
 
 
@@ -168,11 +197,16 @@ def command() -> None:
     parser.add_argument("family", metavar="FAMILY")
     parser.add_argument("folders", metavar="FOLDER", nargs="*", type=Path, help="checkpoints of one seed")
     parser.add_argument("--earlier", type=Path, metavar="FILE", nargs="+", default=[], help="JSON of other seeds")
+    parser.add_argument("--data-only", action="store_true", help="add claims that need data to the seeds of --earlier")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     flags = parser.parse_args()
-    report = run(family_named(flags.family), flags.folders or ([] if flags.earlier else [None]))
-    report["seeds"] = earlier_seeds(flags.earlier, flags.family) + report["seeds"]
+    family = family_named(flags.family)
+    if flags.data_only:
+        report = added(family, flags.folders or [None], flags.earlier)
+    else:
+        report = run(family, flags.folders or ([] if flags.earlier else [None]))
+        report["seeds"] = earlier_seeds(flags.earlier, flags.family) + report["seeds"]
     print(markdown(report))
     if flags.json is not None:
         flags.json.write_text(json.dumps([report], indent=1) + "\n")

@@ -120,7 +120,8 @@ def claims(found: Mapping[str, Any]) -> list[Claim]:
     """The claims judged by what `measure` found."""
     judges = [_recovery, _more_tasks, _storage, _votes, _statistics, _masks, _emr, _fronts]
     learned = [_learned, _concrete] if "concrete" in found["rows"] else []
-    return [judge(found) for judge in (*judges, *learned)]
+    with_data = [judge for key, judge in WITH_DATA.items() if key in found.get("with_data", {})]
+    return [judge(found) for judge in (*judges, *learned)] + [judge(found["with_data"]) for judge in with_data]
 
 
 def _recovery(found: Mapping[str, Any]) -> Claim:
@@ -234,6 +235,41 @@ def _concrete(found: Mapping[str, Any]) -> Claim:
         values,
         values["concrete"] > values["task_arithmetic_0.3"],
     )
+
+
+def _few_shot(found: Mapping[str, Any]) -> Claim:
+    few = [shots for shots in found["few_shot"]["atlas"] if int(shots) <= 4]
+    values = {f"{name}_at_{shots}": row[shots] for name, row in found["few_shot"].items() for shots in row}
+    rivals = [name for name in found["few_shot"] if name != "atlas"]
+    return Claim(
+        "aTLAS needs few samples",
+        "aTLAS over the other tasks' vectors above tuned norms and a probe at 4 labelled pictures of a class and fewer",
+        values,
+        all(found["few_shot"]["atlas"][shots] > found["few_shot"][name][shots] for name in rivals for shots in few),
+    )
+
+
+def _transport(found: Mapping[str, Any]) -> Claim:
+    values = found["transport"]
+    return Claim(
+        "matched networks of two starts average better",
+        "half-way average after optimal transport 10 points above the plain one; a shuffled copy comes back to 1e-5",
+        values,
+        values["matched"] >= values["plain"] + 0.1 and values["copy_error"] <= 1e-5,
+    )
+
+
+def _fusion(found: Mapping[str, Any]) -> Claim:
+    values = found["fusion"]
+    return Claim(
+        "a shift of outputs is given as strongly as it was",
+        "dynamic logit fusion at most 1 point below the fixed one; a base of another start stands for the large model",
+        values,
+        values["dynamic"] >= values["fixed"] - 0.01,
+    )
+
+
+WITH_DATA = {"few_shot": _few_shot, "transport": _transport, "fusion": _fusion}
 
 
 def is_convex(points: Sequence[Sequence[float]]) -> bool:

@@ -118,3 +118,32 @@ def test_learned_coefficients_follow_the_loss(found: dict[str, Any]) -> None:
     rows = found["rows"]
     assert rows["adamerging_tasks"]["scores"] != rows["task_arithmetic_0.3"]["scores"]
     assert rows["adamerging_layers"]["chosen"] == {"steps": 100, "rate": 0.01}
+
+
+WITH_DATA = {
+    "few_shot": {"atlas": {"1": 0.5, "16": 0.6}, "layer_norm": {"1": 0.4, "16": 0.7}, "probe": {"1": 0.45, "16": 0.7}},
+    "transport": {"first": 0.5, "second": 0.5, "plain": 0.2, "matched": 0.31, "copy_error": 0.0},
+    "fusion": {"alone": 0.4, "fixed": 0.5, "dynamic": 0.495},
+}
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("aTLAS needs few samples", ("few_shot", "probe", "1", 0.5)),
+        ("aTLAS needs few samples", ("few_shot", "layer_norm", "1", 0.6)),
+        ("matched networks of two starts average better", ("transport", "matched", 0.29)),
+        ("matched networks of two starts average better", ("transport", "copy_error", 1e-4)),
+        ("a shift of outputs is given as strongly as it was", ("fusion", "dynamic", 0.48)),
+    ],
+)
+def test_claims_with_data_fall_with_their_numbers(found: dict[str, Any], claim: str, change: tuple) -> None:
+    assert claim not in verdicts(found)  # of a family that has no such data
+    found["with_data"] = deepcopy(WITH_DATA)
+    assert verdicts(found)[claim]
+    *path, key, value = change
+    spot = found["with_data"]
+    for step in path:
+        spot = spot[step]
+    spot[key] = value
+    assert not verdicts(found)[claim]

@@ -25,6 +25,7 @@ def load(base: dict, **experts: dict) -> Arena:
         ({"a": torch.zeros(3), "b": torch.zeros(2, dtype=torch.int32)}, "as torch.int32, base has torch.float32"),
         ({"a": torch.zeros(3), "b": torch.tensor([0.0, float("nan")])}, 'expert "night" has values in b that are not'),
         ({"a": torch.tensor([0, 0, float("inf")]), "b": torch.zeros(2)}, "values in a that are not finite"),
+        ({"a": torch.tensor([0, 0, -float("inf")]), "b": torch.zeros(2)}, "values in a that are not finite"),
     ],
 )
 def test_refuses_another_network_and_names_the_key(expert, message):

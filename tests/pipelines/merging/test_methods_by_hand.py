@@ -64,6 +64,11 @@ def test_ties_cancelled_vote_takes_the_commonest_sign(flat_arena):
     assert change(arena, "ties", 1, 1, density=1.0) == [-1, -2, -3, 1]
 
 
+def test_dare_shares_the_election_and_the_commonest_sign(flat_arena):
+    arena = flat_arena(ZERO, [1, -2, -3, 1], [-1, -2, -3, 0])  # the same votes, nothing dropped
+    assert change(arena, "dare", 1, 1, density=1.0, combine="ties") == [-1, -2, -3, 1]
+
+
 def test_ties_keeps_all_that_equal_the_last_one_kept(flat_arena):
     arena = flat_arena(ZERO, [2, -2, 2, 1], [0, 0, 0, 8])
     assert change(arena, "ties", 1, 0, density=0.25) == [2, -2, 2, 0]
