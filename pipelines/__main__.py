@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pipelines.commands import bench, evaluate, import_igtr, list, merge, pack, run, train
+from pipelines.commands import bench, evaluate, import_igtr, learn, list, merge, pack, run, train
 from pipelines.merging.recipe import MergeError
 from pipelines.shared.errors import UserError
 
-COMMANDS = (list, run, evaluate, train, merge, pack, import_igtr, bench)
+COMMANDS = (list, run, evaluate, train, learn, merge, pack, import_igtr, bench)
 INTERRUPTED = 130
 NO_READER = 141  # as the shell counts a program that a closed pipe has ended
 

@@ -69,4 +69,5 @@ FUSENET = ModelFamily(
     trainer="pipelines.fusion.fusenet_training:train",
     evaluator="pipelines.fusion.evaluate:evaluate",
     scorer="pipelines.fusion.probe:score_model",
+    surrogate="pipelines.fusion.surrogate:fusion_loss",
 )

@@ -186,3 +186,10 @@ def test_block_factor_of_one_expert_leaves_the_others(network):
     torch.testing.assert_close(merged["head.weight"], both)
     only = network.experts["task1"]["stem.weight"] - network.base["stem.weight"]
     torch.testing.assert_close(merged["stem.weight"], network.base["stem.weight"] + 0.99 * only)
+
+
+def test_the_mask_of_a_muted_task_keeps_nothing(flat_arena):
+    arena = flat_arena(ZERO, [1, 2, 0, -4], [1, -2, 8, 0])
+    faders = (("task0", 1.0), ("task1", 1.0))
+    muted = MergeRecipe("tall_masks", faders, 1.0, masks=tall("task0", value=0.1), muted=("task0",))
+    assert torch.equal(arena.merge(muted).flat, arena.base)

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import torch
 
 from pipelines.merging.arena import Arena
 from pipelines.merging.layout import same_bits
@@ -116,3 +117,18 @@ def test_negative_zeros_of_the_base_stay_where_the_mask_drops(engine):
     asked = MergeRecipe("consensus", (("t0", 1.0), ("t1", 0.5)), 0.8, masks=masks)
     for _ in range(3):
         assert same_bits(arena.views(arena.merge(asked).flat)["w"], base)
+
+
+@pytest.mark.parametrize("walk", [("gt", "ge"), ("ge", "gt")])
+def test_planes_of_one_comparison_do_not_serve_the_other(walk):
+    # own = 2, others = 4: at lambda 0.5 sides are equal, "ge" keeps and "gt" drops
+    experts = {name: {"w": torch.full((3,), value)} for name, value in (("a", 2.0), ("b", 4.0))}
+    arena = Arena.from_checkpoints({"w": torch.zeros(3)}, experts)
+    kept = {}
+    for compare in walk:
+        for limit in (0.4, 0.6, 0.5):
+            masks = MaskChoice("task", tasks=("a",), thresholds=(("a", limit),), compare=compare)
+            merged = arena.merge(MergeRecipe("tall_masks", (("a", 1.0), ("b", 1.0)), masks=masks))
+            arena.store.wait()
+        kept[compare] = float(arena.views(merged.flat)["w"][0])
+    assert kept == {"ge": 6.0, "gt": 0.0}

@@ -204,6 +204,15 @@ def test_an_expert_that_went_far_is_told_and_a_near_one_is_not(folder: Path) -> 
                                               "cosine 1.00",)  # fmt: skip
 
 
+def test_tensors_that_no_expert_moved_count_for_the_base(folder: Path) -> None:
+    base = {"a.weight": torch.ones(9), "b.weight": torch.full((16,), 1.0)}
+    save_file(base, folder / "base.safetensors")
+    save_file(base | {"a.weight": -torch.ones(9)}, folder / "one.safetensors")  # |tau| 6, |base| 5, dot 25 - 18
+    plan, out = parse_plan(recipe("{ref: one.safetensors}"), folder), folder / "out.safetensors"
+    (notice,) = merge_files(plan, out, allows_strangers=True).notices
+    assert "1.20 of its size, cosine 0.28" in notice
+
+
 def test_a_mix_beyond_the_range_of_half_precision_is_refused(folder: Path) -> None:
     for name, value in (("base", 30000.0), ("one", 44000.0)):
         save_file({"a.weight": torch.full((4,), value).half()}, folder / f"{name}.safetensors")
