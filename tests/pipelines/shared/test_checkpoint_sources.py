@@ -219,3 +219,13 @@ def test_a_mix_beyond_the_range_of_half_precision_is_refused(folder: Path) -> No
     text = recipe("{ref: one.safetensors}").replace("one: 0.5", "one: 1.5").replace("scale: 1.0", "scale: 1.9")
     with pytest.raises(MergeError, match=r"a\.weight beyond the range of torch\.float16"):
         merge_files(parse_plan(text, folder), folder / "out.safetensors")
+
+
+def test_an_adapter_of_a_half_precision_base_is_rounded_once(folder: Path) -> None:
+    base = {key: value.half() for key, value in weights().items()}
+    save_file(base, folder / "base.safetensors")
+    merge_files(parse_plan(recipe(adapter(folder)), folder), folder / "out.safetensors")
+    state = load_file(folder / "ink" / "adapter_model.safetensors")
+    down, up = (state[f"base_model.model.a.lora_{half}.weight"].double() for half in "AB")
+    wanted = (base["a.weight"].double() + 0.5 * (4 / 2) * up @ down).half()
+    assert torch.equal(load_file(folder / "out.safetensors")["a.weight"], wanted)
