@@ -1,0 +1,147 @@
+"""GroundingPipeline: a picture and phrases in, objects with boxes and masks out. Each picture is seen once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pipelines.grounding.decode import Raw, Thresholds, found_in
+from pipelines.grounding.letterbox import Letterbox
+from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult
+from pipelines.grounding.tokenizer import TOKENS, WORD, tokenize, unknown
+from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.shared.errors import UserError
+from pipelines.shared.notice import Notice, info, warning
+from pipelines.shared.run_info import RunInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipelines.shared.cache import Lease, ModelCache
+    from pipelines.shared.family import ModelFamily
+    from pipelines.shared.images import OpenedImage
+
+MOST_PHRASES = 32
+
+
+class GroundingPipeline:
+    """Callable: a picture, phrases, thresholds and a merge recipe give a result. Keeps nothing of a visitor."""
+
+    def __init__(self, cache: ModelCache, family: ModelFamily | None = None) -> None:
+        from pipelines.registry import family as family_named
+
+        self.cache = cache
+        self.family = family or family_named("plvl")
+
+    def __call__(
+        self,
+        image: OpenedImage,
+        phrases: Sequence[str],
+        options: Thresholds | None = None,
+        recipe: MergeRecipe | None = None,
+    ) -> GroundingResult:
+        """Find what each phrase refers to.
+
+        Args:
+            image: as `open_image` gives it.
+            recipe: which mix of the family looks; None is the family's default.
+
+        Raises:
+            UserError: there is no phrase, an empty one, or too many.
+        """
+        asked = checked(phrases)
+        began = time.perf_counter()
+        with self.cache.lease(self.family, recipe or self.family.default) as lease:
+            raws = look(lease.model, image.pixels, asked)
+        run = self._run_info(lease, time.perf_counter() - began)
+        return described(image, asked, raws, options or Thresholds(), run)
+
+    def _run_info(self, lease: Lease, seconds: float) -> RunInfo:
+        return RunInfo(
+            family=self.family.name,
+            tier=self.family.tier,
+            recipe=recipe_to_dict(lease.recipe),
+            recipe_hash=recipe_hash(lease.recipe),
+            weights_version=lease.weights_version,
+            device=self.cache.device,
+            seconds={
+                "load": lease.load_s,
+                "merge": lease.merge_s,
+                "infer": max(seconds - lease.load_s - lease.merge_s, 0.0),
+                "total": seconds,
+            },
+            is_cached=lease.is_hit,
+            bytes_moved=lease.bytes_moved,
+        )
+
+
+def checked(phrases: Sequence[str]) -> list[str]:
+    """Phrases without blanks around them. Raises UserError where there is nothing to look for."""
+    asked = [phrase.strip() for phrase in phrases]
+    if not asked or any(not WORD.search(phrase) for phrase in asked):
+        raise UserError("A phrase is empty: say what to look for, for example “the red mug”.", title="Nothing asked")
+    if len(asked) > MOST_PHRASES:
+        raise UserError(f"{len(asked)} phrases; at most {MOST_PHRASES} go through at once. Leave some out.")
+    return asked
+
+
+def look(network: Any, pixels: np.ndarray, phrases: Sequence[str]) -> list[Raw]:
+    """What the network says about each phrase; pixels (H, W, 3) float32, 0 to 1."""
+    import numpy as np
+    import torch
+
+    from pipelines.grounding.decode import raw_outputs
+
+    height, width = pixels.shape[:2]
+    eight = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    canvas = Letterbox.of(width, height, network.shape.side_px).place(eight)
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        seen = network.see(torch.from_numpy(canvas).to(device).permute(2, 0, 1)[None].float() / 255)
+        owner = torch.zeros(len(phrases), dtype=torch.long, device=device)
+        return raw_outputs(network.ground(seen, tokenize(phrases).to(device), owner))
+
+
+def described(
+    image: OpenedImage, phrases: Sequence[str], raws: Sequence[Raw], thresholds: Thresholds, run: RunInfo
+) -> GroundingResult:
+    """The result of raw answers under thresholds; no network runs, so a moved threshold costs little."""
+    height, width = image.pixels.shape[:2]
+    objects: list[GroundedObject] = []
+    found: list[PhraseResult] = []
+    for phrase, raw in zip(phrases, raws, strict=True):
+        canvas = Letterbox.of(width, height, 4 * len(raw.mask))
+        some = _objects(phrase, raw, canvas, thresholds, len(objects))
+        objects += some
+        ids = tuple(one.id for one in some)
+        maps = canvas.map(raw.centre), canvas.map(raw.anchor)
+        found.append(PhraseResult(phrase, raw.existence, ids, *maps, tuple(unknown(phrase)), raw))
+    said = [info(text) for text in image.notices] + [warning(text) for text in image.warnings]
+    said += [notice for one in found for notice in _notices(one, objects)]
+    return GroundingResult((width, height), tuple(objects), tuple(found), run, asdict(thresholds), tuple(said))
+
+
+def _objects(phrase: str, raw: Raw, canvas: Letterbox, thresholds: Thresholds, first: int) -> list[GroundedObject]:
+    objects = []
+    for number, one in enumerate(found_in(raw, thresholds), first + 1):
+        box = canvas.box(one.box)
+        centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        mask = canvas.map(one.mask) >= 0.5
+        objects.append(GroundedObject(number, phrase, box, one.score, mask, centre, one.consistency))
+    return objects
+
+
+def _notices(one: PhraseResult, objects: Sequence[GroundedObject]) -> list[Notice]:
+    said = []
+    if not one.targets:
+        said.append(info(f"Nothing in the picture matches “{one.phrase}” (existence {one.existence:.2f})."))
+    if one.unknown:
+        said.append(warning(f"No training said {', '.join(one.unknown)}: only their letters are known."))
+    if len(WORD.findall(one.phrase)) >= TOKENS:
+        said.append(warning(f"“{one.phrase[:40]}…” is long: its first {TOKENS - 1} words are read."))
+    for number in one.targets:
+        if objects[number - 1].consistency < 0.5:
+            said.append(warning(f"Box and mask of #{number} disagree."))
+    return said

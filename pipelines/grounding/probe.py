@@ -1,0 +1,61 @@
+"""Scores beside the faders: how well a mix grounds the fixed scenes of each set, 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines.merging.recipe import MergeRecipe
+
+if TYPE_CHECKING:
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.family import ModelFamily
+
+SETS = {
+    "iid": "iid",
+    "attribute": "attr-hard",
+    "relation": "rel-hard",
+    "ordinal": "ord-hard",
+    "photo": "photo",
+    "refuse": "notarget",
+}
+TASKS = tuple(SETS)[1:]
+SCENES = 24  # of each set
+SEEDS = {"test": 2_000_003, "validation": 3_000_003}
+MEASURES = {name: "acc@0.5 of the box" for name in SETS} | {"refuse": "mean of N-acc and T-acc"}
+
+
+def scores(
+    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, sets: Sequence[str] = tuple(SETS)
+) -> Iterator[tuple[str, float]]:
+    """Set and score of the mix, a set at a time; the network is lent anew for each, so nobody waits for long."""
+    for name in sets:
+        with cache.lease(family, recipe) as lease:
+            found = score_model(lease.model, (name,))
+        yield name, found[name]
+
+
+def score_recipe(
+    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, tasks: Sequence[str] = TASKS
+) -> dict[str, float]:
+    """Set -> score of the mix. Recipe None is the base."""
+    return dict(scores(cache, family, recipe, tasks))
+
+
+def score_model(model: Any, tasks: Sequence[str] = TASKS, split: str = "test", count: int = SCENES) -> dict[str, float]:
+    """The same for a network at hand, on either split."""
+    return {name: _score(model, name, split, count) for name in tasks}
+
+
+def _score(model: Any, name: str, split: str, count: int) -> float:
+    from pipelines.grounding.decode import Thresholds
+    from pipelines.grounding.metrics import set_scores, single_scores
+    from pipelines.grounding.validation import answers, drawn
+
+    scenes = drawn(SETS[name], count, model.shape.side_px, SEEDS[split])
+    cases, raws = [case for _, found in scenes for case in found], answers(model, scenes)
+    if name != "refuse":
+        return single_scores(cases, raws).get("acc@0.5", 0.0)
+    found = set_scores(cases, raws, Thresholds())
+    rates = [found[key] for key in ("N-acc", "T-acc") if key in found]
+    return sum(rates) / len(rates)

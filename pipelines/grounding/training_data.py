@@ -1,0 +1,107 @@
+"""Batches for training: cached scenes of one or two recipes, several expressions each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pipelines.grounding.augmentation import View, draw_view, lit, slipped
+from pipelines.grounding.scene_cache import Asked, Scenes, Shard
+from pipelines.grounding.tokenizer import tokenize
+from pipelines.training.loop import Batch
+
+EASY = ("attribute", "place")  # kinds of the first lessons
+AHEAD = 2  # shards that must be there before the first step
+RELEASED = 0.4  # share of the steps after which every shard is in use
+MOST_TARGETS = 8  # boxes of an expression
+
+
+@dataclass(frozen=True)
+class Source:
+    """Scenes of one recipe, and how large a part of each batch they are."""
+
+    shards: tuple[Shard, ...]
+    share: float = 1.0
+
+    def pool(self, progress: float) -> list[Scenes]:
+        """Shards in use; waits for the last one."""
+        grown = AHEAD + int((len(self.shards) - AHEAD) * min(progress / RELEASED, 1.0))
+        return [shard.wait() for shard in self.shards[: max(1, min(grown, len(self.shards)))]]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Makes the batch of a step.
+
+    Attributes:
+        scenes, phrases: pictures of a batch, and expressions about each.
+        steps: of the whole stage.
+        easy: share of the steps in which only attributes and places are asked for.
+        sides: (share of the steps, side in pixels until then), rising; the last share is 1.
+    """
+
+    sources: tuple[Source, ...]
+    scenes: int
+    phrases: int
+    steps: int
+    easy: float
+    sides: tuple[tuple[float, int], ...]
+
+    def side(self, progress: float) -> int:
+        """Side of the pictures at a point of the training, 0 to 1."""
+        return next((side for share, side in self.sides if progress < share), self.sides[-1][1])
+
+    def __call__(self, rng: np.random.Generator, step: int) -> Batch:
+        progress = step / self.steps
+        side = self.side(progress)
+        kinds = EASY if progress < self.easy else ()
+        pixels, rows = [], []
+        for source in self.sources:
+            pool = source.pool(progress)
+            for _ in range(round(self.scenes * source.share)):
+                shard = pool[rng.integers(len(pool))]
+                at, view = int(rng.integers(len(shard.asked))), draw_view(rng)
+                pixels.append(lit(rng, view.picture(shard.pixels[at], side)))
+                rows += [(len(pixels) - 1, *row) for row in self._rows(rng, shard, at, view, side // 4, kinds)]
+        return collated(pixels, rows)
+
+    def _rows(self, rng: np.random.Generator, shard: Scenes, at: int, view: View, side: int, kinds: tuple[str, ...]):
+        asked = [one for one in shard.asked[at] if one.kind in kinds] or shard.asked[at]
+        picks = rng.permutation(len(asked))[: self.phrases]
+        ids, boxes = view.ids(shard.ids[at], 2 * side), view.boxes(shard.boxes[at])
+        for pick in (*picks, *rng.integers(0, len(asked), self.phrases - len(picks))):
+            one = asked[pick]
+            yield slipped(rng, view.text(one.text)), *answer(one, ids, boxes)
+
+
+def answer(one: Asked, ids: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes of targets and of anchors, (8, 4) each, and the mask at half the side of the instance map."""
+    is_target = np.zeros(256, np.float32)
+    is_target[[number + 1 for number in one.targets]] = 1
+    half = ids.shape[0] // 2
+    mask = is_target[ids].reshape(half, 2, half, 2).mean((1, 3))
+    return _some(boxes, one.targets), _some(boxes, one.anchors), mask
+
+
+def _some(boxes: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
+    rows = np.zeros((MOST_TARGETS, 4), np.float32)
+    chosen = boxes[list(numbers[:MOST_TARGETS])]
+    rows[: len(chosen)] = chosen
+    return rows
+
+
+def collated(pixels: list[np.ndarray], rows: list[tuple]) -> Batch:
+    """Pictures, and rows (picture, text, target boxes, anchor boxes, mask), as tensors."""
+    owner, texts, targets, anchors, masks = zip(*rows, strict=True)
+    tokens = tokenize(texts)
+    return {
+        "pixels": torch.from_numpy(np.stack(pixels)),
+        "owner": torch.tensor(owner),
+        "words": tokens.words,
+        "grams": tokens.grams,
+        "boxes": torch.from_numpy(np.stack(targets)),
+        "anchors": torch.from_numpy(np.stack(anchors)),
+        "mask": torch.from_numpy(np.stack(masks)),
+    }
