@@ -21,7 +21,7 @@ from pipelines.grounding.losses import Truth, losses
 from pipelines.grounding.plvl import PLVL, SHAPES, Shape
 from pipelines.grounding.scene_cache import Shard, start_drawing
 from pipelines.grounding.tokenizer import Tokens
-from pipelines.grounding.training_data import Batches, Source
+from pipelines.grounding.training_data import Batches, Source, side_at
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded, store
@@ -151,7 +151,7 @@ def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage
         betas=(0.9, 0.98),
         decays=decays,
         half=plan.half,
-        watch=watcher(plan.recipe if name == BASE else name.removeprefix("expert-"), plan),
+        watch=watcher(plan, name, steps),
     )  # fmt: skip
 
 
@@ -194,14 +194,16 @@ class GroundingLoss:
         return torch.stack(list(found.values())).sum()
 
 
-def watcher(recipe: str, plan: Preset) -> Callable[[nn.Module, int], None]:
-    """Logs scores on some held-out scenes of a recipe."""
+def watcher(plan: Preset, name: str, steps: int) -> Callable[[nn.Module, int], None]:
+    """Logs scores on some held-out scenes of a stage's recipe, at the side that it is trained on just then."""
+    recipe = plan.recipe if name == BASE else name.removeprefix("expert-")
 
     def watch(model: nn.Module, done: int) -> None:
         from pipelines.grounding.validation import validation_scores
 
         assert isinstance(model, PLVL)
-        found = validation_scores(model, recipe, plan.watched, plan.sides[-1][1])
+        side = side_at(plan.sides if name == BASE else plan.sides[-1:], (done - 1) / steps)
+        found = validation_scores(model, recipe, plan.watched, side)
         log.info("step %d, %s: %s", done, recipe, ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
 
     return watch

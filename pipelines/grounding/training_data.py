@@ -31,6 +31,11 @@ class Source:
         return [shard.wait() for shard in self.shards[: max(1, min(grown, len(self.shards)))]]
 
 
+def side_at(sides: tuple[tuple[float, int], ...], progress: float) -> int:
+    """Side of the pictures in pixels at a point of the training, 0 to 1."""
+    return next((side for share, side in sides if progress < share), sides[-1][1])
+
+
 @dataclass(frozen=True)
 class Batches:
     """Makes the batch of a step.
@@ -49,13 +54,9 @@ class Batches:
     easy: float
     sides: tuple[tuple[float, int], ...]
 
-    def side(self, progress: float) -> int:
-        """Side of the pictures at a point of the training, 0 to 1."""
-        return next((side for share, side in self.sides if progress < share), self.sides[-1][1])
-
     def __call__(self, rng: np.random.Generator, step: int) -> Batch:
         progress = step / self.steps
-        side = self.side(progress)
+        side = side_at(self.sides, progress)
         kinds = EASY if progress < self.easy else ()
         pixels, rows = [], []
         for source in self.sources:
