@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from pipelines.merging.emr import emr_mask, unified_vector
-from pipelines.merging.masks import merged_vector, task_masks, weighted_sum
-from pipelines.merging.mixture import Mixture, Tile
-from pipelines.merging.plain_masks import picked_masks
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.mask_counts import counts_by_tensor, total
+from pipelines.merging.mixture import Mixture
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.sums import dot
 
 
@@ -59,57 +55,16 @@ def mask_report(mixture: Mixture, recipe: MergeRecipe) -> MaskReport:
         MergeError: the method of the recipe lays no masks.
     """
     heard = tuple(task for task in mixture.vectors if recipe.coefficient(task) != 0)
-    mixture = replace(mixture, selected=heard)
-    votes = torch.zeros(len(mixture.vectors) + 1, dtype=torch.int64)
-    kept = dict.fromkeys(mixture.selected, 0)
-    for active, masks in masks_by_tensor(mixture, recipe):
-        counts = torch.zeros_like(active, dtype=torch.int64)
-        for task, mask in masks:
-            used = mask.bool() & active
-            kept[task] += int(used.sum())
-            counts += used
-        votes += torch.bincount(counts[active], minlength=len(votes))
-    total = max(mixture.layout.count, 1)
-    histogram = tuple(int(count) / total for count in votes)
+    found = total(heard, (counts for _, counts in counts_by_tensor(mixture, recipe)))
+    histogram = found.histogram() + (0.0,) * (len(mixture.vectors) - len(heard))
     return MaskReport(
-        density={task: count / total for task, count in kept.items()},
+        density=found.density(),
         union=sum(histogram[1:]),
         catastrophic=histogram[0],
         selfish=histogram[1],
-        inactive=1.0 - int(votes.sum()) / total,
+        inactive=1.0 - found.active / max(found.weights, 1),
         histogram=histogram,
     )
-
-
-def masks_by_tensor(mixture: Mixture, recipe: MergeRecipe) -> Iterator[tuple[Tensor, list[tuple[str, Tensor]]]]:
-    """For each tensor, where the merged vector is not 0, and every selected task's mask."""
-    if recipe.method not in ("tall_masks", "consensus", "emr", "plain_masks"):
-        raise MergeError(f'"{recipe.method}" lays no masks; tall_masks, consensus, emr and plain_masks do')
-    settings: dict[str, Any] = recipe.full_settings()
-    vectors = {"emr": unified_vector, "plain_masks": weighted_sum}
-    merged_of = vectors.get(recipe.method) or merged_vector(mixture, str(settings["vector"]))
-    for _, tile in mixture.slots():
-        if tile.parts:
-            merged = merged_of(tile)
-            yield merged != 0, list(masks_in(mixture, tile, merged, recipe.method, settings))
-
-
-def masks_in(
-    mixture: Mixture, tile: Tile, merged: Tensor, method: str, settings: dict[str, Any]
-) -> Iterator[tuple[str, Tensor]]:
-    """Every selected task with its mask in a tile, (tile,)."""
-    if method == "emr":
-        return emr_masks(mixture, tile, merged)
-    if method == "plain_masks":
-        return picked_masks(mixture, tile, **settings)
-    return task_masks(mixture, tile, merged)
-
-
-def emr_masks(mixture: Mixture, tile: Tile, unified: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Mask of each selected task in the tile: where its vector has the sign of the unified one."""
-    for part in tile.parts:
-        if part.task in mixture.selected:
-            yield part.task, emr_mask(part, unified)
 
 
 def diagnostics(base: Tensor, vectors: Mapping[str, Tensor]) -> Diagnostics:

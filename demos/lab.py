@@ -1,0 +1,181 @@
+"""The Lab: experiments on a family's checkpoints, each watched as it runs, each a figure with its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from demos.lab_bench import LabBench, Subject
+from demos.lab_curves import CurveExperiment
+from demos.lab_learned import LearnedExperiment
+from demos.lab_links import LabLinks
+from demos.lab_masks import MaskExperiment
+from demos.lab_own import OwnView
+from demos.lab_recipe import RecipeBox, document_text
+from demos.lab_storage import StorageExperiment
+from demos.lab_sweep import SweepExperiment
+from demos.lab_table import TableExperiment
+from demos.lab_vectors import VectorExperiment
+from demos.lab_work import Experiment
+from demos.merge_words import describe
+from demos.mix_tab import MixTab
+from demos.sight import Updates, Values
+from demos.tab import BESIDE_QUEUE, Tab, Workshop, told
+from demos.words import hint
+from pipelines.merging.recipe import MergeRecipe, recipe_hash
+
+WHAT = "Pick a family and see what merging does to it: scores, curves, masks, vectors, bytes; every figure a file."
+EXPERIMENTS: tuple[tuple[str, type[Experiment]], ...] = (
+    ("Methods", TableExperiment),
+    ("Curves", CurveExperiment),
+    ("Sweep", SweepExperiment),
+    ("Masks", MaskExperiment),
+    ("Vectors", VectorExperiment),
+    ("Storage", StorageExperiment),
+    ("Learned", LearnedExperiment),
+)
+
+
+class LabTab:
+    """Layout, what all experiments share, and what the head of the page asks of a tab."""
+
+    name = "lab"
+
+    def __init__(self, workshop: Workshop, bench: LabBench | None = None) -> None:
+        self.bench = bench or LabBench(workshop.cache)
+        workshop.forget.append(self.bench.forget)
+        self._build()
+        self._list()
+        self._wire()
+        self.links = LabLinks(self)
+
+    # --- layout
+
+    def _build(self) -> None:
+        first, recipe = self.starts()
+        gr.HTML(hint(WHAT))
+        with gr.Row():
+            names = [one.name for one in self.bench.families()]
+            self.family = gr.Dropdown(names, value=first, label="Family", elem_id="lab-family", min_width=160)
+            tasks = list(self.bench.tasks(first))
+            self.tasks = gr.CheckboxGroup(tasks, value=tasks, label="Experts", elem_id="lab-tasks", scale=3,
+                                          show_select_all=True)  # fmt: skip
+            self.split = gr.Radio([("validation, quick", "validation"), ("test", "test")], value="validation",
+                                  label="Scored on", elem_id="lab-split", min_width=160)  # fmt: skip
+        self.shown = gr.State((first, recipe))
+        self.box = RecipeBox(first, recipe)
+        self.picked = [*self.box.outputs, self.shown]
+        self.experiments: dict[str, Experiment] = {}
+        with gr.Tabs(elem_id="lab-experiments", overflow_behavior="wrap") as self.parts:
+            for title, kind in EXPERIMENTS:
+                with gr.Tab(title, id=kind.name, elem_id=f"lab-part-{kind.name}"):
+                    self.experiments[kind.name] = kind(self)
+            with gr.Tab("Own checkpoints", id="own", elem_id="lab-part-own"):
+                self.own = OwnView()
+
+    def _list(self) -> None:
+        experiments = self.experiments.values()
+        self.sweep: Any = self.experiments["sweep"]
+        self.curves: Any = self.experiments["curves"]
+        self.inputs = {
+            self.family, self.tasks, self.split, self.shown, *self.box.controls, *self.own.controls,
+            *(one for experiment in experiments for one in experiment.controls),
+        }  # fmt: skip
+        menus = [self.sweep.settings[key] for key in ("columns", "rows", "measure")]
+        menus += [self.curves.settings[key] for key in ("first", "second")]
+        self.picked += menus[:3]
+        self.chosen = [self.family, self.tasks, *self.picked, *menus[3:]]
+        widgets = [one for experiment in experiments for one in experiment.settings.values()]
+        self.settable = [*dict.fromkeys([*self.chosen, self.split, self.parts, *widgets])]
+        self.pictures = [self.shown]
+        self.runs: list[Any] = []
+
+    def _wire(self) -> None:
+        for experiment in self.experiments.values():
+            experiment.wire(self.inputs)
+        self.own.wire(self)
+        last: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
+        chosen = told(lambda values: self.chosen_family(values[self.family], values))
+        self.family.input(chosen, self.inputs, self.chosen, **last)
+        self.box.use.click(told(self.when_used), self.inputs, self.settable, **BESIDE_QUEUE)
+
+    def meet(self, tabs: gr.Tabs, built: Mapping[str, Any]) -> None:
+        """The other tabs of the page: recipes go to their desks and come from them."""
+        desks = {tab.family.name: tab for tab in built.values() if isinstance(tab, MixTab)}
+        self.box.wire_desks(tabs, desks, self.picked)
+
+    # --- what experiments share
+
+    def starts(self) -> tuple[str, MergeRecipe]:
+        """Family and recipe that the page opens with."""
+        first = self.bench.families()[0].name
+        return first, self.bench.default_recipe(first)
+
+    def subject(self, values: Values) -> Subject:
+        """Family, experts and split that are chosen."""
+        chosen, name = values[self.tasks] or (), values[self.family]
+        return Subject(name, tuple(one for one in self.bench.tasks(name) if one in chosen), values[self.split])
+
+    def recipe(self, values: Values) -> MergeRecipe:
+        """The Lab's recipe."""
+        return self.box.recipe(values)
+
+    def put(self, name: str, recipe: MergeRecipe, values: Values | None = None) -> Updates:
+        """A recipe made the Lab's."""
+        updates = self.box.put(name, recipe) | {self.shown: (name, recipe)}
+        return (
+            updates
+            if values is None or not self._is_scored(name)
+            else updates | self.sweep.offered(name, recipe, values)
+        )
+
+    def document_text(self, subject: Subject, recipe: MergeRecipe, options: dict[str, Any]) -> str:
+        """The recipe document that goes into figures."""
+        return document_text(subject.name, recipe,
+                             {"tasks": list(subject.tasks), "split": subject.split, **options})  # fmt: skip
+
+    def chosen_family(self, name: str, values: Values) -> Updates:
+        """Another family: its experts, its own mix, and what can be swept of it."""
+        tasks, recipe = list(self.bench.tasks(name)), self.bench.default_recipe(name)
+        names = list(dict.fromkeys([*(one.name for one in self.bench.families()), name]))
+        return {
+            self.family: gr.update(choices=names, value=name),
+            self.tasks: gr.update(choices=tasks, value=tasks),
+            **self.put(name, recipe, values),
+            **self.curves.offered(tasks, values),
+        }
+
+    def _is_scored(self, name: str) -> bool:
+        return name in [one.name for one in self.bench.families()]
+
+    def when_used(self, values: Values) -> Updates:
+        """The text of the recipe box, checked, on the page."""
+        return self.links.restored(values[self.box.yaml] or "", values)
+
+    # --- what the page asks of a tab
+
+    def words(self, shown: Any) -> str:
+        """The Lab's recipe in words and the start of its hash."""
+        name, recipe = shown
+        return f"{name}: {describe(recipe)} · #{recipe_hash(recipe)[:8]}"
+
+    @property
+    def on_load(self) -> Any:
+        """Nothing runs by itself here."""
+
+        def opened(values: Values) -> Iterator[Updates]:
+            yield {self.shown: gr.skip()}
+
+        return opened
+
+    def add_endpoints(self) -> None:
+        """None of its own."""
+
+
+def warm(workshop: Workshop) -> None:
+    """Nothing: the Lab loads what it is asked about."""
+
+
+LAB = Tab("lab", "Lab", LabTab, warm)

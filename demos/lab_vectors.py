@@ -1,0 +1,73 @@
+"""Task vectors: how long, at which angles, where their signs clash, and what half precision would lose of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demos.lab_bench import Subject
+from demos.lab_charts import BarChart, HeatChart
+from demos.lab_work import Experiment, Plan
+from demos.sight import Updates, Values
+from pipelines.merging.recipe import MergeRecipe
+
+if TYPE_CHECKING:
+    from pipelines.merging.report import Diagnostics
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What is told of the vectors."""
+
+    geometry: Diagnostics
+    conflicts: dict[tuple[str, str], float]
+    swallowed: dict[str, float]
+
+
+class VectorExperiment(Experiment):
+    """Three charts, from weights alone."""
+
+    name = "vectors"
+    about = (
+        "Cosines of the task vectors; how often two disagree in sign where both are among their largest fifth; their "
+        "length over the base's; and the share of the moved weights whose change bfloat16 would round away."
+    )
+    verb = "Measure the vectors"
+
+    def build_results(self) -> None:
+        self.cosines = self.plot("cosines")
+        self.conflicts = self.plot("conflicts")
+        self.lengths = self.plot("lengths")
+
+    def plan(self, subject: Subject, recipe: MergeRecipe, values: Values) -> tuple[Any, int]:
+        return None, 1
+
+    def steps(self, plan: Plan) -> Iterator[Vectors]:
+        from pipelines.lab.statistics import sign_conflicts, swallowed
+
+        arena, tasks = self.common.bench.arena(plan.subject.name), plan.subject.tasks
+        yield Vectors(
+            arena.diagnostics(), sign_conflicts(arena, tasks), {task: swallowed(arena, task) for task in tasks}
+        )
+
+    def drawn(self, plan: Plan, done: Sequence[Vectors], is_over: bool) -> Updates:
+        if not done:
+            return {self.progress: ""}
+        found, tasks, name = done[0], plan.subject.tasks, plan.subject.name
+        cosines = _matrix(tasks, found.geometry.cosines)
+        clashes = _matrix(tasks, found.conflicts)
+        bars = (("length over the base's", tuple(found.geometry.relative_norms[task] for task in tasks), 0),
+                ("lost in bfloat16", tuple(found.swallowed[task] for task in tasks), 1))  # fmt: skip
+        return {
+            **self.cosines.drawn(HeatChart(f"Cosines of the task vectors: {name}", tasks, tasks, cosines,
+                                           limits=(-1.0, 1.0), is_diverging=True), plan.text),
+            **self.conflicts.drawn(HeatChart(f"Opposite signs among both vectors' largest fifth: {name}", tasks, tasks,
+                                             clashes, limits=(0.0, 1.0)), plan.text),
+            **self.lengths.drawn(BarChart(f"Length and rounding of the task vectors: {name}", "ratio or share", tasks,
+                                          bars), plan.text),
+        }  # fmt: skip
+
+
+def _matrix(tasks: Sequence[str], pairs: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(pairs[one, other] for other in tasks) for one in tasks)

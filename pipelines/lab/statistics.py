@@ -1,0 +1,128 @@
+"""What masks and task vectors of a family look like, from weights alone: whole, by depth and by kind of tensor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from pipelines.merging.mask_counts import MaskCounts, counts_by_tensor, total
+from pipelines.shared.tall_archive import tall_recipe, with_mask_of
+
+if TYPE_CHECKING:
+    from pipelines.merging.arena import Arena
+    from pipelines.merging.recipe import MergeRecipe
+
+MOST_GROUPS = 24
+KINDS = (  # the first pattern that is found in a key names its kind
+    ("norm", r"norm|\bln\b|\.ln_"),
+    ("bias", r"bias$"),
+    ("query, key, value", r"qkv|q_proj|k_proj|v_proj|query|\bkey|value|modality_kv"),
+    ("attention", r"attn|attention"),
+    ("mlp", r"mlp|ffn|feed_forward|\bfc\d?|\bup\b|\bdown\b"),
+    ("embedding", r"embed|position|token|prototypes"),
+)
+
+
+@dataclass(frozen=True)
+class MaskStatistics:
+    """Counts of the masks over one merged vector: of all weights, by depth, by kind; groups keep their order."""
+
+    recipe: MergeRecipe
+    whole: MaskCounts
+    by_depth: Mapping[str, MaskCounts]
+    by_kind: Mapping[str, MaskCounts]
+
+    @property
+    def inactive(self) -> float:
+        """Share of the weights where the merged vector is 0: masks there mean nothing."""
+        return 1.0 - self.whole.active / max(self.whole.weights, 1)
+
+
+def mask_statistics(
+    arena: Arena,
+    tasks: Sequence[str],
+    blocks: Sequence[tuple[str, str]] = (),
+    vector: str = "sum",
+    threshold: float = 0.4,
+) -> MaskStatistics:
+    """TALL-masks of these tasks (arXiv:2405.07813), cut from the sum of their vectors or from its TIES form.
+
+    Args:
+        blocks: (name, glob) in order of depth; none takes groups from the names of the tensors.
+        threshold: lambda of all tasks.
+
+    Raises:
+        MergeError: lambda is out of range, or a task is not there.
+    """
+    recipe = tall_recipe(tasks, dict.fromkeys(tasks, threshold), vector)
+    return statistics_of(arena, with_mask_of(recipe, tasks[0]), blocks)
+
+
+def statistics_of(arena: Arena, recipe: MergeRecipe, blocks: Sequence[tuple[str, str]] = ()) -> MaskStatistics:
+    """The same for a recipe of any method with masks."""
+    tasks = tuple(task for task in arena.tasks if recipe.coefficient(task) != 0)
+    counts = dict(counts_by_tensor(arena.mixture(recipe), recipe))
+    depths = depth_groups(counts, blocks)
+    return MaskStatistics(
+        recipe,
+        total(tasks, counts.values()),
+        _grouped(tasks, counts, depths),
+        _grouped(tasks, counts, {key: kind_of(key) for key in counts}),
+    )
+
+
+def depth_groups(keys: Iterable[str], blocks: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
+    """Key -> the part of the network it belongs to, in order of depth; at most MOST_GROUPS parts.
+
+    Without blocks the parts are the names up to their first number, with it; too many are told without the number.
+    """
+    if blocks:
+        return {key: next((name for name, glob in blocks if fnmatchcase(key, glob)), "other") for key in keys}
+    found = {key: re.match(r"(.*?\.\d+)\.|([^.]+)", key) for key in keys}
+    parts = {key: (match[1] or match[2]) if match else key for key, match in found.items()}
+    if len(set(parts.values())) > MOST_GROUPS:
+        return {key: key.split(".")[0] for key in parts}
+    return parts
+
+
+def kind_of(key: str) -> str:
+    """What a tensor does, from its name."""
+    return next((kind for kind, pattern in KINDS if re.search(pattern, key)), "other weights")
+
+
+def sign_conflicts(arena: Arena, tasks: Sequence[str], density: float = 0.2) -> dict[tuple[str, str], float]:
+    """(task, task) -> share of opposite signs where both vectors are among their own largest `density` of entries."""
+    from pipelines.merging.pruning import kept_count, magnitude_threshold
+
+    large = {}
+    for task in tasks:
+        vector = arena.experts[task].vector
+        large[task] = vector.abs() >= magnitude_threshold(vector, kept_count(density, arena.layout.count))
+    found = {}
+    for one in tasks:
+        for other in tasks:
+            both = large[one] & large[other]
+            signs = arena.experts[one].vector[both] * arena.experts[other].vector[both]
+            found[one, other] = float((signs < 0).float().mean()) if len(signs) else 0.0
+    return found
+
+
+def swallowed(arena: Arena, task: str, dtype: str = "bfloat16") -> float:
+    """Share of the moved weights whose change is lost when base + vector is rounded to `dtype`."""
+    import torch
+
+    base, vector = arena.base, arena.experts[task].vector
+    moved = vector != 0
+    target = getattr(torch, dtype)
+    is_lost = (base + vector).to(target) == base.to(target)
+    return float(is_lost[moved].float().mean()) if bool(moved.any()) else 0.0
+
+
+def _grouped(
+    tasks: tuple[str, ...], counts: Mapping[str, MaskCounts], groups: Mapping[str, str]
+) -> dict[str, MaskCounts]:
+    names = dict.fromkeys(groups[key] for key in counts)
+    return {name: total(tasks, (counts[key] for key in counts if groups[key] == name)) for name in names}
