@@ -16,6 +16,7 @@ Images = np.ndarray
 
 COARSEST_PX = 4
 CHROMA_SHORT_SIDE_PX = 270  # of the plane on which the weights of colour are smoothed
+STRIP_ROWS = 128  # of the work pixel by pixel: full-size pictures of three channels are what memory goes into
 TINY = 1e-8
 YCC = np.array([[0.299, 0.587, 0.114], [0.5, -0.418688, -0.081312], [-0.168736, -0.331264, 0.5]])  # BT.601, no offset
 
@@ -31,11 +32,16 @@ def blend_colour(images: Images, shares: Plane) -> Images:
         One picture of the frames' type and shape.
     """
     luma = blend_bands([luma_plane(image) for image in images], shares)
-    fused = _blend_chroma(images, shares)
-    if fused.dtype == np.uint8:
+    if images.dtype == np.uint8:
         luma = cv2.convertScaleAbs(cv2.max(luma, 0))
-    cv2.insertChannel(luma, fused, 0)
-    return _to_rgb(fused)
+    weights = [_smoothed(share) for share in shares]
+    fused = np.empty_like(images[0])
+    for top in range(0, len(fused), STRIP_ROWS):
+        rows = slice(top, top + STRIP_ROWS)
+        strip = _blend_ycc([image[rows] for image in images], [weight[rows] for weight in weights])
+        cv2.insertChannel(luma[rows], strip, 0)
+        fused[rows] = _to_rgb(strip)
+    return fused
 
 
 def pyramid_blend(planes: Plane, weights: Plane) -> Plane:
@@ -106,13 +112,12 @@ def luma_plane(image: Images) -> Plane:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
-def _blend_chroma(images: Images, shares: Plane) -> Images:
-    """Luma and chroma, (H, W, 3), by smoothed weights, a running mean; the caller overwrites the luma in it."""
-    fused, total = _to_ycc(images[0]), _smoothed(shares[0])
-    for image, share in zip(images[1:], shares[1:], strict=True):
-        weight = _smoothed(share)
+def _blend_ycc(images: list[Images], weights: list[Plane]) -> Images:
+    """Luma and chroma, (H, W, 3), by weights that need not sum to 1: a running mean; the caller overwrites the luma."""
+    fused, total = _to_ycc(images[0]), weights[0]
+    for image, weight in zip(images[1:], weights[1:], strict=True):
         fused = cv2.blendLinear(fused, _to_ycc(image), total, weight)
-        total = cv2.add(total, weight, dst=total)
+        total = cv2.add(total, weight)
     return fused
 
 

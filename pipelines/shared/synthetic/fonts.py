@@ -83,7 +83,7 @@ class FontPool:
 
 
 def is_held_out(family: str) -> bool:
-    """Whether a family is for validation and test sets only; families named alike ("Lato", "Lato Black") go together."""
+    """Whether a family is for validation and test sets only; "Lato" and "Lato Black" go together."""
     return int(hashlib.sha256(family.split()[0].lower().encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
 
 

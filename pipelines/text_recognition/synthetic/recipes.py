@@ -23,7 +23,7 @@ class RenderRecipe:
         clutter: share of crops with neighbouring text, times the usual one. margins: False keeps the crop tight.
         hidden_share: how much of the ink something covers, None for nothing.
         turned_share: of words set vertically, stacked or turned by 90 degrees.
-        display_share: of crops in display faces that this recipe wants (7-segment, OCR, road signs); 0 leaves it to chance.
+        display_share: of crops in display faces that this recipe wants (7-segment, OCR, road signs); 0: chance.
     """
 
     name: str

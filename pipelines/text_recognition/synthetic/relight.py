@@ -12,7 +12,7 @@ SOFTENED, GRAINED, PACKED = 0.15, 0.25, 0.15  # of finished crops that are lit a
 
 
 def relit(rng: np.random.Generator, canvas: np.ndarray, level: float) -> np.ndarray:
-    """The picture in another light, float32 (H, W, 3) 0..255 in and out. `level` 0 changes nothing, 1 is the full range."""
+    """The picture in another light, float32 (H, W, 3) 0..255 in and out. `level` 0 changes nothing, 1 is the most."""
     size = canvas.shape[:2]
     happens = lambda share: rng.random() < share * level  # noqa: E731
     if happens(GRADIENT):

@@ -35,17 +35,23 @@ LENGTHS = {
     12: 0.015,
 }
 CASES = (("upper", 0.47), ("title", 0.25), ("lower", 0.20), ("mixed", 0.05), ("as it is", 0.03))
-EVERYDAY = (
-    "the of and to in for is on that by this with you it not or be are from at as your all have new more an was we will "
-    "home can us about if page my has search free but our one other do no time they site he up may what which their "
-    "news out use any there see only so his when here who web also now help get pm view first am been would how were "
-    "services some these click its like service than find price date back top people had list name just over state "
-    "year day into email two health world next used go work last most music buy make them should product system post "
-    "her city add policy number such please available copyright support message after best open sale shop street road "
-    "hotel restaurant bar cafe coffee pizza beer wine food fresh bank park parking exit enter push pull stop closed "
-    "private property school house room film movie love life man girl boy king star night blood dead dark black white "
-    "red blue green gold big little old great good john david michael james paul"
-).split()
+EVERYDAY = [
+    "the", "of", "and", "to", "in", "for", "is", "on", "that", "by", "this", "with", "you", "it", "not", "or", "be",
+    "are", "from", "at", "as", "your", "all", "have", "new", "more", "an", "was", "we", "will", "home", "can", "us",
+    "about", "if", "page", "my", "has", "search", "free", "but", "our", "one", "other", "do", "no", "time", "they",
+    "site", "he", "up", "may", "what", "which", "their", "news", "out", "use", "any", "there", "see", "only", "so",
+    "his", "when", "here", "who", "web", "also", "now", "help", "get", "pm", "view", "first", "am", "been", "would",
+    "how", "were", "services", "some", "these", "click", "its", "like", "service", "than", "find", "price", "date",
+    "back", "top", "people", "had", "list", "name", "just", "over", "state", "year", "day", "into", "email", "two",
+    "health", "world", "next", "used", "go", "work", "last", "most", "music", "buy", "make", "them", "should",
+    "product", "system", "post", "her", "city", "add", "policy", "number", "such", "please", "available",
+    "copyright", "support", "message", "after", "best", "open", "sale", "shop", "street", "road", "hotel",
+    "restaurant", "bar", "cafe", "coffee", "pizza", "beer", "wine", "food", "fresh", "bank", "park", "parking",
+    "exit", "enter", "push", "pull", "stop", "closed", "private", "property", "school", "house", "room", "film",
+    "movie", "love", "life", "man", "girl", "boy", "king", "star", "night", "blood", "dead", "dark", "black",
+    "white", "red", "blue", "green", "gold", "big", "little", "old", "great", "good", "john", "david", "michael",
+    "james", "paul",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
