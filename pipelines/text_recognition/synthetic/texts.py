@@ -35,7 +35,7 @@ LENGTHS = {
     12: 0.015,
 }
 CASES = (("upper", 0.47), ("title", 0.25), ("lower", 0.20), ("mixed", 0.05), ("as it is", 0.03))
-EVERYDAY = [
+EVERYDAY = (
     "the", "of", "and", "to", "in", "for", "is", "on", "that", "by", "this", "with", "you", "it", "not", "or", "be",
     "are", "from", "at", "as", "your", "all", "have", "new", "more", "an", "was", "we", "will", "home", "can", "us",
     "about", "if", "page", "my", "has", "search", "free", "but", "our", "one", "other", "do", "no", "time", "they",
@@ -51,7 +51,7 @@ EVERYDAY = [
     "movie", "love", "life", "man", "girl", "boy", "king", "star", "night", "blood", "dead", "dark", "black",
     "white", "red", "blue", "green", "gold", "big", "little", "old", "great", "good", "john", "david", "michael",
     "james", "paul",
-]  # fmt: skip
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
