@@ -1,0 +1,36 @@
+"""Where the edges of a thing lie."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.grounding.synthetic.things import Thing
+from pipelines.shared.synthetic.sprites import Part, sprite
+
+
+def outline(thing: Thing) -> list[Part]:
+    """Parts of a thing at its place, in shares of the picture's side."""
+    matrix, middle = _matrix(thing), np.array((thing.x, thing.y))
+    return [
+        Part(tuple(points @ matrix + middle for points in part.contours), part.tone)
+        for part in sprite(thing.look.category)
+    ]
+
+
+def reach(thing: Thing) -> tuple[float, float, float, float]:
+    """How far it reaches from its middle to the left, up, right and down: x0, y0, x1, y1 relative to (x, y)."""
+    points = _all_points(thing.look.category) @ _matrix(thing)
+    (x0, y0), (x1, y1) = points.min(0), points.max(0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _all_points(category: str) -> np.ndarray:
+    return np.concatenate([points for part in sprite(category) for points in part.contours])
+
+
+def _matrix(thing: Thing) -> np.ndarray:
+    """Maps rows (x, y) of the sprite to shares of the side."""
+    angle, half = np.deg2rad(thing.angle_deg), thing.side / 2
+    cos, sin = np.cos(angle), np.sin(angle)
+    across = half * thing.stretch * (-1 if thing.is_mirrored else 1)
+    return np.array([[across * cos, across * sin], [-half / thing.stretch * sin, half / thing.stretch * cos]])
