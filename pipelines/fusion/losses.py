@@ -72,7 +72,7 @@ def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
     structure = 1 - mef_ssim(frames, fused).mean()
     brightness = 1 - mef_luminance(frames, fused).mean()
     roughness = gradients(weights.flatten(0, 1)).abs().mean()
-    return structure + 0.5 * brightness + 0.05 * roughness
+    return structure + 0.3 * brightness + 0.05 * roughness
 
 
 def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) -> Tensor:
@@ -85,4 +85,4 @@ def medical_loss(fused: Tensor, frames: Tensor) -> Tensor:
     """Expert `med`: intensity and gradient, the structure of the MRI (frame 0), and what only one source shows."""
     structure = 1 - ssim(fused, frames[:, 0]).mean()
     complement = difference_correlation(fused, frames).mean()
-    return intensity_and_gradient(fused, frames, 2.0) + 0.25 * structure + 0.6 * complement
+    return intensity_and_gradient(fused, frames, 2.0) + 0.25 * structure + 0.8 * complement

@@ -11,7 +11,7 @@ from pipelines.shared.synthetic.textures import collage, jpeg, random_mask, sens
 
 
 def multi_focus(rng: np.random.Generator, size_hw: tuple[int, int], count: int = 2) -> FusionSample:
-    """`count` frames (2 or 3) of `count` depth layers, nearest first: frame k is sharp on layer k."""
+    """`count` frames (2 or more) of `count` depth layers, nearest first: frame k is sharp on layer k."""
     layers = [collage(rng, size_hw, 2) for _ in range(count - 1)] + [_background(rng, size_hw)]
     mattes = [_matte(rng, size_hw) for _ in range(count - 1)] + [np.ones(size_hw, np.float32)]
     return focus(rng, layers, mattes, float(rng.uniform(1.0, 4.5)))

@@ -43,3 +43,16 @@ def test_difference_correlation_is_the_metric_scd() -> None:
     loss = losses.difference_correlation(fused, frames)
     scaled = (fused[0].double().numpy() * 255, *(frame.double().numpy() * 255 for frame in frames[0]))
     assert loss.item() == pytest.approx(1 - metrics.scd(*scaled) / 2, abs=1e-4)
+
+
+def test_a_loss_is_the_stated_sum_of_its_terms() -> None:
+    """The factors are part of what an expert is: a change of one is a change of the checkpoints."""
+    frames = pair()
+    fused, weights = frames.mean(1), torch.full((1, 2, 48, 48), 0.5)
+    structure, brightness = 1 - losses.mef_ssim(frames, fused).mean(), 1 - losses.mef_luminance(frames, fused).mean()
+    assert losses.exposure_loss(fused, frames, weights).item() == pytest.approx((structure + 0.3 * brightness).item())
+    complement = losses.difference_correlation(fused, frames).mean()
+    likeness = 1 - losses.ssim(fused, frames[:, 0]).mean()
+    rest = losses.intensity_and_gradient(fused, frames, 2.0)
+    expected = (rest + 0.25 * likeness + 0.8 * complement).item()
+    assert losses.medical_loss(fused, frames).item() == pytest.approx(expected)
