@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from pipelines.grounding.synthetic.things import Thing
@@ -10,7 +12,7 @@ from pipelines.shared.synthetic.sprites import Part, sprite
 
 def outline(thing: Thing) -> list[Part]:
     """Parts of a thing at its place, in shares of the picture's side."""
-    matrix, middle = _matrix(thing), np.array((thing.x, thing.y))
+    matrix, middle = _matrix(thing), (thing.x, thing.y)
     return [
         Part(tuple(points @ matrix + middle for points in part.contours), part.tone)
         for part in sprite(thing.look.category)
@@ -19,12 +21,27 @@ def outline(thing: Thing) -> list[Part]:
 
 def reach(thing: Thing) -> tuple[float, float, float, float]:
     """How far it reaches from its middle to the left, up, right and down: x0, y0, x1, y1 relative to (x, y)."""
-    points = _all_points(thing.look.category) @ _matrix(thing)
+    points = _sprite_points(thing.look.category) @ _matrix(thing)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     return float(x0), float(y0), float(x1), float(y1)
 
 
-def _all_points(category: str) -> np.ndarray:
+def all_points(thing: Thing) -> np.ndarray:
+    """Corners of all its parts (n, 2) at its place, in shares of the picture's side."""
+    return _sprite_points(thing.look.category) @ _matrix(thing) + (thing.x, thing.y)
+
+
+def local_axes(thing: Thing, side: int, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates on the sprite of the pixels of a part of a picture of that side: two float32 (h, w)."""
+    inverse = np.linalg.inv(_matrix(thing)).astype(np.float32)
+    x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5) / side - thing.x
+    y = ((np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / side - thing.y)[:, None]
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    return x * inverse[0, 0] + y * inverse[1, 0], x * inverse[0, 1] + y * inverse[1, 1]
+
+
+@lru_cache(maxsize=64)
+def _sprite_points(category: str) -> np.ndarray:
     return np.concatenate([points for part in sprite(category) for points in part.contours])
 
 
