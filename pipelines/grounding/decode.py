@@ -10,6 +10,11 @@ from torch.nn import functional as F
 
 from pipelines.grounding.head import Outputs
 from pipelines.grounding.losses import boxes_at
+from pipelines.grounding.thresholds import Thresholds
+
+__all__ = ["Found", "Raw", "Thresholds", "found_in", "raw_outputs"]
+
+USUAL = Thresholds()
 
 
 @dataclass(frozen=True)
@@ -30,27 +35,6 @@ class Raw:
     mask: np.ndarray
     existence: float
     words: np.ndarray
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What counts as found.
-
-    Attributes:
-        existence: least probability of there being a referent.
-        centre: least probability of a peak beside the highest one.
-        mask: least probability of a pixel.
-        most: objects at most.
-        overlap: of two boxes that overlap more, the lesser goes.
-        least_area: smaller boxes go, share of the picture.
-    """
-
-    existence: float = 0.5
-    centre: float = 0.4
-    mask: float = 0.5
-    most: int = 1
-    overlap: float = 0.6
-    least_area: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +66,7 @@ def raw_outputs(outputs: Outputs) -> list[Raw]:
     return [Raw(maps[0][i], maps[1][i], corners[i], maps[2][i], existence[i], words[i]) for i in range(batch)]
 
 
-def found_in(raw: Raw, thresholds: Thresholds = Thresholds()) -> list[Found]:
+def found_in(raw: Raw, thresholds: Thresholds = USUAL) -> list[Found]:
     """Objects, the surest first; none if the referent does not exist. Asked for one, the whole mask is its mask."""
     if raw.existence < thresholds.existence:
         return []

@@ -52,10 +52,12 @@ class Letterbox:
         )
         return x0, y0, x1, y1
 
-    def map(self, values: np.ndarray) -> np.ndarray:
-        """A map over the canvas, (n, n), at the picture's size, float32 (H, W)."""
+    def map(self, values: np.ndarray, most_pixels: int | None = None) -> np.ndarray:
+        """A map over the canvas, (n, n), at the picture's size, float32 (H, W); smaller if that has more pixels."""
         import cv2
 
         canvas = cv2.resize(values.astype(np.float32), (self.side, self.side), interpolation=cv2.INTER_LINEAR)
         inner = np.ascontiguousarray(canvas[self.top : self.bottom, self.left : self.right])
-        return cv2.resize(inner, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
+        factor = min(1.0, ((most_pixels or np.inf) / (self.width * self.height)) ** 0.5)
+        size = max(1, round(self.width * factor)), max(1, round(self.height * factor))
+        return cv2.resize(inner, size, interpolation=cv2.INTER_LINEAR)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.grounding.decode import Raw, Thresholds, found_in
 from pipelines.grounding.letterbox import Letterbox
 from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult
-from pipelines.grounding.tokenizer import TOKENS, WORD, tokenize, unknown
+from pipelines.grounding.tokenizer import TOKENS, WORD, split, tokenize, unknown
 from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.notice import Notice, info, warning
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pipelines.shared.images import OpenedImage
 
 MOST_PHRASES = 32
+KNOWN = "English words for colours, shapes, places and relations are."
+MAP_PIXELS = 1_000_000  # of a map that is looked at, not measured
 
 
 class GroundingPipeline:
@@ -52,11 +54,18 @@ class GroundingPipeline:
             UserError: there is no phrase, an empty one, or too many.
         """
         asked = checked(phrases)
+        raws, run = self.raws(image, asked, recipe)
+        return described(image, asked, raws, options or Thresholds(), run)
+
+    def raws(
+        self, image: OpenedImage, phrases: Sequence[str], recipe: MergeRecipe | None = None
+    ) -> tuple[list[Raw], RunInfo]:
+        """What the mix says about each phrase before any threshold; `described` makes results of it."""
+        asked = checked(phrases)
         began = time.perf_counter()
         with self.cache.lease(self.family, recipe or self.family.default) as lease:
             raws = look(lease.model, image.pixels, asked)
-        run = self._run_info(lease, time.perf_counter() - began)
-        return described(image, asked, raws, options or Thresholds(), run)
+        return raws, self._run_info(lease, time.perf_counter() - began)
 
     def _run_info(self, lease: Lease, seconds: float) -> RunInfo:
         return RunInfo(
@@ -116,7 +125,7 @@ def described(
         some = _objects(phrase, raw, canvas, thresholds, len(objects))
         objects += some
         ids = tuple(one.id for one in some)
-        maps = canvas.map(raw.centre), canvas.map(raw.anchor)
+        maps = canvas.map(raw.centre, MAP_PIXELS), canvas.map(raw.anchor, MAP_PIXELS)
         found.append(PhraseResult(phrase, raw.existence, ids, *maps, tuple(unknown(phrase)), raw))
     said = [info(text) for text in image.notices] + [warning(text) for text in image.warnings]
     said += [notice for one in found for notice in _notices(one, objects)]
@@ -129,7 +138,7 @@ def _objects(phrase: str, raw: Raw, canvas: Letterbox, thresholds: Thresholds, f
         box = canvas.box(one.box)
         centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         mask = canvas.map(one.mask) >= 0.5
-        objects.append(GroundedObject(number, phrase, box, one.score, mask, centre, one.consistency))
+        objects.append(GroundedObject(number, phrase, box, one.score, mask, centre, one.consistency, one.cell))
     return objects
 
 
@@ -137,7 +146,9 @@ def _notices(one: PhraseResult, objects: Sequence[GroundedObject]) -> list[Notic
     said = []
     if not one.targets:
         said.append(info(f"Nothing in the picture matches “{one.phrase}” (existence {one.existence:.2f})."))
-    if one.unknown:
+    if one.unknown and len(one.unknown) == len(dict.fromkeys(split(one.phrase))):
+        said.append(warning(f"Not a word of “{one.phrase[:40]}” is known: the answer is a guess. {KNOWN}"))
+    elif one.unknown:
         said.append(warning(f"No training said {', '.join(one.unknown)}: only their letters are known."))
     if len(WORD.findall(one.phrase)) >= TOKENS:
         said.append(warning(f"“{one.phrase[:40]}…” is long: its first {TOKENS - 1} words are read."))

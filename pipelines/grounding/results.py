@@ -28,6 +28,7 @@ class GroundedObject:
         mask: bool, (H, W).
         center: x, y in pixels.
         consistency: IoU of box and mask, 0 to 1; below 0.5 they disagree.
+        cell: row and column of the network's grid that it was found at; None where there is no grid.
     """
 
     id: int
@@ -37,6 +38,7 @@ class GroundedObject:
     mask: np.ndarray
     center: tuple[float, float]
     consistency: float
+    cell: tuple[int, int] | None = None
 
     @property
     def area_share(self) -> float:
@@ -51,9 +53,11 @@ class PhraseResult:
     Attributes:
         existence: probability of there being a referent, 0 to 1.
         targets: ids of its objects; none says that nothing matches.
-        heat, anchor: where the centre is, and where the objects are that it refers to besides; (H, W), 0 to 1.
+        heat, anchor: where the centre is, and where the objects are that it refers to besides; (h, w), 0 to 1,
+            with the picture's proportions and a megapixel at most.
         unknown: words that no training said.
         raw: what thresholds act on.
+        decodes: what of its answer is wanted, of DECODES.
     """
 
     phrase: str
@@ -63,6 +67,7 @@ class PhraseResult:
     anchor: np.ndarray
     unknown: tuple[str, ...]
     raw: Raw
+    decodes: tuple[str, ...] = DECODES
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class GroundingResult:
         return [
             {"phrase": one.phrase, "decode": decode, "targets": list(one.targets)}
             for one in self.phrases
-            for decode in DECODES
+            for decode in one.decodes
         ]
 
     def to_dict(self) -> dict[str, Any]:
