@@ -33,7 +33,8 @@ def blend_colour(images: Images, shares: Plane) -> Images:
     """
     luma = blend_bands([luma_plane(image) for image in images], shares)
     if images.dtype == np.uint8:
-        luma = cv2.convertScaleAbs(cv2.max(luma, 0))
+        # threshold: cv2.max takes a picture of one pixel for a scalar and gives four.
+        luma = cv2.convertScaleAbs(cv2.threshold(luma, 0, 0, cv2.THRESH_TOZERO)[1])
     weights = [_smoothed(share) for share in shares]
     fused = np.empty_like(images[0])
     for top in range(0, len(fused), STRIP_ROWS):

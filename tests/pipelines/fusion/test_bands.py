@@ -63,3 +63,18 @@ def test_inputs_are_not_altered_and_bytes_stay_bytes() -> None:
     np.testing.assert_array_equal(shares, SHARES)
     np.testing.assert_array_equal(images, np.uint8(IMAGES * 255))
     assert np.abs(fused / 255 - bands.blend_colour(np.float32(images) / 255, shares)).max() < 0.02
+
+
+@pytest.mark.parametrize("rows", [1, 7, 32])
+def test_the_height_of_the_strips_changes_no_pixel(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, in_bytes = bands.blend_colour(IMAGES, SHARES), bands.blend_colour(np.uint8(IMAGES * 255), SHARES)
+    monkeypatch.setattr(bands, "STRIP_ROWS", rows)
+    np.testing.assert_allclose(bands.blend_colour(IMAGES, SHARES), whole, atol=2e-7)
+    np.testing.assert_array_equal(bands.blend_colour(np.uint8(IMAGES * 255), SHARES), in_bytes)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (2, 1)])
+def test_a_picture_of_one_pixel_is_a_picture(size: tuple[int, int]) -> None:
+    images = np.full((2, *size, 3), 100, np.uint8)
+    fused = bands.blend_colour(images, np.full((2, *size), 0.5, np.float32))
+    np.testing.assert_array_equal(fused, images[0])
