@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from pipelines.grounding.evaluate import EXPERT_SETS
 from pipelines.grounding.plvl import PLVL
 from pipelines.grounding.probe import MEASURES, score_model
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
-from pipelines.training.publish import publish
+from pipelines.training.publish import geometry, publish
 
 SCENES = 300  # of each set
 
@@ -38,17 +34,3 @@ def publish_family(family: ModelFamily, files: Mapping[str, Path], preset: str, 
         **geometry({name: loaded(path) for name, path in files.items()}),
     }
     return publish(family.name, files, about)
-
-
-def geometry(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Any]:
-    """Norms of the task vectors, relative to the base's, and cosines of every pair."""
-    flat = {name: torch.cat([value.flatten() for value in tensors.values()]) for name, tensors in weights.items()}
-    base = flat.pop("base")
-    vectors = {name: value - base for name, value in flat.items()}
-    names = list(vectors)
-    cosines = {
-        f"{a}, {b}": float(torch.cosine_similarity(vectors[a], vectors[b], dim=0))
-        for i, a in enumerate(names)
-        for b in names[i + 1 :]
-    }
-    return {"norms": {name: float(v.norm() / base.norm()) for name, v in vectors.items()}, "cosines": cosines}

@@ -4,12 +4,67 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS = Path("assets/weights")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """Checkpoints of a training run: name -> file, with what the run was; `seconds` of work over all of them."""
+
+    files: dict[str, Path]
+    preset: str
+    seed: int
+    seconds: float
+
+
+def finished_run(folder: Path, names: Sequence[str]) -> FinishedRun:
+    """The checkpoints in a folder of a run, "<preset>-seed<seed>".
+
+    Raises:
+        UserError: the folder has another name, or a checkpoint is not there.
+    """
+    from safetensors import safe_open
+
+    named = re.fullmatch(r"(\w+)-seed(\d+)", folder.resolve().name)
+    if named is None:
+        raise UserError(f"{folder} is no folder of a training run; those are named like cpu-seed0.")
+    files = {name: folder / f"{name}.safetensors" for name in names}
+    missing = [name for name, path in files.items() if not path.is_file()]
+    if missing:
+        raise UserError(f"{folder} has no {', '.join(missing)}: the training has not ended; `train --resume` goes on.")
+    seconds = 0.0
+    for path in files.values():
+        with safe_open(path, "pt") as file:
+            seconds += float((file.metadata() or {}).get("seconds", 0))
+    return FinishedRun(files, named[1], int(named[2]), seconds)
+
+
+def geometry(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Any]:
+    """Norms of the task vectors, relative to the base's, and cosines of every pair."""
+    import torch
+
+    flat = {name: torch.cat([value.flatten() for value in tensors.values()]) for name, tensors in weights.items()}
+    base = flat.pop("base")
+    vectors = {name: value - base for name, value in flat.items()}
+    names = list(vectors)
+    cosines = {
+        f"{a}, {b}": float(torch.cosine_similarity(vectors[a], vectors[b], dim=0))
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    }
+    return {"norms": {name: float(v.norm() / base.norm()) for name, v in vectors.items()}, "cosines": cosines}
 
 
 def publish(name: str, files: Mapping[str, Path], about: Mapping[str, Any], weights: Path = WEIGHTS) -> Path:

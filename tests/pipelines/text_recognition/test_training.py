@@ -1,0 +1,115 @@
+"""Training on shards of noise, and what is published of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.cache import ModelCache
+from pipelines.shared.errors import UserError
+from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition import crop_cache, evaluate, igtr_training
+from pipelines.text_recognition.calibration import temperature_of
+from pipelines.text_recognition.datasets import Word
+from pipelines.text_recognition.family import IGTR_FAMILY
+from pipelines.text_recognition.igtr_training import PRESETS, source, train
+from pipelines.text_recognition.publishing import main, on_files, publish_family
+from pipelines.training.checkpoints import loaded
+from tests.pipelines.text_recognition.test_evaluate import FixedSet
+from tests.pipelines.text_recognition.tiny import build
+
+EXPERTS = ("curved", "digits")
+FAMILY = replace(
+    IGTR_FAMILY, build=build, experts={name: IGTR_FAMILY.experts[name] for name in EXPERTS},
+    default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.4),
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All shards of a test run, of noise; nothing is rendered, nothing watched."""
+    rng = np.random.default_rng(0)
+    for recipe in ("base", *EXPERTS):
+        for shard in source(tmp_path / "igtr" / "crops-seed0", recipe, PRESETS["test"], 0).shards:
+            corners = np.tile(np.float32([[(2, 2), (20, 2), (20, 20), (2, 20)]]), (3, 1, 1))
+            noise = (rng.integers(0, 256, (24, 64, 3), dtype=np.uint8) for _ in range(shard.size))
+            shard.store(crop_cache.fitted(image, "a1B", corners) for image in noise)
+    monkeypatch.setattr(igtr_training, "watcher", lambda recipe, count: lambda model, done: None)
+    return tmp_path
+
+
+@pytest.fixture
+def sets(monkeypatch: pytest.MonkeyPatch, crops: list[np.ndarray]) -> None:
+    """Held-out sets of three crops of noise."""
+    words = tuple(Word(crop, "Tea") for crop in crops[:3])
+    made = tuple(FixedSet(name, words) for name in ("base", *EXPERTS))
+    monkeypatch.setattr(evaluate, "generated_sets", lambda split="test": made)
+
+
+def test_base_and_experts_are_trained_and_resumed_to_the_same_weights(folder: Path) -> None:
+    first = {name: loaded(path) for name, path in train(FAMILY, preset="test", folder=folder).items()}
+    assert set(first) == {"base", *EXPERTS}
+    again = train(FAMILY, preset="test", folder=folder, resume=True)
+    for name, path in again.items():
+        assert all(torch.equal(value, first[name][key]) for key, value in loaded(path).items()), name
+    assert all(any(not torch.equal(first[name][key], first["base"][key]) for key in first["base"]) for name in EXPERTS)
+
+
+def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No base"):
+        train(FAMILY, expert="curved", preset="test", folder=tmp_path)
+
+
+@pytest.mark.usefixtures("sets")
+def test_a_training_of_the_page_ends_with_its_family_in_assets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PRESETS, "cpu", PRESETS["test"])
+    monkeypatch.chdir(folder)
+    files = train(FAMILY, preset="cpu", folder=folder)
+    check_published(folder / "assets", files)
+
+
+@pytest.mark.usefixtures("sets")
+def test_the_command_publishes_what_a_run_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = train(FAMILY, preset="test", folder=folder)
+    weights = folder / "assets" / "weights"
+    assert main([str(folder / "igtr" / "test-seed0"), "--limit", "3"], FAMILY, weights) == 0
+    assert capsys.readouterr().out.strip() == str(weights / "manifest.json")
+    check_published(folder / "assets", files)
+    (folder / "igtr" / "test-seed0" / "digits.safetensors").unlink()
+    assert main([str(folder / "igtr" / "test-seed0")], FAMILY, weights) == 1
+    assert "has no digits" in capsys.readouterr().err
+
+
+def check_published(assets: Path, files: dict[str, Path]) -> None:
+    """The manifest tells all of the run, and the page's cache reads the checkpoints to the bit."""
+    entry = json.loads((assets / "weights" / "manifest.json").read_text())["igtr"]
+    names = {"base", *EXPERTS}
+    assert entry["matrix"].keys() == names and all(row.keys() == names for row in entry["matrix"].values())
+    assert set(entry["norms"]) == set(EXPERTS) and set(entry["cosines"]) == {"curved, digits"}
+    assert {"command", "seed", "preset", "data", "seconds", "measures", "license"} <= set(entry)
+    assert temperature_of(assets, "igtr") == entry["temperature"] > 0
+    cache = ModelCache(assets)
+    for name, path in files.items():
+        recipe = MergeRecipe() if name == "base" else MergeRecipe(coefficients=((name, 1.0),), scale=1.0)
+        with cache.lease(FAMILY, recipe) as lease:
+            weights = lease.model.state_dict()
+        assert all(torch.allclose(weights[key], value, atol=1e-6) for key, value in loaded(path).items()), name
+
+
+@pytest.mark.usefixtures("sets")
+def test_files_of_another_shape_are_refused_by_name(folder: Path) -> None:
+    files = train(FAMILY, preset="test", folder=folder)
+    with pytest.raises(UserError, match=r"base.safetensors: \S+ is .* as the page builds it has"):
+        publish_family(replace(FAMILY, build=IGTR_FAMILY.build), files, "test", 0, 1.0, weights=folder / "weights")
+
+
+def test_files_stand_in_for_the_shipped_checkpoints(tmp_path: Path) -> None:
+    found: ModelFamily = on_files(FAMILY, {name: tmp_path / f"{name}.safetensors" for name in ("base", *EXPERTS)})
+    assert found.base.source == f"folder:{tmp_path / 'base.safetensors'}"
+    assert found.experts["curved"].source == f"folder:{tmp_path / 'curved.safetensors'}"
