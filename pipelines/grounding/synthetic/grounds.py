@@ -5,26 +5,93 @@ Grounds are float32 (side, side, 3) RGB, 0 to 1, and keep away from the colours 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 
-from pipelines.grounding.synthetic.cast import drawn
-from pipelines.grounding.synthetic.colours import to_lab
+from pipelines.grounding.synthetic.apart import Apart
+from pipelines.grounding.synthetic.backdrops import collage, landscape, room, street, table
+from pipelines.grounding.synthetic.cast import chosen, drawn
 from pipelines.grounding.synthetic.recipes import Recipe
+from pipelines.shared.synthetic import surfaces
 
-CANDIDATES = 48
+SURFACES = (
+    (surfaces.wood, "wood"), (surfaces.wood, "wood"), (surfaces.tiles, "stone"), (surfaces.tiles, "wall"),
+    (surfaces.bricks, "brick"), (surfaces.grass, "grass"), (surfaces.plaster, "wall"), (surfaces.plaster, "stone"),
+    (surfaces.paper, "wall"),
+)  # fmt: skip
+HELD_SURFACES = (
+    (surfaces.chevrons, "wood"), (surfaces.terrazzo, "stone"), (surfaces.woven, "cloth"), (surfaces.marble, "stone"),
+)  # fmt: skip
 
 
 def ground(rng: np.random.Generator, recipe: Recipe, side: int, taken: np.ndarray) -> np.ndarray:
     """A ground of the recipe. `taken`: colours of the things in Lab, (n, 3)."""
-    name = drawn(rng, recipe.grounds)
-    base = far_colour(rng, taken, recipe.contrast)
-    return np.full((side, side, 3), base, np.float32) if name else base
+    return GROUNDS[drawn(rng, recipe.grounds)](rng, side, Apart(rng, taken, recipe.contrast))
 
 
-def far_colour(rng: np.random.Generator, taken: np.ndarray, contrast: float) -> np.ndarray:
-    """A muted colour (3,) at least so far from the taken ones in Lab, or as far as there is one."""
-    grey, tint = rng.uniform(0.08, 0.95, (CANDIDATES, 1)), rng.uniform(-0.2, 0.2, (CANDIDATES, 3))
-    rgb = np.clip(grey + tint, 0.02, 0.98).astype(np.float32)
-    apart = np.linalg.norm(to_lab(rgb)[:, None] - taken, axis=2).min(1)
-    is_far = apart >= contrast
-    return rgb[int(is_far.argmax())] if is_far.any() else rgb[int(apart.argmax())]
+def plain(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
+    """One colour."""
+    return np.full((side, side, 3), apart.colour(), np.float32)
+
+
+def ramp(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
+    """From one colour to a neighbour, along a line or outwards."""
+    first = apart.colour()
+    second = apart.like(first, 0.16)
+    x = np.linspace(-0.5, 0.5, side, dtype=np.float32)
+    if rng.random() < 0.3:
+        at = np.sqrt(x * x + (x * x)[:, None]) * np.float32(1.4)
+    else:
+        turn = float(rng.uniform(0, 2 * np.pi))
+        at = 0.5 + np.float32(0.7 * np.cos(turn)) * x + np.float32(0.7 * np.sin(turn)) * x[:, None]
+    return blend(first, second, np.clip(at, 0, 1))
+
+
+def clouds(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
+    """Soft spots of two neighbouring colours."""
+    first = apart.colour()
+    plane = surfaces.mottled(rng, (side, side), int(rng.integers(2, 7)), int(rng.integers(1, 4)))
+    return blend(first, apart.like(first, 0.14), np.clip(2.2 * plane - 0.6, 0, 1))
+
+
+def textured(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
+    """Wood, tiles, bricks, grass, plaster, paper."""
+    return _surfaced(rng, side, apart, SURFACES)
+
+
+def held(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
+    """Textures that no training shows: chevrons, terrazzo, wicker, marble."""
+    return _surfaced(rng, side, apart, HELD_SURFACES)
+
+
+def bokeh(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
+    """Lights far out of focus."""
+    first = apart.colour()
+    lights = np.zeros((side, side), np.float32)
+    for x, y, radius, strength in rng.uniform((0, 0, 0.03, 0.3), (1, 1, 0.11, 1), (int(rng.integers(10, 26)), 4)):
+        disc = (int(x * side * 16), int(y * side * 16)), int(radius * side * 16)
+        glow = np.zeros((side, side), np.uint8)
+        cv2.circle(glow, *disc, 255, -1, cv2.LINE_AA, 4)
+        np.maximum(lights, glow * np.float32(strength / 255), out=lights)
+    lights = cv2.GaussianBlur(lights, (0, 0), side * float(rng.uniform(0.008, 0.016)))
+    return blend(first, apart.like(first + (0.14 if first.mean() < 0.6 else -0.12), 0.05), lights)
+
+
+def blend(first: np.ndarray, second: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """Colours (h, w, 3): the first (3,) where a plane (h, w) is 0, the second where it is 1."""
+    return first + plane[..., None] * (second - first)
+
+
+def _surfaced(rng: np.random.Generator, side: int, apart: Apart, options: tuple) -> np.ndarray:
+    surface, kind = chosen(rng, options)
+    base = apart.colour(kind)
+    depth = np.float32(rng.uniform(0.12, 0.32))
+    return blend(base * (1 - depth), np.clip(base + depth * (0.25 + 0.5 * base), 0, 1), surface(rng, (side, side)))
+
+
+GROUNDS: dict[str, Callable[[np.random.Generator, int, Apart], np.ndarray]] = {
+    "plain": plain, "ramp": ramp, "clouds": clouds, "texture": textured, "bokeh": bokeh, "landscape": landscape,
+    "room": room, "collage": collage, "street": street, "table": table, "held": held,
+}  # fmt: skip
