@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.grounding.synthetic.colours import to_lab
 
 CANDIDATES = 24
-HUE_WEIGHT = 0.75  # of a difference in hue, against one in lightness: the latter is what makes edges seen
+HUE_WEIGHT = 0.6  # of a difference in hue, against one in lightness: the latter is what makes edges seen
 NATURAL = {
     "sky": ((135, 180, 225), (175, 200, 220), (95, 140, 200), (215, 205, 200), (240, 200, 165)),
     "grass": ((95, 130, 70), (120, 145, 85), (70, 95, 55), (150, 150, 100)),

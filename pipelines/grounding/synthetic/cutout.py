@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from pipelines.grounding.synthetic.colours import draw_colour, shade
-from pipelines.grounding.synthetic.depth import BAND, Place
-from pipelines.grounding.synthetic.outline import all_points, local_axes, outline
+from pipelines.grounding.synthetic.depth import BAND, Place, bounds
+from pipelines.grounding.synthetic.outline import local_axes, outline
 from pipelines.grounding.synthetic.patterns import glossed, patterned
 from pipelines.grounding.synthetic.things import Thing
 
@@ -62,7 +62,7 @@ def cut_out(thing: Thing, side: int, light: Light) -> Cutout:
     """The thing painted for a picture of that side in pixels."""
     rng = np.random.default_rng(thing.seed)
     colour = draw_colour(rng, thing.look.colour)
-    place = _place(thing, side)
+    place = bounds(thing, side)
     rows, columns = (slice(FINE * s.start, FINE * s.stop) for s in place)
     u, v = local_axes(thing, FINE * side, rows, columns)
     main = patterned(rng, thing, colour, u, v)
@@ -72,13 +72,6 @@ def cut_out(thing: Thing, side: int, light: Light) -> Cutout:
     size = (columns.stop - columns.start) // FINE, (rows.stop - rows.start) // FINE
     paint = cv2.resize(paint, size, interpolation=cv2.INTER_AREA)
     return Cutout(place, paint, cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
-
-
-def _place(thing: Thing, side: int) -> Place:
-    points = all_points(thing) * side
-    left, top = np.floor(points.min(0) - 0.5).astype(int).clip(0, side - 2)
-    right, bottom = np.ceil(points.max(0) + 0.5).astype(int).clip(2, side)
-    return slice(int(top), int(bottom)), slice(int(left), int(right))
 
 
 def _parts(
@@ -129,8 +122,9 @@ def _band(fill: np.ndarray, width: float) -> np.ndarray:
 def _lit(rng: np.random.Generator, paint: np.ndarray, alpha: np.ndarray, thing: Thing, light: Light, uv: tuple) -> None:
     """Relief, texture, gloss and edge line, in place."""
     height, width = alpha.shape
-    x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    towards = x * np.float32(light.direction[0]) + y * np.float32(light.direction[1])
+    x = np.arange(width, dtype=np.float32) * np.float32(2 * light.direction[0] / width)
+    y = np.arange(height, dtype=np.float32) * np.float32(2 * light.direction[1] / height)
+    towards = x + (y - np.float32(sum(light.direction)))[:, None]
     paint *= (1 + np.float32(light.relief) * towards)[..., None]
     if light.texture is not None:
         paint *= _window(rng, light.texture, alpha.shape)[..., None]

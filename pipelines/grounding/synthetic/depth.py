@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipelines.grounding.synthetic.outline import outline
+from pipelines.grounding.synthetic.outline import all_points, outline
 from pipelines.grounding.synthetic.things import Thing
 
 LEAST_VISIBLE = 0.5  # of each thing; 45 % are promised, rasters differ
@@ -24,17 +24,24 @@ def silhouette(thing: Thing, side: int, is_filled: bool = False) -> tuple[Place,
         is_filled: take the inside of an outline for a part of the thing.
     """
     parts = outline(thing)
-    points = np.concatenate([points for part in parts for points in part.contours]) * side
-    left, top = np.floor(points.min(0)).astype(int).clip(0, side - 1)
-    right, bottom = np.ceil(points.max(0)).astype(int).clip(1, side) + 1
-    mask = np.zeros((bottom - top, right - left), np.uint8)
+    place = bounds(thing, side)
+    top, left = place[0].start, place[1].start
+    mask = np.zeros((place[0].stop - top, place[1].stop - left), np.uint8)
     for part in parts:
-        corners = [np.round(contour * side - 0.5 - (left, top)).astype(np.int32) for contour in part.contours]
+        corners = [np.round(contour * side - (left + 0.5, top + 0.5)).astype(np.int32) for contour in part.contours]
         cv2.fillPoly(mask, corners, 1)
     if thing.look.pattern == "hollow" and not is_filled:
         deep = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
         mask[deep[1:-1, 1:-1] > max(BAND * thing.side / 2 * side, 1.5)] = 0
-    return (slice(top, bottom), slice(left, right)), mask.astype(bool)
+    return place, mask.view(bool)
+
+
+def bounds(thing: Thing, side: int) -> Place:
+    """Rows and columns that a thing reaches into, with a pixel to spare as far as the picture goes."""
+    points = all_points(thing) * side
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    rows = slice(max(int(top - 0.5), 0), min(int(bottom + 1.5), side))
+    return rows, slice(max(int(left - 0.5), 0), min(int(right + 1.5), side))
 
 
 def hidden_shares(places: Sequence[Place], masks: Sequence[np.ndarray]) -> np.ndarray:
@@ -72,9 +79,9 @@ def mended(things: Sequence[Thing]) -> list[Thing]:
 
 def visible_shares(places: Sequence[Place], masks: Sequence[np.ndarray]) -> np.ndarray:
     """How much of each thing is seen, float32 (n,), 0 to 1."""
-    count, canvas = len(masks), np.zeros((RASTER_PX + 1,) * 2, np.uint8)
+    count, canvas = len(masks), np.zeros((RASTER_PX, RASTER_PX), np.uint8)
     for i, (place, mask) in enumerate(zip(places, masks, strict=True)):
-        canvas[place][mask[: canvas[place].shape[0], : canvas[place].shape[1]]] = i + 1
+        canvas[place][mask] = i + 1
     seen = np.bincount(canvas.ravel(), minlength=count + 1)[1 : count + 1]
     return (seen / np.array([max(np.count_nonzero(mask), 1) for mask in masks])).astype(np.float32)
 

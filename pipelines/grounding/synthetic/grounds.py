@@ -16,6 +16,8 @@ from pipelines.grounding.synthetic.cast import chosen, drawn
 from pipelines.grounding.synthetic.recipes import Recipe
 from pipelines.shared.synthetic import surfaces
 
+Ground = Callable[[np.random.Generator, int, Apart], np.ndarray]
+COARSE = 0.65  # of the side: places lie behind the plane of focus, and take the less time
 SURFACES = (
     (surfaces.wood, "wood"), (surfaces.wood, "wood"), (surfaces.tiles, "stone"), (surfaces.tiles, "wall"),
     (surfaces.bricks, "brick"), (surfaces.grass, "grass"), (surfaces.plaster, "wall"), (surfaces.plaster, "stone"),
@@ -28,7 +30,11 @@ HELD_SURFACES = (
 
 def ground(rng: np.random.Generator, recipe: Recipe, side: int, taken: np.ndarray) -> np.ndarray:
     """A ground of the recipe. `taken`: colours of the things in Lab, (n, 3)."""
-    return GROUNDS[drawn(rng, recipe.grounds)](rng, side, Apart(rng, taken, recipe.contrast))
+    name, apart = drawn(rng, recipe.grounds), Apart(rng, taken, recipe.contrast)
+    if name not in BACKDROPS:
+        return GROUNDS[name](rng, side, apart)
+    small = BACKDROPS[name](rng, max(round(COARSE * side), 32), apart)
+    return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
 def plain(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
@@ -91,7 +97,9 @@ def _surfaced(rng: np.random.Generator, side: int, apart: Apart, options: tuple)
     return blend(base * (1 - depth), np.clip(base + depth * (0.25 + 0.5 * base), 0, 1), surface(rng, (side, side)))
 
 
-GROUNDS: dict[str, Callable[[np.random.Generator, int, Apart], np.ndarray]] = {
-    "plain": plain, "ramp": ramp, "clouds": clouds, "texture": textured, "bokeh": bokeh, "landscape": landscape,
-    "room": room, "collage": collage, "street": street, "table": table, "held": held,
+GROUNDS: dict[str, Ground] = {
+    "plain": plain, "ramp": ramp, "clouds": clouds, "texture": textured, "bokeh": bokeh, "held": held,
+}  # fmt: skip
+BACKDROPS: dict[str, Ground] = {
+    "landscape": landscape, "room": room, "collage": collage, "street": street, "table": table,
 }  # fmt: skip

@@ -33,11 +33,13 @@ def all_points(thing: Thing) -> np.ndarray:
 
 def local_axes(thing: Thing, side: int, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates on the sprite of the pixels of a part of a picture of that side: two float32 (h, w)."""
-    inverse = np.linalg.inv(_matrix(thing)).astype(np.float32)
-    x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5) / side - thing.x
-    y = ((np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / side - thing.y)[:, None]
-    x, y = x.astype(np.float32), y.astype(np.float32)
-    return x * inverse[0, 0] + y * inverse[1, 0], x * inverse[0, 1] + y * inverse[1, 1]
+    (xu, yu), (xv, yv) = _matrix(thing).tolist()
+    share = 1 / (side * (xu * yv - yu * xv))
+    x = np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(0.5 - thing.x * side)
+    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5 - thing.y * side))[:, None]
+    return x * np.float32(yv * share) - y * np.float32(xv * share), y * np.float32(xu * share) - x * np.float32(
+        yu * share
+    )
 
 
 @lru_cache(maxsize=64)

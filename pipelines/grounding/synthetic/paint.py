@@ -59,7 +59,7 @@ def draw_light(rng: np.random.Generator, recipe: Recipe, side: int) -> Light:
     texture = None
     if recipe.textured:
         noise = fractal_noise(rng, (side, side), 6, 0.8)
-        texture = np.clip(1 + float(rng.uniform(0.02, 0.12)) * noise, 0.6, 1.3)
+        texture = np.clip(1 + np.float32(rng.uniform(0.02, 0.08)) * noise, 0.7, 1.25)
     return Light(
         direction=(float(np.cos(turn)), float(np.sin(turn))),
         relief=float(rng.uniform(0, 0.12)),

@@ -26,7 +26,7 @@ class Camera:
     blur_px: float = 2.0
     noise: float = 20.0
     jpeg: tuple[int, int] = (15, 60)
-    dim: float = 0.55
+    dim: float = 0.45
     cast: float = 0.15
     share: float = 0.5
 
