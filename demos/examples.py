@@ -11,7 +11,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Example:
-    """One example. `frames` are files of ours, in the order of the task; `recipe` is the `merge:` part of a recipe."""
+    """One example. `frames` are files of ours, in the order of the task; `recipe` is the `merge:` part of a recipe,
+    `options` are the tab's own."""
 
     slug: str
     title: str
@@ -19,6 +20,7 @@ class Example:
     task: str
     frames: tuple[Path, ...]
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -37,4 +39,5 @@ def read_examples(folder: Path) -> tuple[Example, ...]:
 
 def _example(folder: Path, entry: Mapping[str, Any]) -> Example:
     frames = tuple(folder / name for name in entry["frames"])
-    return Example(entry["slug"], entry["title"], entry["caption"], entry["task"], frames, entry.get("recipe", {}))
+    named = (entry[key] for key in ("slug", "title", "caption", "task"))
+    return Example(*named, frames, entry.get("recipe", {}), entry.get("options", {}))
