@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from random import Random
 
 from pipelines.grounding.synthetic.predicates import Facts, Span
-from pipelines.grounding.synthetic.programs import Program, Step, anchors_of, apply
+from pipelines.grounding.synthetic.programs import Program, Step, anchors_of, apply, is_filter
 from pipelines.grounding.synthetic.things import HELD_COLOURS, HELD_PATTERNS, Thing
 
 USUAL = {"pattern": "plain", "finish": "matte", "tilt": "upright", "size": "medium"}  # seldom worth a word
 SAID_FIRST = {"colour": 3.0, "pattern": 1.6, "finish": 1.2, "size": 1.1, "tilt": 1.0, "direction": 1.2}
 UNNAMED = 0.04  # share of phrases that say "thing"
 MOST_WORDS = 3  # beside the noun
-
-
-def selects(head: Program, tail: Program, facts: Facts) -> tuple[Span, Span]:
-    """What is selected by the filters alone, and with the steps behind them."""
-    span = (facts.every, facts.every)
-    for step in head:
-        span = apply(step, span, facts, [])
-    filtered = span
-    for step in tail:
-        span = apply(step, span, facts, anchors_of(step, facts))
-    return filtered, span
 
 
 def head_for(
@@ -48,24 +37,54 @@ def head_for(
         steps ["has", field, value], or None if there are no such filters.
     """
     values = shared_values(facts, targets)
-    first = [field for field in ("category", *forced) if field in values and field not in barred]
-    if not forced and rng.random() < UNNAMED and set(barred).isdisjoint({"category"}):
+    first = [field for field in dict.fromkeys(("category", *forced)) if field in values and field not in barred]
+    if not forced and rng.random() < UNNAMED:
         first = []
     optional = [field for field in in_order(rng, values) if field not in (*first, *barred, "category")]
-    resolved = [(step, anchors_of(step, facts)) for step in tail]
+    fixed = _common(facts, values, first)
+    spans = [facts.has(field, values[field]) for field in optional]
+    if not tail and _both(fixed, _common(facts, values, optional)) != (targets, targets):
+        return None
+    narrowed = _narrowing(tail, facts)
     for count in range(MOST_WORDS + 1):
-        for extra in combinations(optional, count):
-            head = [["has", field, values[field]] for field in (*dict.fromkeys(first), *extra)]
-            span = (facts.every, facts.every)
-            for _, field, value in head:
-                sure, possible = facts.has(field, value)
-                span = span[0] & sure, span[1] & possible
-            before = span
-            for step, anchors in resolved:
-                span = apply(step, span, facts, anchors)
-            if span == (targets, targets) and not (is_needed and before == span) and (head or tail):
-                return head
+        for extra in combinations(range(len(optional)), count):
+            sure, possible = fixed
+            for at in extra:
+                sure, possible = sure & spans[at][0], possible & spans[at][1]
+            if is_needed and possible == targets:
+                continue
+            if narrowed((sure, possible)) == (targets, targets) and (first or extra or tail):
+                return [["has", field, values[field]] for field in (*first, *(optional[at] for at in extra))]
     return None
+
+
+def _narrowing(tail: Sequence[Step], facts: Facts) -> Callable[[Span], Span]:
+    """What the steps of a tail make of a set; what they refer to is looked up once."""
+    every = (facts.every, facts.every)
+    if all(is_filter(step) for step in tail):
+        kept = every
+        for step in tail:
+            kept = apply(step, kept, facts, anchors_of(step, facts))
+        return lambda span: _both(span, kept)
+    resolved = [(step, anchors_of(step, facts)) for step in tail]
+
+    def narrowed(span: Span) -> Span:
+        for step, anchors in resolved:
+            span = apply(step, span, facts, anchors)
+        return span
+
+    return narrowed
+
+
+def _common(facts: Facts, values: dict[str, str], fields: Sequence[str]) -> Span:
+    span = (facts.every, facts.every)
+    for field in fields:
+        span = _both(span, facts.has(field, values[field]))
+    return span
+
+
+def _both(span: Span, other: Span) -> Span:
+    return span[0] & other[0], span[1] & other[1]
 
 
 def shared_values(facts: Facts, targets: int) -> dict[str, str]:

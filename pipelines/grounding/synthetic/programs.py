@@ -20,6 +20,7 @@ from pipelines.grounding.synthetic.predicates import NOTHING, Facts, Span, membe
 
 Step = list[Any]
 Program = list[Step]
+SET_RELATIONS = ("near",)  # the nearest of a set
 COMPARED = ("bigger than", "smaller than")
 
 
@@ -47,6 +48,13 @@ def anchors_of(step: Step, facts: Facts) -> list[Span]:
 def programs_in(step: Step) -> list[Program]:
     """Programs inside a step."""
     return step[2:] if step[0] in ("rel", "pick") else step[1:] if step[0] == "or" else []
+
+
+def is_filter(step: Step) -> bool:
+    """Whether a step judges each thing by itself, whatever else is in the set."""
+    return step[0] in ("has", "not", "at", "not at", "count") or (
+        step[0] in ("rel", "pick") and step[1] not in SET_RELATIONS and (step[0] == "rel" or step[1] in COMPARED)
+    )
 
 
 def references(program: Program, facts: Facts) -> tuple[int, ...]:
@@ -84,7 +92,7 @@ def _compared(step: Step, span: Span, facts: Facts, anchors: list[Span]) -> Span
     if any(sure != possible or sure & (sure - 1) for sure, possible in anchors):
         return 0, span[1]
     others = tuple(sure.bit_length() - 1 for sure, _ in anchors)
-    if (step[0] == "rel" and name != "near") or name in COMPARED:
+    if is_filter(step):
         return _both(span, facts.related(name, others))
     if span[0] != span[1]:
         return 0, span[1]

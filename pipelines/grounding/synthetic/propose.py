@@ -11,7 +11,8 @@ from pipelines.grounding.synthetic.programs import Program, Step, run
 from pipelines.grounding.synthetic.recipes import Recipe
 from pipelines.grounding.synthetic.things import VALUES
 
-TRIES = 16
+TRIES = {"hops": 60}  # draws of a kind; 16 else
+SPARABLE = ("place", "negation", "relation", "hops")  # in which the last step may be one that could be left out
 MOST_TARGETS = 4
 PAIRS = 8  # of anchors that are tried for "between"
 
@@ -25,10 +26,14 @@ class Proposer:
         self.candidates = list(self.novel) if recipe.is_novel else list(range(len(facts.things)))
         self._links: dict[str, list[tuple[tuple[int, ...], int]]] = {}
         self._plain: dict[int, Program | None] = {}
+        self.must_need = True
 
     def draw(self, kind: str) -> Program | None:
         """A program of a kind; None where the scene has none, as far as was tried."""
-        for _ in range(TRIES):
+        tries = TRIES.get(kind, 16)
+        may_be_spare = kind in SPARABLE and self.rng.random() < self.recipe.spare
+        for at in range(tries):
+            self.must_need = not (may_be_spare and at >= tries // 2)
             program = KINDS[kind](self)
             if program is not None and self.is_sayable(program):
                 return self.with_spare(program)
@@ -49,7 +54,7 @@ class Proposer:
         forced = self.novel.get(target, ()) if self.recipe.is_novel else ()
         if set(forced) & set(barred):
             return None
-        is_needed = is_needed and not forced  # the only one of its pair needs nothing more
+        is_needed = is_needed and self.must_need and not forced  # the only one of its pair needs nothing more
         head = head_for(self.rng, self.facts, 1 << target, tail, is_needed, forced, barred)
         return None if head is None else head + tail
 
@@ -113,9 +118,15 @@ class Proposer:
                        if i != anchors[0] and self.facts.distance(i, anchors[0]) <= 0.32)  # fmt: skip
         return self.facts.related(name, anchors)[0]
 
+    def _names(self) -> list[str]:
+        """Relations of the recipe, in random order."""
+        names = list(self.recipe.relations)
+        self.rng.shuffle(names)
+        return names
+
     def linked_to(self, target: int) -> tuple[str, tuple[int, ...]] | None:
         """A relation that a thing has, and to what; every name as likely."""
-        for name in self.rng.sample(self.recipe.relations, len(self.recipe.relations)):
+        for name in self._names():
             anchors = [pair for pair, sure in self.links(name) if sure >> target & 1]
             if anchors:
                 return name, self.rng.choice(anchors)
@@ -124,7 +135,7 @@ class Proposer:
     def link(self) -> tuple[str, tuple[int, ...], int] | None:
         """A relation of the scene with its anchors and a thing; every name as likely."""
         allowed = sum(1 << i for i in self.candidates)
-        for name in self.rng.sample(self.recipe.relations, len(self.recipe.relations)):
+        for name in self._names():
             found = [(pair, sure & allowed) for pair, sure in self.links(name) if sure & allowed]
             if found:
                 pair, sure = self.rng.choice(found)
