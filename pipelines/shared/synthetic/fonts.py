@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.synthetic.font_cache import Entry, remembered
 
 ALPHANUMERICS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 SYSTEM_FOLDERS = ("/usr/share/fonts/truetype", "/usr/share/fonts/opentype", "/usr/share/texmf/fonts/opentype")
@@ -46,7 +47,6 @@ class FontFace:
     style: str
     path: str
     unicase: bool = False
-    letters: bool = True
 
     def font(self, size: int) -> ImageFont.FreeTypeFont:
         """The face at `size` px per em, kept open between calls."""
@@ -106,9 +106,10 @@ def install_hint() -> str:
 
 
 def installed_fonts(folders: Sequence[str] | None = None) -> tuple[FontFace, ...]:
-    """The usable faces of the folders, in order of family and style. Takes some seconds for a thousand faces, once.
+    """The usable faces of the folders, in order of family and style.
 
-    Without `folders` those of the system and of the variable MIXDECK_FONTS (separated by ":") are searched.
+    Takes half a minute for a thousand faces, once: the user's cache folder keeps it. Without `folders` those of
+    the system and of the variable MIXDECK_FONTS (separated by ":") are searched.
     """
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
     return _scan(tuple(folders) if folders is not None else (*SYSTEM_FOLDERS, *filter(None, named)))
@@ -122,14 +123,24 @@ def open_font(path: str, size: int) -> ImageFont.FreeTypeFont:
 @lru_cache(maxsize=4)
 def _scan(folders: tuple[str, ...]) -> tuple[FontFace, ...]:
     files = sorted(file for folder in folders for file in Path(folder).rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = [file for file in files if file.is_file()]
+    entries = remembered(files, Path(__file__).read_bytes(), lambda: _usable(files))
+    return tuple(FontFace(*entry) for entry in entries)
+
+
+def _usable(files: Sequence[Path]) -> list[Entry]:
     found = [(named, glyphs) for file in files if (named := _named(file)) and (glyphs := _glyphs(named)) is not None]
     if not found:
-        return ()
+        return []
     found.sort(key=lambda pair: (pair[0].family, pair[0].style, pair[0].path))
     pictures = np.stack([glyphs for _, glyphs in found])  # (faces, 62, CELL, CELL)
     legible = _legible_share(pictures) >= LEGIBLE_SHARE
     kept = _without_duplicates(pictures, np.flatnonzero(legible))
-    return tuple(_with_case(found[index][0], pictures[index]) for index in kept)
+    faces = (found[index][0] for index in kept)
+    return [
+        (face.family, face.style, face.path, _is_unicase(pictures[index]))
+        for face, index in zip(faces, kept, strict=True)
+    ]
 
 
 def _named(file: Path) -> FontFace | None:
@@ -201,8 +212,8 @@ def _without_duplicates(pictures: np.ndarray, candidates: np.ndarray) -> list[in
     return kept
 
 
-def _with_case(face: FontFace, glyphs: np.ndarray) -> FontFace:
+def _is_unicase(glyphs: np.ndarray) -> bool:
     small = [ALPHANUMERICS.index(c) for c in TWO_CASED]
     large = [ALPHANUMERICS.index(c.upper()) for c in TWO_CASED]
     difference = np.abs(glyphs[small] - glyphs[large]).mean((1, 2))
-    return FontFace(face.family, face.style, face.path, unicase=bool(np.median(difference) < 0.06))
+    return bool(np.median(difference) < 0.06)
