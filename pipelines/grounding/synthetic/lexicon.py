@@ -24,7 +24,7 @@ LOOKS: Words = {
     "green": ("green", "green", "lime"), "teal": ("teal", "cyan", "turquoise"), "purple": ("purple", "violet"),
     "grey": ("grey", "gray"), "red": ("red", "red", "red", "scarlet"),
     "plain": ("plain", "solid"), "striped": ("striped", "stripy"), "dotted": ("dotted", "spotted"),
-    "checkered": ("checkered", "patterned with checks"), "hollow": ("hollow", "outlined", "empty"),
+    "checkered": ("checkered", "checked"), "hollow": ("hollow", "outlined", "empty"),
     "matte": ("matte", "dull", "flat"), "shiny": ("shiny", "glossy"),
     "small": ("small", "little", "tiny"), "medium": ("medium", "medium sized", "mid sized"),
     "large": ("large", "big", "huge"), "upright": ("upright", "straight"),

@@ -166,8 +166,8 @@ class Proposer:
         """A thing by two or three references."""
         return self.referring(self.any_target(), self.rng.randint(*self.recipe.hops))
 
-    def referring(self, target: int, budget: int) -> Program | None:
-        """A program for a thing with exactly so many references to others."""
+    def referring(self, target: int, budget: int, is_inner: bool = False) -> Program | None:
+        """A program for a thing with exactly so many references to others; an inner one has no two relations."""
         if budget == 0:
             return self.plain(target)
         link = self.linked_to(target)
@@ -175,11 +175,13 @@ class Proposer:
             return None
         name, anchors = link
         left = budget - len(anchors)
-        onward = left if len(anchors) == 1 and self.rng.random() < 0.5 else 0
+        onward = left if len(anchors) == 1 and (is_inner or self.rng.random() < 0.5) else 0
         first = self._step(name, anchors, onward)
         if first is None:
             return None
         tail = [first]
+        if onward == 0 and left and is_inner:
+            return None
         if onward == 0 and left:
             second = self._another(target, anchors, left)
             if second is None:
@@ -188,7 +190,7 @@ class Proposer:
         return self._all_needed(target, tail)
 
     def _step(self, name: str, anchors: tuple[int, ...], onward: int) -> Step | None:
-        phrases = [self.referring(j, onward) if at == 0 else self.plain(j) for at, j in enumerate(anchors)]
+        phrases = [self.referring(j, onward, True) if at == 0 else self.plain(j) for at, j in enumerate(anchors)]
         return None if any(phrase is None for phrase in phrases) else ["rel", name, *phrases]
 
     def _another(self, target: int, used: tuple[int, ...], left: int) -> Step | None:

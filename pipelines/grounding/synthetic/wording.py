@@ -10,7 +10,7 @@ from pipelines.grounding.synthetic.programs import Program, Step
 FRAMES = (
     "find {}", "click on {}", "where is {}?", "show me {}", "i want {}", "please find {}", "look for {}", "select {}",
     "point to {}", "can you see {}?", "i need {}", "please click on {}", "can you find {}?", "locate {}", "mark {}",
-    "i want you to find {}", "give me {}", "can you point to {}?", "pick {}", "please show me where {} is",
+    "i want you to find {}", "give me {}", "can you point to {}?", "pick {}", "please show me {}",
 )  # fmt: skip
 FRAMES_MANY = tuple(frame.replace("where is", "where are").replace("{} is", "{} are") for frame in FRAMES)
 HELD_FRAMES = (
@@ -22,6 +22,7 @@ ADJECTIVES = ("size", "finish", "tilt", "pattern", "colour")
 FRAMED = 0.76  # of the full ones
 CLAUSED = 0.25  # looks that may stand behind the noun
 HELD_SYNONYM = 0.3
+INDEFINITE = 0.12  # of the things that are only referred to
 
 
 class Speaker:
@@ -31,28 +32,28 @@ class Speaker:
         self.rng, self.is_held = rng, is_held
 
     def brief(self, program: Program) -> str:
-        """Telegraphic: no articles, no framing; the words for a place may come first."""
+        """Telegraphic: no articles, no framing; the word for a place may come first."""
+        if self.is_held and not any(step[0] == "has" and step[1] in ADJECTIVES for step in program):
+            return self.full(program)  # nothing could be said otherwise than in training
+        return self._brief(program)
+
+    def _brief(self, program: Program) -> str:
         if program[0][0] == "or":
-            return f"{self.brief(program[0][1])} and {self.brief(program[0][2])}"
-        before, noun, behind = [], "thing", []
+            return f"{self._brief(program[0][1])} and {self._brief(program[0][2])}"
         looks = {step[1]: step[2] for step in program if step[0] == "has"}
-        is_many = any(step[0] == "count" for step in program)
-        noun = self._noun(looks.pop("category", "thing"), is_many)
-        for field in ADJECTIVES:
-            if field in looks:
-                before.append(self._look(looks[field]))
-        if "direction" in looks:
-            behind.append(words.BEHIND_NOUN[looks["direction"]][0])
+        noun = self._noun(looks.pop("category", "thing"), any(step[0] == "count" for step in program))
+        before = [self._look(looks[field]) for field in ADJECTIVES if field in looks]
+        behind = [words.BEHIND_NOUN[looks["direction"]][0]] if "direction" in looks else []
+        relations = 0
         for step in program:
             lead, tail = self._brief_step(step)
-            before[:0], behind = lead, behind + tail
+            relations += step[0] == "rel"
+            before[:0], behind = lead, behind + (["and"] if step[0] == "rel" and relations > 1 else []) + tail
         if self.is_held:  # training says the adjectives first
             return " ".join([noun, *before, *behind])
-        adjectives = before if not before or self.rng.random() < 0.88 else before[:-1]
-        late = before[len(adjectives) :]
-        if behind and len(behind[-1].split()) <= 2 and program[-1][0] == "at" and self.rng.random() < 0.25:
+        if program[-1][0] == "at" and behind[-1] == program[-1][1] and self.rng.random() < 0.5:
             return " ".join([behind[-1], *before, noun, *behind[:-1]])
-        return " ".join([*adjectives, noun, *late, *behind])
+        return " ".join([*before, noun, *behind])
 
     def _brief_step(self, step: Step) -> tuple[list[str], list[str]]:
         name = step[0]
@@ -61,11 +62,11 @@ class Speaker:
         if name == "not":
             return [], [self._not(step[1], step[2])]
         if name == "not at":
-            return [], ["not " + self._one(words.BRIEF_PLACES, step[1])]
+            return [], ["not " + words.BRIEF_PLACES[step[1]][0 if " " in step[1] else 1]]
         if name == "rel" or (name == "pick" and len(step) > 2):
             return [], [
                 self._one(words.BRIEF_RELATIONS, step[1]),
-                " and ".join(self.brief(inner) for inner in step[2:]),
+                " and ".join(self._brief(inner) for inner in step[2:]),
             ]
         if name == "pick":
             return [self._one(words.PICKS, step[1])], []
@@ -86,14 +87,17 @@ class Speaker:
             frames = tuple(frame for frame in HELD_FRAMES if "which one" not in frame)
         return self.rng.choice(frames).format(phrase)
 
-    def phrase(self, program: Program) -> str:
-        """A noun phrase with its article and clauses."""
+    def phrase(self, program: Program, is_inner: bool = False) -> str:
+        """A noun phrase with its article and clauses; one inside another is kept plain, so that it reads one way."""
         if program[0][0] == "or":
-            return f"{self.phrase(program[0][1])} {self.rng.choice(('and', 'and', 'or'))} {self.phrase(program[0][2])}"
+            one, two = self.phrase(program[0][1], True), self.phrase(program[0][2], True)
+            return f"{one} {self.rng.choice(('and', 'and', 'or'))} {two}"
         looks = {step[1]: step[2] for step in program if step[0] == "has"}
         count = next((step[1] for step in program if step[0] == "count"), None)
         verb = "are" if count else "is"
-        clauses = [self._clause_of(looks.pop(field), verb) for field in self._late(looks)]
+        clauses = [
+            self._clause_of(looks.pop(field), verb) for field in self._late(looks, is_inner or _is_ranked(program))
+        ]
         category = looks.pop("category", "thing")
         lead, tail = self._ranked(program)
         adjectives = [self._look(looks[field]) for field in ADJECTIVES if field in looks]
@@ -103,13 +107,16 @@ class Speaker:
             if clause:
                 clauses.append(f"and {clause}" if clauses and self._is_clause(clauses[-1]) else clause)
         noun = self._noun(category, count is not None)
-        return " ".join([self._article(count), *lead, *adjectives, noun, *clauses])
+        article = self._article(count)
+        if is_inner and not lead and self.rng.random() < INDEFINITE:
+            article = "an" if (adjectives or [noun])[0].startswith(tuple("aeiou")) else "a"
+        return " ".join([article, *lead, *adjectives, noun, *clauses])
 
-    def _late(self, looks: dict[str, str]) -> list[str]:
+    def _late(self, looks: dict[str, str], is_plain: bool) -> list[str]:
         """Looks that are said behind the noun."""
         late = [field for field in looks if field == "direction"]
         chance = [field for field in ("pattern", "colour", "finish", "tilt", "size") if field in looks]
-        if chance and self.rng.random() < CLAUSED:
+        if chance and not is_plain and self.rng.random() < CLAUSED:
             late.append(self.rng.choice(chance))
         return late
 
@@ -139,7 +146,7 @@ class Speaker:
             clause = self._not(step[1], step[2])
             return f"that {verb} {clause}" if clause.startswith("not") else clause
         if name == "rel" or (name == "pick" and len(step) > 2):
-            inner = " and ".join(self.phrase(program) for program in step[2:])
+            inner = " and ".join(self.phrase(program, True) for program in step[2:])
             relation = self._one(words.RELATIONS, step[1], words.HELD_RELATIONS)
             if relation.startswith(("of ", "with ", "that ")):
                 return f"{relation} {inner}"
@@ -151,7 +158,7 @@ class Speaker:
         return ""
 
     def _pointed(self, step: Step) -> str:
-        return f"that {self.phrase(step[2])} {self.rng.choice(('points at', 'points to', 'is pointing at'))}"
+        return f"that {self.phrase(step[2], True)} {self.rng.choice(('points at', 'points to', 'is pointing at'))}"
 
     def _joined(self, clause: str, verb: str) -> str:
         join = self.rng.choice(JOINS).replace("is", verb) if self.rng.random() < 0.9 else ""
@@ -191,6 +198,11 @@ class Speaker:
             return self.rng.choice(held[key])
         options = table.get(key, (key,))
         return options[0] if len(options) == 1 or self.rng.random() < 0.4 else self.rng.choice(options)
+
+
+def _is_ranked(program: Program) -> bool:
+    """Whether looks behind the noun might be taken to be asked for after the counting."""
+    return any(step[0] == "nth" or (step[0] == "pick" and len(step) == 2) for step in program)
 
 
 def careless(rng: Random, text: str) -> str:

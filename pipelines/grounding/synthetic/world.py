@@ -124,7 +124,7 @@ def _program(proposer: Proposer, kind: str) -> Program | None:
     shares = {name: share for name, share in proposer.recipe.kinds.items() if name not in (NO_TARGET, "plural")}
     true_kind = proposer.rng.choices(tuple(shares), tuple(shares.values()))[0]
     program = proposer.draw(true_kind)
-    changed = None if program is None else falsified(proposer.rng, proposer.facts, program)
+    changed = None if program is None else falsified(proposer.rng, proposer.facts, program, proposer.recipe.ordinals)
     return changed if changed is not None and proposer.is_sayable(changed) else None
 
 
