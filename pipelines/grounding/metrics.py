@@ -86,11 +86,16 @@ def anchor_hits(cases: Sequence[Case], raws: Sequence[Raw]) -> dict[str, float]:
 
 def is_exact(found: Sequence[Found], boxes: np.ndarray) -> bool:
     """Whether boxes and targets match one to one at an IoU of 0.5."""
+    return exact_boxes([one.box for one in found], boxes)
+
+
+def exact_boxes(found: Sequence[np.ndarray], boxes: np.ndarray) -> bool:
+    """The same of boxes x0, y0, x1, y1 in any unit."""
     if len(found) != len(boxes):
         return False
     if not len(boxes):
         return True
-    ious = np.array([[box_iou(one.box, box) for box in boxes] for one in found])
+    ious = np.array([[box_iou(one, box) for box in boxes] for one in found])
     return bool((ious[linear_sum_assignment(-ious)] >= 0.5).all())
 
 
