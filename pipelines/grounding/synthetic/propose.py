@@ -13,6 +13,7 @@ from pipelines.grounding.synthetic.things import VALUES
 
 TRIES = {"hops": 60}  # draws of a kind; 16 else
 SPARABLE = ("place", "negation", "relation", "hops")  # in which the last step may be one that could be left out
+BARRED = {"same colour as": "colour", **dict.fromkeys(("biggest", "smallest", "bigger than", "smaller than"), "size")}
 MOST_TARGETS = 4
 PAIRS = 8  # of anchors that are tried for "between"
 
@@ -63,7 +64,7 @@ class Proposer:
         if self.rng.random() >= self.recipe.spare or program[0][0] == "or":
             return program
         targets = run(program, self.facts)[0]
-        fixed = {step[1] for step in program if step[0] in ("has", "not")}
+        fixed = {step[1] for step in program if step[0] in ("has", "not")} | {BARRED.get(step[1]) for step in program}
         if not targets or not any(step[0] == "has" for step in program):
             return program
         values = shared_values(self.facts, targets)
@@ -148,10 +149,10 @@ class Proposer:
         if link is None:
             return None
         name, anchors, target = link
-        phrases = [self.plain(j) for j in anchors]
-        if any(phrase is None for phrase in phrases):
+        step = self._step(name, anchors, 0)
+        if step is None:
             return None
-        return self.head(target, [["rel", name, *phrases]], barred=("colour",) if name == "same colour as" else ())
+        return self.head(target, [step], barred=_barred(name))
 
     def plain(self, target: int) -> Program | None:
         """Looks that single out a thing that is only referred to."""
@@ -190,7 +191,10 @@ class Proposer:
         return self._all_needed(target, tail)
 
     def _step(self, name: str, anchors: tuple[int, ...], onward: int) -> Step | None:
-        phrases = [self.referring(j, onward, True) if at == 0 else self.plain(j) for at, j in enumerate(anchors)]
+        if name in BARRED and not onward:
+            phrases = [head_for(self.rng, self.facts, 1 << j, (), False, barred=_barred(name)) for j in anchors]
+        else:
+            phrases = [self.referring(j, onward, True) if at == 0 else self.plain(j) for at, j in enumerate(anchors)]
         return None if any(phrase is None for phrase in phrases) else ["rel", name, *phrases]
 
     def _another(self, target: int, used: tuple[int, ...], left: int) -> Step | None:
@@ -202,7 +206,7 @@ class Proposer:
 
     def _all_needed(self, target: int, tail: list[Step]) -> Program | None:
         """Filters for a tail; where one of two relations would do, the other is spare."""
-        program = self.head(target, tail)
+        program = self.head(target, tail, barred=tuple(field for step in tail for field in _barred(step[1])))
         if program is None or len(tail) == 1:
             return program
         head = program[: -len(tail)]
@@ -219,8 +223,7 @@ class Proposer:
             if phrase is None:
                 return None
             step.append(phrase)
-        barred = ("size",) if name in ("biggest", "smallest", "bigger than", "smaller than") else ()
-        return self.head(target, [step], barred=barred)
+        return self.head(target, [step], barred=_barred(name))
 
     def ordinal(self) -> Program | None:
         """The n-th of those that look so, counted from a side."""
@@ -258,6 +261,11 @@ class Proposer:
         numbers = self.rng.sample(range(len(self.facts.things)), 2)
         phrases = [self.plain(i) for i in numbers]
         return None if any(phrase is None for phrase in phrases) else [["or", *phrases]]
+
+
+def _barred(name: str) -> tuple[str, ...]:
+    """Looks that are not said beside a relation or a superlative, as they would say the same."""
+    return (BARRED[name],) if name in BARRED else ()
 
 
 KINDS: dict[str, Callable[[Proposer], Program | None]] = {

@@ -133,7 +133,7 @@ def worded(rng: Random, speaker: Speaker, facts: Facts, recipe: Recipe, kind: st
     is_brief = rng.random() < recipe.brief
     text = speaker.brief(program) if is_brief else speaker.full(program)
     if len(text.split()) > (BRIEF_WORDS if is_brief else MOST_WORDS):
-        text = speaker.phrase(program)
+        text = speaker.full(program) if recipe.is_held else speaker.phrase(program)
     if len(text.split()) > MOST_WORDS:
         return None
     if rng.random() < CARELESS:
