@@ -106,10 +106,11 @@ class FusionPipeline:
 
     def labels_alone(self, frames: FrameSet, options: FusionOptions, recipe: MergeRecipe) -> dict[str, np.ndarray]:
         """Labels of the thermal and of the visible frame alone, of the size of the result's labels."""
+        from pipelines.fusion.compose import reduced
         from pipelines.fusion.labels import labels_alone
         from pipelines.fusion.polarity import oriented
 
-        small = _reduced(_luma(oriented(frames.images, options)[0]), options.max_pixels)
+        small = reduced(_luma(oriented(frames.images, options)[0]), options.max_pixels)
         with self.cache.lease(self.family, recipe) as lease:
             return labels_alone(lease.model, small)
 
@@ -138,10 +139,11 @@ class FusionPipeline:
     def _by_network(
         self, images: np.ndarray, options: FusionOptions, recipe: MergeRecipe, steady: Steady | None
     ) -> _Draft:
+        from pipelines.fusion.compose import composed, reduced
         from pipelines.fusion.content import find_ghosts
 
         luma = _luma(images)
-        small = _reduced(luma, options.max_pixels)
+        small = reduced(luma, options.max_pixels)
         ghosts = find_ghosts(small) if options.deghost and options.task == "mef" else None
         with self.cache.lease(self.family, recipe) as lease:
             began = time.perf_counter()
@@ -155,7 +157,7 @@ class FusionPipeline:
             }
         weights = _adjusted(weights, options, ghosts.trust if ghosts else None)
         weights = steady(weights) if steady else weights
-        fused = _composed(luma, small, weights, residual * options.residual)
+        fused = composed(luma, small, weights, residual * options.residual)
         return _Draft(fused, weights, labels, about=about)
 
     def _run_info(
@@ -182,18 +184,6 @@ def _check_count(count: int, options: FusionOptions) -> None:
         raise UserError(f"{task.title} fuses {task.fewest_frames}{upper} frames; {count} came.")
     if len(options.gains) > count:
         raise UserError(f"{len(options.gains)} gains for {count} frames; give one EV per frame or none.")
-
-
-def _reduced(luma: np.ndarray, max_pixels: int) -> np.ndarray:
-    """(K, H, W) area-reduced so that H * W <= max_pixels."""
-    height, width = luma.shape[1:]
-    if height * width <= max_pixels * 1.05:
-        return luma
-    import cv2
-
-    factor = (max_pixels / (height * width)) ** 0.5
-    size_wh = (max(16, round(width * factor)), max(16, round(height * factor)))
-    return np.stack([cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in luma])
 
 
 def run_network(model: Any, luma: np.ndarray, task: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -226,29 +216,6 @@ def _adjusted(weights: np.ndarray, options: FusionOptions, trust: np.ndarray | N
     return (weights / np.maximum(weights.sum(0), 1e-8)).astype(np.float32)
 
 
-def _composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """Fused luma at full size: the network's own blend, or for larger pictures a pyramid blend by enlarged weights."""
-    if small.shape == luma.shape:
-        return (weights * luma).sum(0) + residual
-    import cv2
-
-    from pipelines.fusion.bands import pyramid_blend
-
-    fused = pyramid_blend(luma, _along_edges(weights, small, luma))
-    fused += cv2.resize(residual, (luma.shape[2], luma.shape[1]), interpolation=cv2.INTER_LINEAR)
-    return fused
-
-
-def _along_edges(weights: np.ndarray, small: np.ndarray, luma: np.ndarray) -> np.ndarray:
-    """Weights (K, h, w) at the size of the luma, 0 and up."""
-    from pipelines.fusion.operators import guided_upsample
-
-    enlarged = np.empty_like(luma)
-    for plane, *sources in zip(enlarged, weights, small, luma, strict=True):
-        np.clip(guided_upsample(*sources), 0, None, out=plane)
-    return enlarged
-
-
 def _alone(images: np.ndarray, kept: int) -> _Draft:
     """The one frame that says something, as it is."""
     weights = np.zeros((len(images), 1, 1), np.float32)
@@ -258,6 +225,7 @@ def _alone(images: np.ndarray, kept: int) -> _Draft:
 
 def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, steady: Steady | None = None) -> _Draft:
     from pipelines.fusion.bands import blend_colour, normalised
+    from pipelines.fusion.compose import reduced
     from pipelines.fusion.content import find_ghosts
     from pipelines.fusion.finish import enlarged
     from pipelines.fusion.meflut import load_tables, with_points
@@ -270,7 +238,7 @@ def _by_tables(images: np.ndarray, options: FusionOptions, cache: ModelCache, st
         raise UserError(f"Tables of {tables.shape} for {len(images)} frames; expected ({len(images)}, 256).")
     tables = with_points(tables, options.table_points) if options.table_points else tables
     began = time.perf_counter()
-    trust = find_ghosts(_reduced(_luma(images), GHOST_PX)).trust if options.deghost else None
+    trust = find_ghosts(reduced(_luma(images), GHOST_PX)).trust if options.deghost else None
     fusion = fuse_with_tables(images, tables, options.operator, _gains(options, len(images)), trust)
     fused, weights = fusion.fused, fusion.weights
     if steady:  # whatever the operator: the blend by bands is the one that takes weights of any make
