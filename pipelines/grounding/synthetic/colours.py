@@ -52,7 +52,7 @@ def shade(colour: np.ndarray, tone: str) -> np.ndarray:
     if tone == "light":
         return colour * np.float32(0.8) if level > 0.85 else colour + (1 - colour) * np.float32(0.6)
     if tone in ("dark", "deep"):
-        strength = np.float32(0.32 if tone == "dark" else 0.6)
+        strength = np.float32(0.24 if tone == "dark" else 0.6)
         return colour + (1 - colour) * strength * np.float32(0.6) if level < 0.22 else colour * (1 - strength)
     return colour
 

@@ -79,7 +79,7 @@ def _parts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paint (H, W, 3) and alpha (H, W) of the parts, back to front."""
     paint, alpha = main.copy(), np.zeros(main.shape[:2], np.float32)
-    for part in _joined(outline(thing)):
+    for index, part in enumerate(_joined(outline(thing))):
         fill = np.zeros(alpha.shape, np.uint8)
         for contours in part.groups:
             corners = [np.round((c * side - 0.5 - start[::-1]) * 2**SHIFT).astype(np.int32) for c in contours]
@@ -88,8 +88,9 @@ def _parts(
         if thing.look.pattern == "hollow":
             alpha *= 1 - cover
             cover *= _band(fill, (BAND if part.tone in ("main", "dark") else BAND / 2) * thing.side * side / 2)
-        layer = main if part.tone == "main" else shade(colour, part.tone)
-        paint += cover[..., None] * (layer - paint)
+        if index > 0 or part.tone != "main":  # the first main part finds its own colour there
+            layer = main if part.tone == "main" else shade(colour, part.tone)
+            paint += cover[..., None] * (layer - paint)
         alpha += cover * (1 - alpha)
     return paint, alpha
 

@@ -15,7 +15,8 @@ from pipelines.grounding.synthetic.grounds import ground
 from pipelines.grounding.synthetic.recipes import Recipe
 from pipelines.grounding.synthetic.things import Thing
 from pipelines.shared.synthetic.camera import photographed
-from pipelines.shared.synthetic.textures import fractal_noise, to_bytes
+from pipelines.shared.synthetic.surfaces import mottled
+from pipelines.shared.synthetic.textures import to_bytes
 
 SHADOWED, LINED = 0.65, 0.2  # share of scenes
 
@@ -58,8 +59,7 @@ def draw_light(rng: np.random.Generator, recipe: Recipe, side: int) -> Light:
     turn = float(rng.uniform(np.pi, 2 * np.pi))  # from above
     texture = None
     if recipe.textured:
-        noise = fractal_noise(rng, (side, side), 6, 0.8)
-        texture = np.clip(1 + np.float32(rng.uniform(0.02, 0.08)) * noise, 0.7, 1.25)
+        texture = 1 + np.float32(rng.uniform(0.1, 0.4)) * (mottled(rng, (side, side), 10, 5) - np.float32(0.5))
     return Light(
         direction=(float(np.cos(turn)), float(np.sin(turn))),
         relief=float(rng.uniform(0, 0.12)),

@@ -57,8 +57,7 @@ def glossed(paint: np.ndarray, alpha: Plane, towards: Plane) -> None:
     """
     paint *= np.clip(1 + 0.3 * towards, 0.6, 1.08)[..., None]
     deep = cv2.distanceTransform((alpha > 0.5).view(np.uint8), cv2.DIST_L2, 3)
-    broad = float(deep.max()) + 1e-6
-    _, _, _, (x, y) = cv2.minMaxLoc(deep / broad + 0.8 * towards)
+    _, _, _, (x, y) = cv2.minMaxLoc(deep * (1 + 0.7 * towards))
     radius = max(0.5 * float(deep[y, x]), 0.09 * max(alpha.shape))
     rows, columns = np.ogrid[: alpha.shape[0], : alpha.shape[1]]
     far = ((columns - x) / radius) ** 2 + ((rows - y) / (0.75 * radius)) ** 2

@@ -57,13 +57,13 @@ class Scene:
 def draw_scene(seed: tuple[int, ...] | int, recipe: Recipe, side: int = 224) -> Scene:
     """The scene of a recipe with that seed, `side` pixels wide and high; the side changes no thing and no place."""
     key = (seed,) if isinstance(seed, int) else tuple(int(number) for number in seed)
-    things = _things(key, recipe)
+    things = placed_things(key, recipe)
     painted = paint(np.random.default_rng([*key, *recipe.name.encode(), 1]), things, recipe, side)
     return Scene(tuple(things), painted, key, recipe.name)
 
 
-def _things(key: tuple[int, ...], recipe: Recipe) -> Sequence[Thing]:
-    """Things as the recipe wants them; the last attempt stands if none has room for all."""
+def placed_things(key: tuple[int, ...], recipe: Recipe) -> Sequence[Thing]:
+    """Things of the scene with that seed in painter's order; the last attempt stands if none has room for all."""
     rng = np.random.default_rng([*key, *recipe.name.encode(), 0])
     for _ in range(ATTEMPTS):
         things = mended(arranged(rng, drawn(rng, recipe.layouts), cast(rng, recipe), recipe.aimed))

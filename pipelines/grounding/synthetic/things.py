@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.grounding.synthetic.colours import NAMES as COLOURS
 from pipelines.shared.synthetic.sprites import SPRITES
@@ -92,3 +92,10 @@ class Thing:
     def value(self, field: str) -> str | None:
         """One of FIELDS; None where it has none or is not clear."""
         return self.direction if field == "direction" else getattr(self.look, field)
+
+
+def mirrored(thing: Thing) -> Thing:
+    """The thing as a mirror beside the picture shows it."""
+    if thing.look.category == "arrow":  # the same above and below its axis
+        return replace(thing, x=1 - thing.x, angle_deg=180 - thing.angle_deg)
+    return replace(thing, x=1 - thing.x, angle_deg=-thing.angle_deg, is_mirrored=not thing.is_mirrored)
