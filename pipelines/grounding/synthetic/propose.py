@@ -11,7 +11,7 @@ from pipelines.grounding.synthetic.programs import Program, Step, run
 from pipelines.grounding.synthetic.recipes import Recipe
 from pipelines.grounding.synthetic.things import VALUES
 
-TRIES = {"hops": 60}  # draws of a kind; 16 else
+TRIES = {"hops": 100}  # draws of a kind; 16 else
 SPARABLE = ("place", "negation", "relation", "hops")  # in which the last step may be one that could be left out
 BARRED = {"same colour as": "colour", **dict.fromkeys(("biggest", "smallest", "bigger than", "smaller than"), "size")}
 MOST_TARGETS = 4

@@ -122,9 +122,16 @@ def _program(proposer: Proposer, kind: str) -> Program | None:
     if kind != NO_TARGET:
         return proposer.draw(kind)
     shares = {name: share for name, share in proposer.recipe.kinds.items() if name not in (NO_TARGET, "plural")}
-    true_kind = proposer.rng.choices(tuple(shares), tuple(shares.values()))[0]
-    program = proposer.draw(true_kind)
-    changed = None if program is None else falsified(proposer.rng, proposer.facts, program, proposer.recipe.ordinals)
+    for kind in proposer.rng.choices(tuple(shares), tuple(shares.values()), k=PATIENCE):
+        program = proposer.draw(kind)
+        changed = None if program is None else _falsified(proposer, program)
+        if changed is not None:
+            return changed
+    return None
+
+
+def _falsified(proposer: Proposer, program: Program) -> Program | None:
+    changed = falsified(proposer.rng, proposer.facts, program, proposer.recipe.ordinals)
     return changed if changed is not None and proposer.is_sayable(changed) else None
 
 
