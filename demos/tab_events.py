@@ -23,6 +23,7 @@ class TabEvents:
         moved: faders: previewed while they are held, run when released.
         chosen: widgets that are set in one go: run at once.
         typed: text boxes: run when they are sent or left.
+        live: those of `typed` that are previewed at every key.
         setting: events whose handlers set widgets from Python, which fires nothing by itself: run after them.
         marking: further listeners (`component.input`, `button.click`) after which the result is no longer the page's.
         busy: components that show progress while Run works.
@@ -31,6 +32,7 @@ class TabEvents:
     moved: tuple[Any, ...] = ()
     chosen: tuple[Any, ...] = ()
     typed: tuple[Any, ...] = ()
+    live: tuple[Any, ...] = ()
     setting: tuple[Any, ...] = ()
     marking: tuple[Any, ...] = ()
     busy: tuple[Any, ...] = field(default=())
@@ -69,8 +71,8 @@ def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents)
         tab.source.run.click(told(tab.force), tab.inputs, tab.pictures, trigger_mode="once",
                              show_progress_on=list(own.busy), **ON_DEVICE),
     ]  # fmt: skip
-    drag = gr.on([one.input for one in moved], told(tab.preview), tab.inputs, tab.drawing, trigger_mode="always_last",
-                 **BESIDE_QUEUE)  # fmt: skip
+    drag = gr.on([one.input for one in (*moved, *own.live)], told(tab.preview), tab.inputs, tab.drawing,
+                 trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
     for run in (drag, *tab.runs):
         _then_settle(tab, run)
     tab.source.stop.click(told(tab.halt), None, [tab.version], cancels=tab.runs, **BESIDE_QUEUE)

@@ -107,6 +107,23 @@ def text_page(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def grounding_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """A page with the grounding tab on a tiny network of random weights with two experts."""
+    from demos.grounding import GroundingTab, warm
+    from demos.page import build_page
+    from demos.tab import Tab, Workshop
+    from pipelines.shared.cache import ModelCache
+    from tests.pipelines.grounding.tiny_family import make_family
+
+    assets = tmp_path_factory.mktemp("assets")
+    family = make_family(tmp_path_factory.mktemp("plvl"), ("relation", "refuse"))
+    workshop = Workshop(ModelCache(assets), assets)
+    row = Tab("grounding", "Grounding", lambda shop: GroundingTab(shop, family), warm)
+    page = build_page(workshop, rows=(row,))
+    yield Built(page.tabs["grounding"], page, FakePipeline(), workshop)
+
+
+@pytest.fixture(scope="session")
 def crop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture of noise, 31 × 64 px, as a visitor may upload it."""
     from PIL import Image

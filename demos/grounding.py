@@ -1,0 +1,246 @@
+"""The grounding tab: a picture and phrases in, what they mean out, with the desk beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demos.desk import Desk
+from demos.examples import Example, read_examples
+from demos.exports import parse_for
+from demos.figure_view import FigureView
+from demos.grounding_answer import AnswerView
+from demos.grounding_batch import BatchView
+from demos.grounding_bench import GroundingBench, Job
+from demos.grounding_compare import CompareView
+from demos.grounding_endpoints import add_grounding
+from demos.grounding_export import FIGURE, FIGURE_START, GroundingExport, figure_caption, panels
+from demos.grounding_point import PointView
+from demos.grounding_settings import GroundingSettings
+from demos.grounding_source import GroundingSource, expressions_of
+from demos.grounding_words import NETWORK, about, prompt, run_caption
+from demos.merge_panel import MergePanel
+from demos.mix_tab import Drawn, MixTab
+from demos.past import PastRun, PastView
+from demos.sight import Sight, Updates, Values, View
+from demos.tab import Tab, Workshop, told
+from demos.tab_events import LAST, TabEvents, wire
+from demos.tab_links import TabLinks
+from demos.words import hint, tier_line, version_label
+from pipelines.grounding.query import parse_queries
+from pipelines.grounding.random_scene import SceneRef
+from pipelines.grounding.thresholds import Thresholds
+from pipelines.registry import family
+
+if TYPE_CHECKING:
+    from pipelines.grounding.results import GroundingResult
+    from pipelines.shared.family import ModelFamily
+    from pipelines.shared.recipe_file import RecipeDocument
+
+WHAT = "Say what you mean, get its box, its mask, and why; move a fader, and what the network understands changes."
+
+
+class GroundingTab(MixTab):
+    """Layout, and how jobs are made and drawn."""
+
+    name = "grounding"
+
+    def __init__(self, workshop: Workshop, grounder: ModelFamily | None = None) -> None:
+        self.workshop, self.family = workshop, grounder or family("plvl")
+        self.bench = GroundingBench(workshop.cache, self.family)
+        workshop.forget.append(self.bench.forget)
+        self._build()
+        self._list()
+        wire(self, self._events())
+        self.source.wire_quietly()
+        self.batch.wire(self.inputs, self.job)
+        self.links = TabLinks(self)
+
+    # --- layout
+
+    def _build(self) -> None:
+        gr.HTML(hint(WHAT))
+        with gr.Row(elem_classes="board"):
+            with gr.Column(scale=3, min_width=260):
+                self.source = GroundingSource(read_examples(self.workshop.assets / "examples" / self.name))
+            with gr.Column(scale=7, min_width=320):
+                self._build_result()
+                self._build_details()
+            with gr.Column(scale=4, min_width=320, elem_classes="desk"):
+                self.panel = MergePanel(self.name, self.family)
+                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
+
+    def _build_result(self) -> None:
+        self.shown, self.drawn = gr.State(None), gr.State(None)
+        self.sight = Sight(self.bench, self.shown)
+        with gr.Column(elem_classes="mdk-result"):
+            self.version = gr.HTML(version_label("no result yet"), elem_id=f"{self.name}-version")
+            self.answer = AnswerView(self.sight)
+            self.point = PointView(self.sight, self.answer.picture)
+            self.tier = gr.HTML(hint(tier_line(self.family, self.workshop.assets, NETWORK)),
+                                elem_id=f"{self.name}-tier")  # fmt: skip
+
+    def _build_details(self) -> None:
+        with gr.Accordion("Thresholds", open=False, elem_id=f"{self.name}-settings"):
+            self.settings = GroundingSettings()
+        self.compare = CompareView(self.sight, self.family, self.answer)
+        self.past = PastView(self.name, self.answer.plain, run_caption, self.example_of, paths_of)
+        self.figure = FigureView(
+            self, self.sight, FIGURE, FIGURE_START,
+            lambda job, result, values, names: panels(self.bench, self.answer, job, result, values, names),
+            lambda job: figure_caption(self.bench, job), lambda values: None,
+        )  # fmt: skip
+        self.batch = BatchView(self.sight)
+        self.export = GroundingExport(self, self.sight)
+        self.runs: list[Any] = []
+        self.views: tuple[View, ...] = (self.answer, self.point, self.compare, self.past, self.figure, self.export)
+
+    def _list(self) -> None:
+        """What handlers are told, what a run updates, and what an example or a restore sets."""
+        panel, source, settings = self.panel, self.source, self.settings
+        self.inputs = {
+            self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls, *self.batch.controls,
+            *(one for view in self.views for one in view.controls), *panel.inputs,
+        }  # fmt: skip
+        self.drawing = [self.version, *self.answer.drawing, self.drawn]
+        self.pictures = [
+            *self.drawing, self.shown, self.desk.yaml, source.expressions,
+            *(one for view in self.views for one in view.outputs),
+            *panel.memory_components, panel.stages.box, panel.masks.counts,
+        ]  # fmt: skip
+        self.desk_outputs = panel.outputs
+        self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs]
+
+    def _events(self) -> TabEvents:
+        source, point = self.source, self.point
+        boxes = [source.phrase, source.more]
+        scene = [source.image, source.scene, source.kind, source.seed, source.expressions, source.example,
+                 source.caption]  # fmt: skip
+        uploaded = source.image.input(told(source.when_uploaded), None,
+                                      [source.scene, source.expressions, source.example, source.caption],
+                                      **LAST)  # fmt: skip
+        another = source.another.click(told(source.when_another_wanted), self.inputs, [*scene, *boxes], **LAST)
+        this = source.this.click(told(source.when_scene_wanted), self.inputs, [*scene, *boxes], **LAST)
+        clicked = source.expressions.select(told(source.when_expression_chosen), self.inputs, boxes, **LAST)
+        asked = point.line.select(told(self.when_name_asked), self.inputs, boxes, **LAST)
+        return TabEvents(
+            moved=tuple(self.settings.faders),
+            typed=(source.phrase, source.more),
+            live=(source.phrase,),
+            setting=(uploaded, another, this, clicked, asked),
+            marking=(source.image.input, source.another.click, source.this.click, source.expressions.select),
+            busy=(self.answer.lines,),
+        )
+
+    def add_endpoints(self) -> None:
+        """What clients may call."""
+        add_grounding(self.bench)
+
+    # --- values to jobs, jobs to the page
+
+    def job(self, values: Values) -> Job:
+        """What the page asks for."""
+        source = self.source
+        return Job(source.path(values), values[source.scene], parse_queries(source.text(values)),
+                   self.settings.thresholds(values), self.panel.recipe(values))  # fmt: skip
+
+    def has_input(self, values: Values) -> bool:
+        """Whether there are a picture and a phrase."""
+        text = self.source.text(values)
+        return bool(self.source.path(values) or values[self.source.scene]) and any(map(str.isalnum, text))
+
+    def when_name_asked(self, values: Values) -> Updates:
+        """The name of what was pointed at becomes the question."""
+        return {self.source.phrase: values[self.point.name] or gr.skip(), self.source.more: ""}
+
+    def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """As for every tab; where picture or phrase is still missing, the answer says so and nothing is refused."""
+        if not self.has_input(values):
+            yield {self.answer.lines: prompt(bool(self.source.path(values) or values[self.source.scene]))}
+            return
+        yield from super().commit(request, values)
+
+    def preview(self, request: gr.Request, values: Values) -> Updates:
+        """While a fader is held or a phrase is typed; what is not yet a question waits."""
+        if not self.has_input(values) or self._asked(values) is None:
+            return {self.version: gr.skip()}
+        return super().preview(request, values)
+
+    def about(self, job: Job, result: GroundingResult, is_kept: bool) -> str:
+        """Version, mix, how much was found, time."""
+        return about(job, result, is_kept)
+
+    def sketched(self, job: Job, result: GroundingResult, values: Values) -> Updates:
+        """A preview of an answer is the answer."""
+        return self.answer.drawn(job, result, values)
+
+    def pictured(self, job: Job, result: GroundingResult, values: Values, is_kept: bool) -> Updates:
+        """The answer and its label."""
+        text = about(job, result, is_kept)
+        return {
+            self.version: version_label(text),
+            **self.answer.drawn(job, result, values),
+            self.drawn: Drawn(job, False, text),
+        }
+
+    def detailed(self, job: Job, result: GroundingResult, values: Values) -> Updates:
+        """Everything else on the page that belongs to a result."""
+        updates: Updates = {self.desk.yaml: self.document_text(job), self.source.expressions: expressions_of(job.scene)}
+        for view in self.views:
+            updates |= view.pictured(job, result, values)
+        return updates
+
+    def document(self, job: Job) -> RecipeDocument:
+        """The recipe of a job, with its phrases and its picture: a scene by kind and seed, a file by its hash."""
+        from pipelines.shared.recipe_file import InputRef, RecipeDocument
+
+        options: dict[str, Any] = {"phrases": [query.text for query in job.queries]} | asdict(job.thresholds)
+        if job.scene is not None:
+            return RecipeDocument("grounding", self.family.name, job.recipe, options | {"scene": asdict(job.scene)})
+        image = self.bench.image(job)
+        return RecipeDocument("grounding", self.family.name, job.recipe, options,
+                              (InputRef(image.name, image.sha256),))  # fmt: skip
+
+    def with_settings(self, example: Example) -> Updates:
+        """The usual thresholds unless the example has its own, and its phrases."""
+        options = dict(example.options)
+        options.pop("scene", None)
+        return self._with_options(options)
+
+    def _with_options(self, options: dict[str, Any]) -> Updates:
+        """Phrases, and thresholds by name. Raises UserError: an unknown name, or a value out of range."""
+        phrases = options.pop("phrases", [])
+        queries = parse_queries("\n".join(map(str, phrases))) if phrases else ()
+        return self.settings.shown(Thresholds.from_dict(options)) | self.source.with_queries(queries)
+
+    def restored(self, text: str) -> Updates:
+        """A recipe's text, checked, on the page; a generated scene is drawn again."""
+        document, report = parse_for(text, self.family)
+        options = dict(document.options)
+        scene = options.pop("scene", None)
+        updates = self.panel.shown(document.recipe) | self._with_options(options)
+        if scene is not None:
+            updates |= self.source.with_scene(SceneRef(**scene))
+        return updates | self.reported(report)
+
+    def revisited(self, run: PastRun) -> Updates:
+        """Picture, phrases, thresholds and mix of an earlier run."""
+        job: Job = run.job
+        asked = self.settings.shown(job.thresholds) | self.source.with_queries(job.queries)
+        return self.panel.shown(job.recipe) | asked | self.source.with_input(job.path, job.scene, run.example)
+
+
+def paths_of(job: Job) -> tuple[str, ...]:
+    """Files that have to be there for a job to be run again."""
+    return (job.path,) if job.path else ()
+
+
+def warm(workshop: Workshop) -> None:
+    """Import torch and load the family."""
+    workshop.cache.arena(family("plvl"))
+
+
+GROUNDING = Tab("grounding", "Grounding", GroundingTab, warm)

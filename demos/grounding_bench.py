@@ -1,0 +1,187 @@
+"""What the grounding tab computes, without a widget: jobs, and a bench that keeps pictures and raw answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from demos.shelf import Shelf
+from pipelines.grounding.query import Query, restricted
+from pipelines.grounding.random_scene import SceneRef, Truth, picture_of, truth_of
+from pipelines.grounding.thresholds import Thresholds
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.grounding.counterfactual import Dropped
+    from pipelines.grounding.decode import Raw
+    from pipelines.grounding.pipeline import GroundingPipeline
+    from pipelines.grounding.results import GroundingResult
+    from pipelines.shared.cache import ModelCache
+    from pipelines.shared.family import ModelFamily
+    from pipelines.shared.images import OpenedImage
+    from pipelines.shared.run_info import RunInfo
+
+MOST_BYTES = 300_000_000  # of kept pictures, raw answers and results
+DIAL = "refuse"  # the expert that says how readily nothing is found
+DIAL_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One look that a visitor asks for: everything that decides its answer.
+
+    `scene` is a generated picture; without one, `path` is a file that the page has received.
+    """
+
+    path: str
+    scene: SceneRef | None
+    queries: tuple[Query, ...]
+    thresholds: Thresholds
+    recipe: MergeRecipe
+
+    @property
+    def key(self) -> str:
+        """Equal for equal jobs."""
+        told = (self.path, self.scene, self.queries, self.thresholds, self.recipe)
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What is looked for."""
+        return tuple(query.phrase for query in self.queries)
+
+
+class GroundingBench:
+    """Runs jobs. A phrase that a mix was asked about a picture is not asked again: thresholds act on what it said."""
+
+    def __init__(
+        self, cache: ModelCache, family: ModelFamily, make_pipeline: Callable[[], GroundingPipeline] | None = None
+    ) -> None:
+        self.cache, self.family = cache, family
+        self._make_pipeline = make_pipeline or self._real_pipeline
+        self._pipeline: GroundingPipeline | None = None
+        self._shelf = Shelf(MOST_BYTES)
+        # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
+        self._runners = ThreadPoolExecutor(2, thread_name_prefix="grounding")
+
+    def _real_pipeline(self) -> GroundingPipeline:
+        from pipelines.grounding.pipeline import GroundingPipeline
+
+        return GroundingPipeline(self.cache, self.family)
+
+    def forget(self) -> None:
+        """Pictures and answers leave memory."""
+        self._shelf.clear()
+
+    @property
+    def pipeline(self) -> GroundingPipeline:
+        """Made when first used: it needs no weights, but its modules take a while to import."""
+        self._pipeline = self._pipeline or self._make_pipeline()
+        return self._pipeline
+
+    def image(self, job: Job) -> OpenedImage:
+        """The picture of a job. Raises UserError as `open_image` does."""
+        from pipelines.shared.images import open_image
+
+        scene = job.scene
+        if scene is not None:
+            return self._kept(("scene", scene), lambda: picture_of(scene), lambda image: image.pixels.nbytes)
+        if not job.path:
+            raise UserError(
+                "There is no picture yet: upload one, paste it, choose an example, or draw a random scene.",
+                "Nothing to look at",
+            )
+        return self._kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any], size_of: Callable[[Any], int]) -> Any:
+        value = self._shelf.get(repr(key))
+        if value is None:
+            value = make()
+            self._shelf.put(repr(key), value, size_of(value))
+        return value
+
+    def result(self, job: Job) -> tuple[GroundingResult, bool]:
+        """What is found, and whether it was found before."""
+        kept = self._shelf.get(job.key)
+        if kept is not None:
+            return kept, True
+        result = self.found(job)
+        self._shelf.put(job.key, result, _size_of(result))
+        return result, False
+
+    def preview(self, job: Job) -> GroundingResult:
+        """An answer is quick enough to be its own preview."""
+        return self.result(job)[0]
+
+    def found(self, job: Job) -> GroundingResult:
+        """The same, not kept."""
+        from pipelines.grounding.pipeline import described
+
+        image = self.image(job)
+        raws, run = self.raws(image, job.phrases, job.recipe)
+        return restricted(described(image, job.phrases, raws, job.thresholds, run), job.queries)
+
+    def raws(self, image: OpenedImage, phrases: Sequence[str], recipe: MergeRecipe) -> tuple[list[Raw], RunInfo]:
+        """What the mix says of each phrase; only what it was not asked lately about this picture runs."""
+        from pipelines.grounding.pipeline import checked
+
+        keys = [repr(("raw", image.sha256, recipe, phrase)) for phrase in checked(phrases)]
+        said = {key: self._shelf.get(key) for key in keys}
+        fresh = [phrase for phrase, key in zip(phrases, keys, strict=True) if said[key] is None]
+        if fresh:
+            raws, run = self._runners.submit(self.pipeline.raws, image, fresh, recipe).result()
+            for phrase, raw in zip(fresh, raws, strict=True):
+                key = keys[list(phrases).index(phrase)]
+                said[key] = (raw, run)
+                self._shelf.put(key, said[key], raw.words.nbytes + raw.mask.nbytes + 20_000)
+            return [said[key][0] for key in keys], run
+        return [said[key][0] for key in keys], replace(said[keys[0]][1], is_cached=True)
+
+    def truths(self, job: Job) -> dict[str, Truth]:
+        """Phrase -> right answer, of the phrases that the job's scene says itself."""
+        if job.scene is None:
+            return {}
+        found = {phrase: truth_of(job.scene, phrase) for phrase in job.phrases}
+        return {phrase: truth for phrase, truth in found.items() if truth is not None}
+
+    def why_not(self, job: Job, phrases: Sequence[str]) -> dict[str, list[Dropped]]:
+        """For phrases of which nothing was found: the words that spoil it, asked in one batch."""
+        from pipelines.grounding.counterfactual import dropped_words
+
+        image = self.image(job)
+        return self._kept(
+            ("why", job.key, tuple(phrases)),
+            lambda: dropped_words(phrases, lambda some: self.raws(image, some, job.recipe)[0]),
+            lambda found: 200 * sum(map(len, found.values())),
+        )
+
+    def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, GroundingResult]:
+        """The same look with other mixes."""
+        return {name: self.result(replace(job, recipe=recipe))[0] for name, recipe in recipes.items()}
+
+    def dial(self, job: Job) -> dict[float, list[float]]:
+        """Existence of each phrase as the `refuse` fader is turned and all else stays."""
+        image, found = self.image(job), {}
+        for step in DIAL_STEPS:
+            others = tuple((task, step if task == DIAL else value) for task, value in job.recipe.coefficients)
+            raws, _ = self.raws(image, job.phrases, replace(job.recipe, coefficients=others))
+            found[step] = [raw.existence for raw in raws]
+        return found
+
+    def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
+        """The mix on every task's probe set, a set at a time."""
+        from pipelines.grounding.probe import scores
+
+        found: dict[str, float] = {}
+        for task, score in scores(self.cache, self.family, recipe):
+            found[task] = score
+            yield dict(found)
+
+
+def _size_of(result: GroundingResult) -> int:
+    maps = sum(one.heat.nbytes + one.anchor.nbytes for one in result.phrases)
+    return maps + sum(one.mask.nbytes for one in result.objects) + 10_000

@@ -1,0 +1,57 @@
+"""A click on the picture: what stands there, in the fewest words that name it alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from demos.grounding_bench import Job
+from demos.grounding_drawing import factor_of
+from demos.grounding_source import ID
+from demos.grounding_words import PICK, expression_buttons, label_of
+from demos.sight import Sight, Updates, Values
+from demos.stills import StillImage
+from demos.tab import told
+from demos.tab_events import LAST
+from demos.words import hint
+from pipelines.grounding.random_scene import name_at
+
+ABOUT = "Click the picture: in a generated scene, what stands there is named, and a click on its name asks for it."
+GROUND = "Nothing stands there but the ground."
+UNKNOWN = "Only generated scenes are known thing by thing; a photograph's are named by the full tier."
+
+
+class PointView:
+    """The line that names what was pointed at; `name` holds its expression."""
+
+    def __init__(self, sight: Sight, picture: StillImage) -> None:
+        self._sight, self._picture = sight, picture
+        self.line = gr.HTML(hint(ABOUT), elem_id=f"{ID}-pointed", js_on_load=PICK)
+        self.name = gr.State("")
+        self.controls = [self.name]
+        self.outputs = [self.line, self.name]
+
+    def pictured(self, job: Job, result: Any, values: Values) -> Updates:
+        """What was said of another picture goes."""
+        before = values[self._sight.shown]
+        is_same = before is not None and (before.path, before.scene) == (job.path, job.scene)
+        return {} if is_same else {self.line: hint(ABOUT), self.name: ""}
+
+    def wire(self, inputs: set[Any]) -> None:
+        self._picture.select(told(self.when_pointed), inputs, self.outputs, **LAST)
+
+    def when_pointed(self, event: gr.SelectData, values: Values) -> Updates:
+        """The name of what was clicked, and which answers cover it."""
+        job, result = self._sight.job(values), self._sight.result(values)
+        factor = factor_of(*result.size_wh)
+        x, y = (min(int(float(value) / factor), side - 1) for value, side in
+                zip(event.index, result.size_wh, strict=True))  # fmt: skip
+        here = [label_of(one) for one in result.objects if one.mask[y, x]]
+        covered = hint("Here: " + ", ".join(here)) if here else ""
+        if job.scene is None:
+            return {self.line: covered + hint(UNKNOWN), self.name: ""}
+        name = name_at(job.scene, (x, y))
+        told_of = expression_buttons([(name, "ask")], "This is:") if name else hint(GROUND)
+        return {self.line: covered + told_of, self.name: name or ""}
+
