@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipelines.grounding.synthetic.colours import draw_colour, to_lab
+from pipelines.grounding.synthetic.colours import draw_colour, second_colour, to_lab
 from pipelines.grounding.synthetic.cutout import Cutout, Light, cut_out
 from pipelines.grounding.synthetic.depth import hidden_shares
 from pipelines.grounding.synthetic.grounds import ground
+from pipelines.grounding.synthetic.patterns import PATTERNS
 from pipelines.grounding.synthetic.recipes import Recipe
 from pipelines.grounding.synthetic.things import Thing
 from pipelines.shared.synthetic.camera import photographed
@@ -72,8 +73,10 @@ def draw_light(rng: np.random.Generator, recipe: Recipe, side: int) -> Light:
 
 
 def thing_colours(things: Sequence[Thing]) -> np.ndarray:
-    """Main colours of things in Lab, float32 (n, 3)."""
-    return to_lab(np.stack([draw_colour(np.random.default_rng(t.seed), t.look.colour) for t in things]))
+    """Colours of things in Lab, main ones and those of their patterns, float32 (n, 3)."""
+    main = [(thing, draw_colour(np.random.default_rng(thing.seed), thing.look.colour)) for thing in things]
+    second = [second_colour(colour) for thing, colour in main if thing.look.pattern in PATTERNS]
+    return to_lab(np.stack([*(colour for _, colour in main), *second]))
 
 
 def lay(picture: np.ndarray, cutout: Cutout) -> None:

@@ -9,7 +9,7 @@ from pipelines.grounding.synthetic.colours import second_colour
 from pipelines.grounding.synthetic.things import Thing
 
 Plane = np.ndarray  # float32 (h, w)
-STRIPE, DOT, SQUARE = 0.5, 0.5, 0.4  # period of stripes and dots, side of a square, in half sides of a thing
+STRIPE, DOT, SQUARE = 0.52, 0.5, 0.42  # period of stripes and dots, side of a square, in half sides of a thing
 
 
 def patterned(rng: np.random.Generator, thing: Thing, colour: np.ndarray, u: Plane, v: Plane) -> np.ndarray:
@@ -57,7 +57,7 @@ def glossed(paint: np.ndarray, alpha: Plane, towards: Plane) -> None:
     """
     paint *= np.clip(1 + 0.3 * towards, 0.6, 1.08)[..., None]
     deep = cv2.distanceTransform((alpha > 0.5).view(np.uint8), cv2.DIST_L2, 3)
-    _, _, _, (x, y) = cv2.minMaxLoc(deep * (1 + 0.7 * towards))
+    _, _, _, (x, y) = cv2.minMaxLoc(np.sqrt(deep) * (1 + 0.7 * towards))
     radius = max(0.5 * float(deep[y, x]), 0.09 * max(alpha.shape))
     rows, columns = np.ogrid[: alpha.shape[0], : alpha.shape[1]]
     far = ((columns - x) / radius) ** 2 + ((rows - y) / (0.75 * radius)) ** 2
