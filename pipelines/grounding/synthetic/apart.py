@@ -36,7 +36,8 @@ class Apart:
 
     def colour(self, kind: str | None = None) -> np.ndarray:
         """A colour of that kind (see NATURAL) if one is far enough, else any muted one, float32 (3,) RGB, 0 to 1."""
-        muted = self.rng.uniform(0.1, 0.95, (CANDIDATES, 1)) + self.rng.uniform(-0.1, 0.1, (CANDIDATES, 3))
+        grey = 0.97 - 0.85 * self.rng.random((CANDIDATES, 1)) ** 1.5  # rather light
+        muted = grey + self.rng.uniform(-0.1, 0.1, (CANDIDATES, 3))
         if kind is None:
             return self.farthest(muted)
         natural = np.array(NATURAL[kind])[self.rng.integers(len(NATURAL[kind]), size=CANDIDATES)] / 255
