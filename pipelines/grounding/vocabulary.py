@@ -23,7 +23,7 @@ _LIST = """
     different except apart more less both all each every two three four five six pair
     clockwise anticlockwise has have having whose lies lying sits sitting stands standing placed located
     also just only very most least does do any some either neither them they
-    up down low pluses checked pointed
+    up down low pluses checked pointed rhombuses
 """
 
 WORDS = tuple(_LIST.split())
