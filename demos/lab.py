@@ -22,7 +22,7 @@ from demos.lab_work import Experiment
 from demos.merge_words import describe
 from demos.mix_tab import MixTab
 from demos.sight import Updates, Values
-from demos.tab import BESIDE_QUEUE, Tab, Workshop, told
+from demos.tab import BESIDE_QUEUE, TELLING, Tab, Workshop, told
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
 
@@ -85,12 +85,12 @@ class LabTab:
         }  # fmt: skip
         menus = [self.sweep.settings[key] for key in ("columns", "rows", "measure")]
         menus += [self.curves.settings[key] for key in ("first", "second")]
-        self.picked += menus[:3]
-        self.chosen = [self.family, self.tasks, *self.picked, *menus[3:]]
+        starts = [one for experiment in experiments for one in (experiment.start, experiment.reason)]
+        self.picked += [self.family, self.tasks, *menus, *starts]
+        self.chosen = self.picked
         widgets = [one for experiment in experiments for one in experiment.settings.values()]
         self.settable = [*dict.fromkeys([*self.chosen, self.split, self.parts, *widgets])]
         self.pictures = [self.shown]
-        self.runs: list[Any] = []
 
     def _wire(self) -> None:
         for experiment in self.experiments.values():
@@ -98,13 +98,16 @@ class LabTab:
         self.own.wire(self)
         last: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
         chosen = told(lambda values: self.chosen_family(values[self.family], values))
-        self.family.input(chosen, self.inputs, self.chosen, **last)
-        self.box.use.click(told(self.when_used), self.inputs, self.settable, **BESIDE_QUEUE)
+        self.runs = [
+            self.family.input(chosen, self.inputs, self.chosen, **last),
+            self.box.use.click(told(self.when_used), self.inputs, self.settable, **TELLING),
+            *(grid.chosen for experiment in self.experiments.values() for grid in experiment.grids),
+        ]
 
     def meet(self, tabs: gr.Tabs, built: Mapping[str, Any]) -> None:
         """The other tabs of the page: recipes go to their desks and come from them."""
         desks = {tab.family.name: tab for tab in built.values() if isinstance(tab, MixTab)}
-        self.box.wire_desks(tabs, desks, self.picked)
+        self.box.wire_desks(tabs, desks, self)
 
     # --- what experiments share
 
@@ -123,13 +126,13 @@ class LabTab:
         return self.box.recipe(values)
 
     def put(self, name: str, recipe: MergeRecipe, values: Values | None = None) -> Updates:
-        """A recipe made the Lab's."""
+        """A recipe made the Lab's; one of another family brings that family."""
         updates = self.box.put(name, recipe) | {self.shown: (name, recipe)}
-        return (
-            updates
-            if values is None or not self._is_scored(name)
-            else updates | self.sweep.offered(name, recipe, values)
-        )
+        if values is None:
+            return updates
+        if name != values[self.family]:
+            updates = self._chosen(name, values) | updates
+        return updates | self.sweep.offered(name, recipe, values) if self._is_scored(name) else updates
 
     def document_text(self, subject: Subject, recipe: MergeRecipe, options: dict[str, Any]) -> str:
         """The recipe document that goes into figures."""
@@ -138,13 +141,19 @@ class LabTab:
 
     def chosen_family(self, name: str, values: Values) -> Updates:
         """Another family: its experts, its own mix, and what can be swept of it."""
-        tasks, recipe = list(self.bench.tasks(name)), self.bench.default_recipe(name)
+        values = {**values, self.family: name}
+        return self._chosen(name, values) | self.put(name, self.bench.default_recipe(name), values)
+
+    def _chosen(self, name: str, values: Values) -> Updates:
+        """Everything but the recipe that follows the family."""
+        tasks = list(self.bench.tasks(name))
         names = list(dict.fromkeys([*(one.name for one in self.bench.families()), name]))
+        allowed = (one.allowed(name) for one in self.experiments.values())
         return {
             self.family: gr.update(choices=names, value=name),
             self.tasks: gr.update(choices=tasks, value=tasks),
-            **self.put(name, recipe, values),
             **self.curves.offered(tasks, values),
+            **{one: update for updates in allowed for one, update in updates.items()},
         }
 
     def _is_scored(self, name: str) -> bool:

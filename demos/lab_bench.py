@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.loading import named
@@ -20,7 +18,7 @@ from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.lab.judge import Judge
-    from pipelines.lab.own_checkpoints import OwnFamily
+    from pipelines.lab.own_checkpoints import Files, OwnFamily
     from pipelines.merging.arena import Arena
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
@@ -58,13 +56,14 @@ class LabBench:
         able = [one for one in FAMILIES if one.scorer and len(one.tasks) > 1 and one.tier == "embedded"]
         return sorted(able, key=lambda one: one.pipeline != "lab")
 
-    def keep_own(self, paths: Sequence[Path]) -> OwnFamily:
+    def keep_own(self, files: Files) -> OwnFamily:
         """Read a person's checkpoints. Raises UserError and MergeError as the reader does."""
         from pipelines.lab.own_checkpoints import own_family
 
-        own = own_family(paths)
+        own = own_family(files)
         with self._lock:
             self._own[own.name] = own
+            self._own.move_to_end(own.name)
             while len(self._own) > MOST_OWN:
                 self._own.popitem(last=False)
         return own
@@ -95,7 +94,8 @@ class LabBench:
     def _kept(self, name: str) -> OwnFamily:
         with self._lock:
             if name not in self._own:
-                raise UserError("These checkpoints are not kept any more; drop the folder again.", "Gone")
+                raise UserError("These checkpoints are not kept any more; read them again.", "Gone")
+            self._own.move_to_end(name)
             return self._own[name]
 
     def judge(self, name: str) -> Judge:
@@ -116,12 +116,27 @@ class LabBench:
         Raises:
             UserError: it has none.
         """
+        family = self._with_measure(name)
+        return named(family.surrogate)(family.build().eval())
+
+    def _with_measure(self, name: str) -> ModelFamily:
         family = self.family(name)
         if not family.surrogate:
             able = ", ".join(one.name for one in self.families() if one.surrogate)
             raise UserError(f"{name} has no measure without labels to learn by; {able or 'no family'} has one.",
                             "Nothing to learn by")  # fmt: skip
-        return named(family.surrogate)(family.build().eval())
+        return family
+
+    def why_not(self, name: str, needs: str) -> str:
+        """Why an experiment cannot run on a family; empty where it can. `needs` is "weights", "scores" or "measure"."""
+        try:
+            if needs != "weights":
+                self.family(name)
+            if needs == "measure":
+                self._with_measure(name)
+        except UserError as error:
+            return str(error)
+        return ""
 
     def default_recipe(self, name: str) -> MergeRecipe:
         """What a family's desk starts with; of own checkpoints, their plain sum."""

@@ -29,6 +29,7 @@ class CurveExperiment(Experiment):
         "best harmonic mean. Over the scale: every task's score from the base to α = 1, for the Lab's recipe."
     )
     verb = "Draw the curves"
+    needs = "scores"
 
     def build_settings(self) -> None:
         tasks = list(self.common.bench.tasks(self.common.starts()[0]))

@@ -28,18 +28,24 @@ STYLE: dict[str, Any] = {
     "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6,
     "xtick.major.width": 0.6, "ytick.major.width": 0.6, "grid.linewidth": 0.4, "grid.alpha": 0.25,
     "lines.linewidth": 1.3, "lines.markersize": 3.5, "legend.frameon": False, "hatch.linewidth": 0.4,
-    "axes.titlelocation": "left",
+    "axes.titlelocation": "left", "text.parse_math": False,
 }  # fmt: skip
 
 
-def page_svg(chart: Chart) -> str:
-    """The chart as one SVG element: ink is the page's text colour, the ground is clear."""
+def page_svg(chart: Chart, name: str) -> str:
+    """The chart as one SVG element: ink is the page's text colour, the ground is clear.
+
+    Args:
+        name: of the plot on the page; begins the ids inside, because ids that two drawings share mean the first of
+            them, and a pattern of a drawing that is hidden paints nothing.
+    """
     drawn = io.StringIO()
     save(partial(draw, chart, 178.0), drawn, "svg", title=chart.title, is_clear=True, style=STYLE)
     text = drawn.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     return text.replace("<svg ", f'<svg role="img" aria-label="{_escaped(chart.title)}" class="lab-figure" ', 1)
 
 

@@ -44,7 +44,7 @@ class Grid:
             name, recipe = self.recipe_at(values, str(event.cell))
             return common.put(name, recipe, values)
 
-        self.table.select(told(chosen), inputs, common.picked, trigger_mode="once", **TELLING)
+        self.chosen = self.table.select(told(chosen), inputs, common.picked, trigger_mode="once", **TELLING)
 
     def recipe_at(self, values: Values, place: str) -> tuple[str, MergeRecipe]:
         """Family and recipe of a cell. Raises UserError: none is there."""
@@ -62,18 +62,27 @@ def score_grid(
     why: Callable[[int, int], str],
     corner: str,
     limits: tuple[float, float] | None = None,
+    totals: Sequence[str] = (),
 ) -> str:
-    """Scores as cells that can be chosen; `limits` colours them. `why` says what stands where there is no score."""
+    """Scores as cells that can be chosen.
+
+    Args:
+        score: number at (row, column); the columns of `totals` follow those of `columns` and cannot be chosen.
+        why: what stands where there is no score.
+        limits: colours the cells between these numbers.
+    """
 
     def cell(row: int, column: int) -> str:
         value = score(row, column)
+        if column >= len(columns):
+            return empty_cell("·") if value is None else f"<td>{value:.3f}</td>"
         if value is None:
             reason = why(row, column)
             return empty_cell("n/a" if reason else "·", reason)
         label = f"{rows[row]}, {columns[column]}: {value:.3f}; use this recipe"
         return button_cell(row, column, f"{value:.3f}", label, tint(value, limits) if limits else "")
 
-    return grid_html(columns, rows, cell, corner)
+    return grid_html((*columns, *totals), rows, cell, corner)
 
 
 def tint(value: float, limits: tuple[float, float]) -> str:

@@ -35,6 +35,7 @@ class LearnedExperiment(Experiment):
         "(AdaMerging, aTLAS at test time). Stop keeps what was learned; click the cell to take the mix."
     )
     verb = "Learn"
+    needs = "measure"
 
     def build_settings(self) -> None:
         with gr.Row():
@@ -63,7 +64,7 @@ class LearnedExperiment(Experiment):
         from pipelines.lab.learning import learn
 
         bench, name = self.common.bench, plan.subject.name
-        return learn(plan.ask, bench.arena(name), bench.loss(name), bench.blocks(name))
+        return learn(plan.ask, bench.arena(name), bench.loss(name), bench.blocks(name), plan.subject.tasks)
 
     def said(self, plan: Plan, done: Sequence[LearningStep]) -> str:
         return f"loss {done[-1].loss:.4f}"
@@ -80,7 +81,7 @@ class LearnedExperiment(Experiment):
         return updates | self._finished(plan, done[-1]) if is_over else updates
 
     def _finished(self, plan: Plan, last: LearningStep) -> Updates:
-        tasks = self.common.bench.tasks(plan.subject.name)
+        tasks = plan.subject.tasks
         chart = HeatChart(f"Coefficients after {last.step} steps: {plan.subject.name}", last.columns, tasks, last.rows,
                           is_diverging=True)  # fmt: skip
         table = score_grid(("loss",), (f"mix after {last.step} steps",), lambda r, c: last.loss, lambda r, c: "", "")

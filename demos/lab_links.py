@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.lab_work import checked
 from demos.links import pack, unpack
 from demos.sight import Updates, Values
 from pipelines.merging.recipe import MergeError, recipe_from_dict
@@ -75,10 +76,10 @@ class LabLinks:
         tab, updates = self._tab, {}
         experiment = tab.experiments.get(str(options.pop("experiment", "")))
         if "tasks" in options:
-            chosen = [one for one in tasks if one in options.pop("tasks")]
-            updates[tab.tasks] = gr.update(choices=tasks, value=chosen)
+            wanted = checked("tasks", tab.tasks, options.pop("tasks"), tasks)
+            updates[tab.tasks] = gr.update(choices=tasks, value=[one for one in tasks if one in wanted])
         if "split" in options:
-            updates[tab.split] = options.pop("split")
+            updates[tab.split] = checked("split", tab.split, options.pop("split"))
         if experiment is not None:
             updates |= {tab.parts: gr.Tabs(selected=experiment.name)} | experiment.shown(options)
         unknown = [name for name in options if experiment is None or name not in experiment.settings]

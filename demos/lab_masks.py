@@ -18,7 +18,7 @@ from pipelines.merging.recipe import MergeRecipe
 if TYPE_CHECKING:
     from pipelines.lab.statistics import MaskStatistics
 
-VECTORS = {"sum": "sum of the vectors", "ties": "their TIES sum"}
+VECTORS = {"sum": "the sum of the vectors", "ties": "their TIES sum"}
 
 
 class MaskExperiment(Experiment):
@@ -89,7 +89,7 @@ def summary(done: Sequence[MaskStatistics]) -> str:
 def densities(done: Sequence[MaskStatistics], where: str) -> BarChart:
     """Share of the weights that each task's mask keeps."""
     tasks = done[0].whole.tasks
-    bars = tuple((f"mask over the {title}", tuple(found.whole.density().values()), place)
+    bars = tuple((f"masks over {title}", tuple(found.whole.density().values()), place)
                  for place, (found, title) in enumerate(zip(done, VECTORS.values(), strict=False)))  # fmt: skip
     return BarChart(f"Density of the masks: {where}", "share of the moved weights", tasks, bars)
 

@@ -23,6 +23,7 @@ class PlotView:
     """
 
     def __init__(self, name: str, is_folded: bool = False) -> None:
+        self.name = name
         self.kept = gr.State(None)  # (chart, recipe text) that is on the page
         if not is_folded:
             self._build_picture(name)
@@ -46,7 +47,8 @@ class PlotView:
     def drawn(self, chart: Chart, text: str) -> Updates:
         """The chart on the page."""
         numbers = f'<details class="hint"><summary>Numbers</summary>{chart_table(chart)}</details>'
-        return {self.picture: f'<div class="scroll-x">{page_svg(chart)}</div>{numbers}', self.kept: (chart, text)}
+        drawing = f'<div class="scroll-x">{page_svg(chart, self.name)}</div>'
+        return {self.picture: drawing + numbers, self.kept: (chart, text)}
 
     def wire(self) -> None:
         """The export needs only its own."""

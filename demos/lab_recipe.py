@@ -13,10 +13,10 @@ from demos.tab import TELLING, told
 from demos.tab_events import then_run
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
-from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import RecipeDocument, dump_yaml
 
 if TYPE_CHECKING:
+    from demos.lab import LabTab
     from demos.mix_tab import MixTab
 
 
@@ -25,6 +25,7 @@ class RecipeBox:
 
     def __init__(self, name: str, recipe: MergeRecipe) -> None:
         self.kept = gr.State((name, recipe))
+        self.desks: tuple[str, ...] = ()  # families that have one on this page
         with gr.Row(elem_classes="lab-recipe"):
             self.line = gr.HTML(line_of(name, recipe), elem_id="lab-recipe-line")
             self.to_desk = gr.Button("To the desk", size="sm", min_width=100, scale=0, elem_id="lab-to-desk")
@@ -34,14 +35,17 @@ class RecipeBox:
                                 label="Recipe", elem_id="lab-recipe", buttons=["copy", "download"])  # fmt: skip
             self.use = gr.Button("Use this", size="sm", elem_id="lab-recipe-use")
         self.controls = [self.kept, self.yaml]
-        self.outputs = [self.kept, self.line, self.yaml]
+        self.outputs = [self.kept, self.line, self.yaml, self.to_desk, self.from_desk]
 
     def put(self, name: str, recipe: MergeRecipe) -> Updates:
         """Another recipe."""
+        has_desk = name in self.desks
         return {
             self.kept: (name, recipe),
-            self.line: line_of(name, recipe),
+            self.line: line_of(name, recipe, has_desk),
             self.yaml: document_text(name, recipe),
+            self.to_desk: gr.update(interactive=has_desk),
+            self.from_desk: gr.update(interactive=has_desk),
         }
 
     def recipe(self, values: Values) -> MergeRecipe:
@@ -49,24 +53,17 @@ class RecipeBox:
         found: MergeRecipe = values[self.kept][1]
         return found
 
-    def wire_desks(self, tabs: gr.Tabs, desks: Mapping[str, MixTab], picked: list[Any]) -> None:
+    def wire_desks(self, tabs: gr.Tabs, desks: Mapping[str, MixTab], lab: LabTab) -> None:
         """Each family's desk stands on a tab of its own: the buttons find it."""
+        self.desks = tuple(desks)
+        has_desk = self.kept.value[0] in desks
+        self.line.value = line_of(*self.kept.value, has_desk)
+        self.to_desk.interactive = self.from_desk.interactive = has_desk
         for name, tab in desks.items():
-            inputs = {self.kept}
-            moved = self.to_desk.click(
-                told(_sender(self, tabs, name, tab)), inputs, [tabs, *tab.desk_outputs], **TELLING
-            )
-            then_run(tab, moved)
-            self.from_desk.click(told(_taker(self, name, tab)), {self.kept, *tab.inputs}, picked, **TELLING)
-        self.to_desk.click(told(lambda values: self._told(values, desks)), {self.kept}, [self.line], **TELLING)
-        self.from_desk.click(told(lambda values: self._told(values, desks)), {self.kept}, [self.line], **TELLING)
-
-    def _told(self, values: Values, desks: Mapping[str, MixTab]) -> Updates:
-        name, _ = values[self.kept]
-        if name not in desks:
-            able = ", ".join(desks) or "no family"
-            raise UserError(f"{name} has no desk on this page; {able} has. Its recipe stays here.", "No desk")
-        return {self.line: gr.skip()}
+            sent = told(_sender(self, tabs, name, tab))
+            then_run(tab, self.to_desk.click(sent, {self.kept}, [tabs, *tab.desk_outputs], **TELLING))
+            taken = told(_taker(self, name, tab, lab))
+            self.from_desk.click(taken, {*lab.inputs, *tab.inputs}, lab.picked, **TELLING)
 
 
 def _sender(box: RecipeBox, tabs: gr.Tabs, name: str, tab: MixTab) -> Any:
@@ -79,17 +76,18 @@ def _sender(box: RecipeBox, tabs: gr.Tabs, name: str, tab: MixTab) -> Any:
     return send
 
 
-def _taker(box: RecipeBox, name: str, tab: MixTab) -> Any:
+def _taker(box: RecipeBox, name: str, tab: MixTab, lab: LabTab) -> Any:
     def take(values: Values) -> Updates:
         family, _ = values[box.kept]
-        return box.put(name, tab.panel.recipe(values)) if family == name else {box.line: gr.skip()}
+        return lab.put(name, tab.panel.recipe(values), values) if family == name else {box.line: gr.skip()}
 
     return take
 
 
-def line_of(name: str, recipe: MergeRecipe) -> str:
-    """The recipe in words."""
-    return hint(f"The Lab's recipe, {name}: {describe(recipe)} · #{recipe_hash(recipe)[:8]}")
+def line_of(name: str, recipe: MergeRecipe, has_desk: bool = True) -> str:
+    """The recipe in words, and why it cannot go to a desk where it cannot."""
+    why = "" if has_desk else hint(f"{name} has no desk on this page: its recipes stay here.", "reason")
+    return hint(f"The Lab's recipe, {name}: {describe(recipe)} · #{recipe_hash(recipe)[:8]}") + why
 
 
 def document_text(name: str, recipe: MergeRecipe, options: Mapping[str, Any] | None = None) -> str:

@@ -44,12 +44,13 @@ class SweepExperiment(Experiment):
         "far apart come first. Stop keeps what is there; click a cell to take its recipe."
     )
     verb = "Sweep"
+    needs = "scores"
 
     def build_settings(self) -> None:
         axes = [axis.name for axis in self._axes(*self.common.starts())]
         self.settings = {}
         with gr.Row():
-            for side, axis, values in (("columns", "scale", "0:1:8"), ("rows", "method", "task_arithmetic, ties")):
+            for side, axis, values in (("columns", "scale", "0:1:6"), ("rows", "method", "task_arithmetic, ties")):
                 with gr.Column(min_width=240):
                     self.settings[side] = gr.Dropdown(
                         axes, value=axis, label=f"Axis of the {side}", elem_id=f"lab-sweep-{side}"
@@ -59,7 +60,9 @@ class SweepExperiment(Experiment):
         self.settings["measure"] = gr.Dropdown([NORMALISED], value=NORMALISED, label="Number in the cells",
                                                elem_id="lab-sweep-measure")  # fmt: skip
         gr.HTML(hint(SYNTAX))
-        self.echo = gr.HTML("", elem_id="lab-sweep-echo")
+        start = Subject(self.common.starts()[0], ())
+        asked = {one: one.value for one in self.settings.values()}
+        self.echo = gr.HTML(self._echo(start, self.common.starts()[1], asked), elem_id="lab-sweep-echo")
 
     def build_results(self) -> None:
         self.cells = self.grid("cells")
@@ -76,13 +79,15 @@ class SweepExperiment(Experiment):
 
     def when_written(self, values: Values) -> Updates:
         """What the axes amount to, or the piece of them that cannot be read."""
+        return {self.echo: self._echo(self.common.subject(values), self.common.recipe(values), values)}
+
+    def _echo(self, subject: Subject, recipe: MergeRecipe, values: Values) -> str:
         try:
-            ask, _ = self.plan(self.common.subject(values), self.common.recipe(values), values)
+            sweep = self.plan(subject, recipe, values)[0].sweep
         except UserError as error:
-            return {self.echo: f'<div role="alert">{hint(str(error), "reason")}</div>'}
-        sweep = ask.sweep
+            return f'<div role="alert">{hint(str(error), "reason")}</div>'
         rows, columns = (", ".join(map(shown, one)) for one in (sweep.row_values, sweep.column_values))
-        return {self.echo: hint(f"{sweep.count} cells of {MOST_CELLS}. Rows: {rows}. Columns: {columns}.")}
+        return hint(f"{sweep.count} cells, at most {MOST_CELLS}. Rows: {rows}. Columns: {columns}.")
 
     def offered(self, name: str, recipe: MergeRecipe, values: Values) -> Updates:
         """The axes that a family and a recipe have; an axis that is gone gives way to the first."""

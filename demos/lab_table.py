@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.lab_bench import Subject
-from demos.lab_charts import HeatChart, Number, empty_cell, grid_html
+from demos.lab_charts import HeatChart, Number
 from demos.lab_grid import score_grid
 from demos.lab_work import Experiment, Plan
 from demos.sight import Updates, Values
@@ -33,6 +33,7 @@ class TableExperiment(Experiment):
         "the others one network for all. Click a score to take its recipe."
     )
     verb = "Fill the table"
+    needs = "scores"
 
     def build_settings(self) -> None:
         choices = [(title_of(name), name) for name in row_names()]
@@ -72,16 +73,19 @@ class TableExperiment(Experiment):
         totals = [totals_of(at, row, tasks, names) for row in range(len(names))]
 
         def score(row: int, column: int) -> Number:
+            if column >= len(tasks):
+                return totals[row][column - len(tasks)]
             return at[row, column].score if (row, column) in at else None
 
         heads = [title_of(name) for name in names]
-        table = score_grid(tasks, heads, score, lambda r, c: at[r, c].error if (r, c) in at else "", "method")
-        table += grid_html(TOTALS, heads, lambda r, c: _plain(totals[r][c]), "over the tasks")
+        why = {place: one.error for place, one in at.items()}
+        table = score_grid(tasks, heads, score, lambda r, c: why.get((r, c), ""), "method", totals=TOTALS)
         recipes = {place: one.recipe for place, one in at.items() if one.recipe is not None}
         updates = self.scores.drawn(table, plan.subject.name, recipes)
         if not is_over:
             return updates
-        values = tuple((*(score(row, c) for c in range(len(tasks))), *totals[row]) for row in range(len(names)))
+        columns = range(len(tasks) + len(TOTALS))
+        values = tuple(tuple(score(row, c) for c in columns) for row in range(len(names)))
         chart = HeatChart(f"{plan.subject.name}: scores, {plan.subject.split} split", (*tasks, *TOTALS), tuple(heads),
                           values, limits=(0.0, 1.0))  # fmt: skip
         return updates | self.figure.drawn(chart, plan.text)
@@ -101,7 +105,3 @@ def totals_of(
     if len(experts) < len(tasks):
         return fmean(known), None
     return fmean(known), fmean(value / (own or 1.0) for value, own in zip(known, experts, strict=True))
-
-
-def _plain(value: Number) -> str:
-    return empty_cell("·") if value is None else f"<td>{value:.3f}</td>"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ from pipelines.shared.errors import UserError
 if TYPE_CHECKING:
     from demos.lab_bench import LabBench, Subject
 
+FOLLOW_FAMILY = ("columns", "rows", "measure", "first", "second")  # menus that another family fills anew
 PAUSE_S = 0.25  # between two drawings of work that goes on: a chart takes 0.1 s
 
 
@@ -62,6 +64,7 @@ class Experiment:
     """Buttons, progress and the run itself. One of its own gives widgets, plan, steps, and how they are drawn.
 
     Attributes:
+        needs: what a family must have for it: "weights", "scores", or the "measure" that coefficients are learned by.
         settings: name -> widget, what a restore sets and a recipe document says.
         outputs: everything that a run updates, beside the progress.
     """
@@ -69,6 +72,7 @@ class Experiment:
     name = ""
     about = ""
     verb = "Run"
+    needs = "weights"
 
     def __init__(self, common: Common) -> None:
         self.common, self._turns = common, Turns()
@@ -83,6 +87,8 @@ class Experiment:
                 self.verb, variant="primary", size="sm", min_width=90, elem_id=f"lab-{self.name}-run"
             )
             self.halt = gr.Button("Stop", size="sm", min_width=90, elem_id=f"lab-{self.name}-stop")
+        self.reason = gr.HTML("", elem_id=f"lab-{self.name}-reason")
+        self.turn = gr.State(0)
         self.progress = gr.HTML("", elem_id=f"lab-{self.name}-progress")
         self.build_results()
 
@@ -139,30 +145,41 @@ class Experiment:
 
     def wire(self, inputs: set[Any]) -> None:
         """`inputs`: everything that any handler of the Lab is told."""
-        self.start.click(told(self.run), inputs, [self.progress, *self.outputs], trigger_mode="once", **LONG)
+        asked = self.start.click(told(self.queued), None, [self.turn, self.progress], **BESIDE_QUEUE)
+        outputs = [self.progress, *self.outputs]
+        asked.then(told(self.run), {self.turn, *inputs}, outputs, trigger_mode="multiple", **LONG)
         self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
         for plot in self.plots:
             plot.wire()
         for grid in self.grids:
             grid.wire(inputs, self.common)
 
+    def queued(self, request: gr.Request) -> Updates:
+        """The moment that Run is pressed: an earlier run of this visitor ends, and this one waits for its turn."""
+        self._turns.stop(visitor_of(request))
+        return {self.turn: self._turns.take(), self.progress: hint("Waiting for the machine…")}
+
     def run(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """Step by step until done or stopped; before a step it is looked whether anybody wants it."""
-        visitor, turn = visitor_of(request), self._turns.take()
+        """Step by step until done or stopped; before a step it is looked whether anybody still wants it."""
+        visitor, turn = visitor_of(request), values[self.turn]
+        if not self._turns.is_current(visitor, turn):
+            yield {self.progress: hint("Stopped before it began.")}
+            return
         yield {self.progress: hint("Preparing…")}
         plan = self.planned(values)
-        steps, done, drawn_at = self.steps(plan), [], 0.0
-        word = "Done"
-        for step in self._wanted(steps, visitor, turn):
-            done.append(step)
-            if time.monotonic() - drawn_at >= PAUSE_S:
-                yield self.drawn(plan, done, False) | {self.progress: self._bar(plan, done, "Running")}
-                drawn_at = time.monotonic()
-        if not self._turns.is_current(visitor, turn):
-            word = "Stopped"
+        done: list[Any] = []
+        start_s = drawn_s = time.monotonic()
+        with closing(self._wanted(self.steps(plan), visitor, turn)) as steps:
+            for step in steps:
+                done.append(step)
+                if time.monotonic() - drawn_s >= PAUSE_S or len(done) == 1:
+                    left = remaining(self.counted(done), plan.total, time.monotonic() - start_s)
+                    yield self.drawn(plan, done, False) | {self.progress: self._bar(plan, done, "Running", left)}
+                    drawn_s = time.monotonic()
+        word = "Done" if self._turns.is_current(visitor, turn) else "Stopped"
         yield self.drawn(plan, done, True) | {self.progress: self._bar(plan, done, word)}
 
-    def _wanted(self, steps: Iterator[Any], visitor: str, turn: int) -> Iterator[Any]:
+    def _wanted(self, steps: Iterator[Any], visitor: str, turn: int) -> Generator[Any, None, None]:
         while self._turns.is_current(visitor, turn):
             step = next(steps, None)
             if step is None:
@@ -179,15 +196,45 @@ class Experiment:
         options = {"experiment": self.name, **{name: values[one] for name, one in self.settings.items()}}
         return Plan(subject, recipe, ask, total, self.common.document_text(subject, recipe, options))
 
-    def _bar(self, plan: Plan, done: Sequence[Any], word: str) -> str:
-        words, count = self.said(plan, done) if done else "", self.counted(done)
-        return progress_bar(count, plan.total, f"{word}: {count} of {plan.total}{' · ' if words else ''}{words}")
+    def _bar(self, plan: Plan, done: Sequence[Any], word: str, left: str = "") -> str:
+        count = self.counted(done)
+        parts = (f"{word}: {count} of {plan.total}", left, self.said(plan, done) if done else "")
+        return progress_bar(count, plan.total, " · ".join(part for part in parts if part))
 
     def when_stopped(self, request: gr.Request) -> Updates:
         """The run ends before its next step."""
         self._turns.stop(visitor_of(request))
         return {self.progress: gr.skip()}
 
+    def allowed(self, name: str) -> Updates:
+        """Its button as a family lets it be: where it cannot run, it says why."""
+        why = self.common.bench.why_not(name, self.needs)
+        return {self.start: gr.update(interactive=not why), self.reason: hint(why, "reason") if why else ""}
+
     def shown(self, options: dict[str, Any]) -> Updates:
-        """Its widgets as a recipe document has them."""
-        return {one: options[name] for name, one in self.settings.items() if name in options}
+        """Its widgets as a recipe document has them. Raises UserError: a value that a widget cannot take."""
+        return {one: checked(name, one, options[name]) for name, one in self.settings.items() if name in options}
+
+
+def checked(name: str, widget: Any, value: Any, known: Sequence[Any] | None = None) -> Any:
+    """A value of a document, if the widget may have it. Menus whose choices follow the family are checked when run."""
+    choices = known or [one[1] for one in getattr(widget, "choices", None) or ()]
+    several = value if isinstance(value, list) else [value]
+    is_whole_list = isinstance(widget, gr.CheckboxGroup) == isinstance(value, list)
+    if choices and not (is_whole_list and (name in FOLLOW_FAMILY or all(one in choices for one in several))):
+        raise UserError(f"{name} cannot be {value!r}; known are {', '.join(map(str, choices))}.", "Unknown value")
+    if isinstance(widget, gr.Slider) and not (
+        type(value) in (int, float) and widget.minimum <= value <= widget.maximum
+    ):
+        raise UserError(f"{name} lies between {widget.minimum} and {widget.maximum}; came {value!r}.", "Out of range")
+    if isinstance(widget, gr.Textbox) and not isinstance(value, str):
+        raise UserError(f"{name} is a text; came {value!r}.", "Unknown value")
+    return value
+
+
+def remaining(done: int, total: int, elapsed_s: float) -> str:
+    """How long the rest will take at the pace so far, in words; empty while little can be said."""
+    if done < 2 or elapsed_s < 1:
+        return ""
+    seconds = elapsed_s / done * (total - done)
+    return f"about {seconds:.0f} s left" if seconds < 90 else f"about {seconds / 60:.0f} min left"

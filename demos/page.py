@@ -34,6 +34,9 @@ def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = T
                     built[tab.name] = tab.build(workshop)
                 header.follow(opened, tab.name, built[tab.name])
         status = StatusBar(workshop)
+        for one in built.values():
+            if hasattr(one, "meet"):
+                one.meet(tabs, built)
         ready = header.wire(page, tabs, built)
         for one in built.values():
             first = ready.then(one.on_load, one.inputs, one.pictures, show_progress="hidden", **ON_DEVICE)

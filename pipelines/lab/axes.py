@@ -88,7 +88,7 @@ def parse_values(axis: Axis, text: str) -> tuple[Value, ...]:
 
 
 def with_value(recipe: MergeRecipe, family: ModelFamily, axis: Axis, value: Value) -> MergeRecipe:
-    """The recipe with one control at another value; what no longer fits another method has its default."""
+    """The recipe with one control at another value; another method comes with its own settings and its usual mask."""
     kind, _, subject = axis.name.partition(": ")
     masks = recipe.masks
     if kind == "scale":
@@ -115,14 +115,14 @@ def with_value(recipe: MergeRecipe, family: ModelFamily, axis: Axis, value: Valu
 
 def shown(value: Value) -> str:
     """A value as the head of a row or a column."""
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _with_method(recipe: MergeRecipe, name: str) -> MergeRecipe:
     record = method(name)
     known = {setting.name for setting in record.settings}
     settings = tuple((key, value) for key, value in recipe.settings if key in known and name == recipe.method)
-    mode = recipe.masks.mode if recipe.masks.mode in record.masks else record.masks[0]
+    mode = recipe.masks.mode if name == recipe.method else record.masks[0]
     return replace(recipe, method=name, settings=settings, masks=replace(recipe.masks, mode=mode))
 
 
@@ -163,7 +163,8 @@ def _choices(axis: Axis, piece: str) -> list[Value]:
 
 def _numbers(axis: Axis, piece: str) -> list[float]:
     unread = UserError(
-        f"{axis.name!r}: cannot read {piece!r}. Write numbers with commas, 0:1:5 for five points, 0..1/.25 for steps.",
+        f"{axis.name!r}: cannot read {piece!r}. Write numbers with commas, 0:1:5 for five points, 0..1/.25 for steps, "
+        f"at most {MOST_VALUES} of them.",
         "Cannot read the values",
     )
     try:
@@ -174,7 +175,9 @@ def _numbers(axis: Axis, piece: str) -> list[float]:
             ends, _, step = piece.partition("/")
             low, high = (float(part) for part in ends.split(".."))
             count = int(round((high - low) / float(step), 6)) + 1
-            return [round(low + k * float(step), 6) for k in range(count)] if count >= 1 else _refuse(unread)
+            if not 1 <= count <= MOST_VALUES:
+                return _refuse(unread)
+            return [round(low + k * float(step), 6) for k in range(count)]
         return [float(piece)]
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise unread from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,12 @@ class Judge:
         return self.trial.tasks
 
     def score(self, recipe: MergeRecipe, task: str, split: str) -> float:
-        """One task's score of a mix.
+        """One task's score of a mix; where masks of tasks are asked for without saying whose, through its own mask.
 
         Raises:
             MergeError: the recipe does not fit the family.
         """
+        recipe = through_own_mask(recipe, task)
         key = (recipe_hash(recipe), task, split)
         with self._lock:
             if key not in self._kept:
@@ -55,3 +57,10 @@ class Judge:
     def normalised(self, scores: Mapping[str, float], split: str) -> float:
         """Mean over tasks of score / the expert's score; a score whose expert has 0 counts as it is."""
         return fmean(value / (self.expert(task, split) or 1.0) for task, value in scores.items())
+
+
+def through_own_mask(recipe: MergeRecipe, task: str) -> MergeRecipe:
+    """The network that a task is given: where a mask a task is asked for and none is named, its own."""
+    if recipe.masks.mode != "task" or recipe.masks.tasks:
+        return recipe
+    return replace(recipe, masks=replace(recipe.masks, tasks=(task,)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.merging.adamerging import START, adamerging
@@ -43,14 +43,18 @@ class LearningStep:
 
 
 def learn(
-    plan: LearningPlan, arena: Arena, loss: Loss, blocks: Sequence[tuple[str, str]] = ()
+    plan: LearningPlan, arena: Arena, loss: Loss, blocks: Sequence[tuple[str, str]] = (), tasks: Sequence[str] = ()
 ) -> Iterator[LearningStep]:
     """Steps of AdaMerging (arXiv:2310.02575) from 0.3 each, or aTLAS (arXiv:2407.02880) from the base.
+
+    Args:
+        tasks: experts that take part; none named means all.
 
     Raises:
         MergeError: the loss is not finite.
     """
     ground = Mergeable.of(arena)
+    ground = replace(ground, vectors={task: ground.vectors[task] for task in tasks or arena.tasks})
     places = Places.of(ground.layout, plan.grain, blocks)
     if plan.method == "atlas":
         options = AtlasOptions(steps=plan.steps, rate=plan.rate)
@@ -59,7 +63,7 @@ def learn(
         steps = adamerging(ground, places, loss, steps=plan.steps, rate=plan.rate)
     for one in steps:
         rows = tuple(tuple(row) for row in one.coefficients.tolist())
-        yield LearningStep(one.step, one.loss, places.names, rows, recipe_of(arena.tasks, places, one))
+        yield LearningStep(one.step, one.loss, places.names, rows, recipe_of(tuple(ground.vectors), places, one))
 
 
 def recipe_of(tasks: Sequence[str], places: Places, learned: Learning) -> MergeRecipe:

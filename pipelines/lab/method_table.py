@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.lab.judge import Judge
+from pipelines.lab.judge import Judge, through_own_mask
 from pipelines.merging.recipe import MergeError, MergeRecipe
 from pipelines.merging.registry import METHODS, method
 from pipelines.merging.tuning import SCALES, THRESHOLDS
@@ -72,8 +72,7 @@ def recipe_for(name: str, task: str, tasks: Sequence[str]) -> MergeRecipe:
         return MergeRecipe(coefficients=((task, 1.0),) if name == "experts" else ())
     record = method(name)
     recipe = MergeRecipe(name, tuple((one, 1.0) for one in tasks), record.default_scale)
-    mode = record.masks[0]
-    return replace(recipe, masks=replace(recipe.masks, mode=mode, tasks=(task,) if mode == "task" else ()))
+    return through_own_mask(replace(recipe, masks=replace(recipe.masks, mode=record.masks[0])), task)
 
 
 def _choices(

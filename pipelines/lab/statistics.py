@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from pipelines.merging.recipe import MergeRecipe
 
 MOST_GROUPS = 24
+OTHER = "other weights"
 KINDS = (  # the first pattern that is found in a key names its kind
     ("norm", r"norm|\bln\b|\.ln_"),
     ("bias", r"bias$"),
     ("query, key, value", r"qkv|q_proj|k_proj|v_proj|query|\bkey|value|modality_kv"),
-    ("attention", r"attn|attention"),
-    ("mlp", r"mlp|ffn|feed_forward|\bfc\d?|\bup\b|\bdown\b"),
+    ("attention", r"attn|attention|\bout\b|project"),
+    ("mlp", r"mlp|ffn|feed_forward|\bfc\d?|\bup\b|\bdown\b|expand|shrink|reduce"),
+    ("convolution", r"conv|depthwise|stem"),
     ("embedding", r"embed|position|token|prototypes"),
 )
 
@@ -65,12 +67,12 @@ def statistics_of(arena: Arena, recipe: MergeRecipe, blocks: Sequence[tuple[str,
     """The same for a recipe of any method with masks."""
     tasks = tuple(task for task in arena.tasks if recipe.coefficient(task) != 0)
     counts = dict(counts_by_tensor(arena.mixture(recipe), recipe))
-    depths = depth_groups(counts, blocks)
+    depths, kinds = depth_groups(counts, blocks), {key: kind_of(key) for key in counts}
     return MaskStatistics(
         recipe,
         total(tasks, counts.values()),
-        _grouped(tasks, counts, depths),
-        _grouped(tasks, counts, {key: kind_of(key) for key in counts}),
+        _grouped(tasks, counts, depths, _by_depth(depths, [name for name, _ in blocks])),
+        _grouped(tasks, counts, kinds, (*(name for name, _ in KINDS), OTHER)),
     )
 
 
@@ -80,7 +82,7 @@ def depth_groups(keys: Iterable[str], blocks: Sequence[tuple[str, str]] = ()) ->
     Without blocks the parts are the names up to their first number, with it; too many are told without the number.
     """
     if blocks:
-        return {key: next((name for name, glob in blocks if fnmatchcase(key, glob)), "other") for key in keys}
+        return {key: next((name for name, glob in blocks if fnmatchcase(key, glob)), OTHER) for key in keys}
     found = {key: re.match(r"(.*?\.\d+)\.|([^.]+)", key) for key in keys}
     parts = {key: (match[1] or match[2]) if match else key for key, match in found.items()}
     if len(set(parts.values())) > MOST_GROUPS:
@@ -90,7 +92,7 @@ def depth_groups(keys: Iterable[str], blocks: Sequence[tuple[str, str]] = ()) ->
 
 def kind_of(key: str) -> str:
     """What a tensor does, from its name."""
-    return next((kind for kind, pattern in KINDS if re.search(pattern, key)), "other weights")
+    return next((kind for kind, pattern in KINDS if re.search(pattern, key)), OTHER)
 
 
 def sign_conflicts(arena: Arena, tasks: Sequence[str], density: float = 0.2) -> dict[tuple[str, str], float]:
@@ -121,8 +123,18 @@ def swallowed(arena: Arena, task: str, dtype: str = "bfloat16") -> float:
     return float(is_lost[moved].float().mean()) if bool(moved.any()) else 0.0
 
 
+def _by_depth(groups: Mapping[str, str], blocks: Sequence[str]) -> list[str]:
+    """Names of the groups: blocks in their order; without blocks by name, with block 10 after block 9."""
+    if blocks:
+        return [*blocks, OTHER]
+    return sorted(set(groups.values()), key=lambda name: re.sub(r"\d+", lambda found: found[0].zfill(6), name))
+
+
 def _grouped(
-    tasks: tuple[str, ...], counts: Mapping[str, MaskCounts], groups: Mapping[str, str]
+    tasks: tuple[str, ...], counts: Mapping[str, MaskCounts], groups: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, MaskCounts]:
-    names = dict.fromkeys(groups[key] for key in counts)
-    return {name: total(tasks, (counts[key] for key in counts if groups[key] == name)) for name in names}
+    """Counts of each group that holds a tensor, in the order of `names`."""
+    members: dict[str, list[MaskCounts]] = {name: [] for name in names}
+    for key, found in counts.items():
+        members[groups[key]].append(found)
+    return {name: total(tasks, found) for name, found in members.items() if found}
