@@ -27,6 +27,18 @@ EMPTY = '<div class="phrases"><span>no answer yet</span></div>'
 START = ["box", "mask"]
 
 
+class PhraseBoxes(gr.CheckboxGroup):
+    """Boxes of phrases that come and go: a page may send those of the answer before, which are no error."""
+
+    def get_block_name(self) -> str:
+        """Rendered by the stock component; a subclass is otherwise looked up as a custom one."""
+        return "checkboxgroup"
+
+    def preprocess(self, payload: Any) -> list[str]:
+        """The ticked phrases, whichever answer they are of."""
+        return [str(one) for one in payload or ()]
+
+
 class AnswerView:
     """What is looked at: `chosen` is the object shown alone, `token` the (depth, word) whose map is shown."""
 
@@ -40,7 +52,7 @@ class AnswerView:
                                            min_width=280)  # fmt: skip
             self.opacity = Fader(0, 1, 0.45, step=0.05, label="Opacity", elem_id=f"{ID}-opacity", buttons=[],
                                  min_width=160)  # fmt: skip
-        self.on = gr.CheckboxGroup([], value=[], label="Phrases shown", elem_id=f"{ID}-on", visible=False)
+        self.on = PhraseBoxes([], value=[], label="Phrases shown", elem_id=f"{ID}-on", visible=False)
         gr.HTML(hint(ABOUT))
         self.absent = gr.HTML("", elem_id=f"{ID}-absent")
         self.notices = gr.HTML("", elem_id=f"{ID}-notices")
@@ -62,9 +74,10 @@ class AnswerView:
 
     def _hidden(self, values: Values) -> set[str]:
         job = values[self._sight.shown]
-        if job is None or len(job.phrases) < 2 or not values[self.on]:
+        ticked = set(values[self.on] or ())
+        if job is None or not ticked or not ticked <= set(job.phrases):
             return set()
-        return set(job.phrases) - set(values[self.on])
+        return set(job.phrases) - ticked
 
     def drawn(self, job: Job, result: GroundingResult, values: Values) -> Updates:
         """The answer as it is looked at."""

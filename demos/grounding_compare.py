@@ -25,7 +25,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
-    from pipelines.grounding.results import GroundingResult
+    from pipelines.grounding.results import GroundedObject, GroundingResult
     from pipelines.shared.family import ModelFamily
 
 THIS = "this mix"
@@ -41,7 +41,7 @@ class CompareView:
         with gr.Accordion("Compare base, experts, mix", open=False, elem_id=f"{ID}-compare-box"):
             self.mixes = gr.Button("Compare", size="sm", elem_id=f"{ID}-compare")
             self.gallery = StillGallery(label="By mix", columns=3, height="auto", object_fit="contain", buttons=[],
-                                        show_label=False, elem_id=f"{ID}-by-mix", elem_classes=["captions"],
+                                        show_label=False, elem_id=f"{ID}-by-mix", elem_classes=["compared", "captions"],
                                         visible=False, **STILL)  # fmt: skip
             self.table = gr.HTML("", elem_id=f"{ID}-compared")
         with gr.Accordion("The refuse dial", open=False, elem_id=f"{ID}-dial-box", visible=DIAL in family.tasks):
@@ -119,8 +119,16 @@ def agreement(results: Mapping[str, GroundingResult], phrase: str) -> dict[str, 
 
 
 def _covered(result: GroundingResult, phrase: str) -> np.ndarray:
-    masks = [one.mask for one in objects_of(result, phrase)]
+    masks = [one.mask if one.mask.any() else _filled(one, result.size_wh) for one in objects_of(result, phrase)]
     return np.any(masks, 0) if masks else np.zeros(result.size_wh[::-1], bool)
+
+
+def _filled(one: GroundedObject, size_wh: tuple[int, int]) -> np.ndarray:
+    """The box as a mask, for an object of which no pixel is sure."""
+    left, top, right, bottom = (round(value) for value in one.box_xyxy)
+    mask = np.zeros(size_wh[::-1], bool)
+    mask[top:bottom, left:right] = True
+    return mask
 
 
 def _iou(one: np.ndarray, other: np.ndarray) -> float:

@@ -93,7 +93,7 @@ def truth_of(ref: SceneRef, phrase: str) -> Truth | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(".?!")
+    return " ".join(text.lower().split()).rstrip(".?! ")
 
 
 def name_at(ref: SceneRef, point_xy: tuple[int, int]) -> str | None:
