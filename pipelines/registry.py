@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pipelines.fusion.family import FUSENET
 from pipelines.fusion.meflut import FAMILY as MEFLUT
+from pipelines.grounding.full.families import GROUNDING_FAMILIES
 from pipelines.lab.family import SHAPES_VIT
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.text_recognition.igtr_authors_family import IGTR_AUTHORS
 from pipelines.text_recognition.trocr import TROCR_FAMILIES
 
-FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT, IGTR_AUTHORS, *TROCR_FAMILIES)
+FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT, IGTR_AUTHORS, *TROCR_FAMILIES, *GROUNDING_FAMILIES)
 
 
 def family(name: str) -> ModelFamily:

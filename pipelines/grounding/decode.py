@@ -36,6 +36,11 @@ class Raw:
     existence: float
     words: np.ndarray
 
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        return 20_000 + sum(x.nbytes for x in (self.centre, self.anchor, self.boxes, self.mask, self.words))
+
 
 @dataclass(frozen=True)
 class Found:

@@ -67,6 +67,12 @@ class GroundingPipeline:
             raws = look(lease.model, image.pixels, asked)
         return raws, self._run_info(lease, time.perf_counter() - began)
 
+    def described(
+        self, image: OpenedImage, phrases: Sequence[str], raws: Sequence[Raw], thresholds: Thresholds, run: RunInfo
+    ) -> GroundingResult:
+        """`described`, so that the pipelines of both tiers can be used alike."""
+        return described(image, phrases, raws, thresholds, run)
+
     def _run_info(self, lease: Lease, seconds: float) -> RunInfo:
         return RunInfo(
             family=self.family.name,
