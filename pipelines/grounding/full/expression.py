@@ -179,7 +179,10 @@ class _Reader:
     def _goes_on(self, draft: _Draft, is_anchor: bool) -> bool:
         """Whether what follows "and" is said of the same thing."""
         after = self.rest.partition(" ")[2]
-        is_clause = any(after.startswith(word + " ") for word in JOINS) or (_match(after) is not None)
+        found = _match(after)
+        is_clause = any(after.startswith(word + " ") for word in JOINS) or (
+            found is not None and not _leads(after, *found)
+        )
         is_late_look = after.partition(" ")[0] in LATE_LOOKS and draft.is_open
         return (is_clause or is_late_look) and (draft.is_open or not is_anchor)
 
@@ -250,6 +253,13 @@ def _match(text: str) -> tuple[Saying, re.Match[str]] | None:
         if found := saying.pattern.match(text):
             return saying, found
     return None
+
+
+def _leads(text: str, saying: Saying, found: re.Match[str]) -> bool:
+    """Whether a place or a rank stands before a noun of its own: "the right mug"."""
+    behind = text[found.end() :].lstrip()
+    is_noun = bool(behind) and behind.partition(" ")[0] not in {*JOINS, "and", "or", "not"} and _match(behind) is None
+    return is_noun and saying.kind in ("place", "pick", "rank")
 
 
 def _place(found: re.Match[str]) -> str:

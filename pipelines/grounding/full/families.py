@@ -89,9 +89,9 @@ def detector_of(name: str, source: str, build: Grounder = MM_GROUNDING_DINO) -> 
 
 
 FLORENCE_BLOCKS = (
-    Block("vision 1-2", "model.vision_tower.*.[01].*"),
-    Block("vision 3", "model.vision_tower.*.2.*"),
-    Block("vision 4", "model.vision_tower.*.3.*"),
+    Block("vision 1-2", "model.vision_tower.*s.[01].*"),
+    Block("vision 3", "model.vision_tower.*s.2.*"),
+    Block("vision 4", "model.vision_tower.*s.3.*"),
     Block("projector", "model.multi_modal_projector.*"),
     Block("words", "model.language_model.shared.*"),
     Block("encoder", "model.language_model.encoder.*"),

@@ -62,6 +62,7 @@ def test_how_many_are_meant(text: str, count: int) -> None:
 
 def test_either_of_two_may_be_meant() -> None:
     assert [told(one) for one in parse("the fish or the red disc").references] == ["fish", "red disc"]
+    assert [told(one) for one in parse("left mug and the right mug").references] == ["mug [left]", "mug [right]"]
 
 
 def test_every_noun_phrase_is_looked_for_once() -> None:
