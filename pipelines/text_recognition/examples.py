@@ -214,6 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cache = ModelCache(FOLDER.parents[1])
     read, entries = reader(family, cache), []
     try:
+        with cache.lease(family):
+            pass  # weights that are missing are told before anything is rendered
         plain = rendered("clean", asked.searched)
         for task in family.tasks:
             made = list(task_entries(task, rendered(task, asked.searched), family, read))
