@@ -107,7 +107,7 @@ class GroundingTab(MixTab):
         }  # fmt: skip
         self.drawing = [self.version, *self.answer.drawing, self.drawn]
         self.pictures = [
-            *self.drawing, self.shown, self.desk.yaml, source.expressions,
+            *self.drawing, self.shown, self.desk.yaml, source.expressions, self.tier,
             *(one for view in self.views for one in view.outputs),
             *panel.memory_components, panel.stages.box, panel.masks.counts,
         ]  # fmt: skip
@@ -128,6 +128,7 @@ class GroundingTab(MixTab):
         asked = point.line.select(told(self.when_name_asked), self.inputs, boxes, **LAST)
         return TabEvents(
             moved=tuple(self.settings.faders),
+            chosen=(source.network,),
             typed=(source.phrase, source.more),
             live=(source.phrase,),
             setting=(uploaded, another, this, clicked, asked),
@@ -145,7 +146,7 @@ class GroundingTab(MixTab):
         """What the page asks for."""
         source = self.source
         return Job(source.path(values), values[source.scene], parse_queries(source.text(values)),
-                   self.settings.thresholds(values), self.panel.recipe(values))  # fmt: skip
+                   self.settings.thresholds(values), self.panel.recipe(values), values[source.network])  # fmt: skip
 
     def has_input(self, values: Values) -> bool:
         """Whether there are a picture and a phrase."""
@@ -164,10 +165,14 @@ class GroundingTab(MixTab):
         yield from super().commit(request, values)
 
     def preview(self, request: gr.Request, values: Values) -> Updates:
-        """While a fader is held or a phrase is typed; what is not yet a question waits."""
-        if not self.has_input(values) or self._asked(values) is None:
+        """While a fader is held or a phrase is typed; half a question waits, and so do published networks."""
+        if values[self.source.network] or not self.has_input(values) or self._asked(values) is None:
             return {self.version: gr.skip()}
         return super().preview(request, values)
+
+    def is_mixed(self, job: Job) -> bool:
+        """Published networks are run as they are."""
+        return not job.network
 
     def about(self, job: Job, result: GroundingResult, is_kept: bool) -> str:
         """Version, mix, how much was found, time."""
@@ -188,7 +193,11 @@ class GroundingTab(MixTab):
 
     def detailed(self, job: Job, result: GroundingResult, values: Values) -> Updates:
         """Everything else on the page that belongs to a result."""
-        updates: Updates = {self.desk.yaml: self.document_text(job), self.source.expressions: expressions_of(job.scene)}
+        updates: Updates = {
+            self.desk.yaml: self.document_text(job),
+            self.source.expressions: expressions_of(job.scene),
+            self.tier: hint(tier_line(self.bench.family_of(job), self.workshop.assets, NETWORK)),
+        }
         for view in self.views:
             updates |= view.pictured(job, result, values)
         return updates
@@ -198,6 +207,7 @@ class GroundingTab(MixTab):
         from pipelines.shared.recipe_file import InputRef, RecipeDocument
 
         options: dict[str, Any] = {"phrases": [query.text for query in job.queries]} | asdict(job.thresholds)
+        options |= {"network": job.network} if job.network else {}
         if job.scene is not None:
             return RecipeDocument("grounding", self.family.name, job.recipe, options | {"scene": asdict(job.scene)})
         image = self.bench.image(job)
@@ -207,7 +217,8 @@ class GroundingTab(MixTab):
     def with_settings(self, example: Example) -> Updates:
         """The usual thresholds unless the example has its own, and its phrases."""
         options = dict(example.options)
-        options.pop("scene", None)
+        for mine in ("scene", "network"):
+            options.pop(mine, None)
         return self._with_options(options)
 
     def _with_options(self, options: dict[str, Any]) -> Updates:
@@ -220,8 +231,10 @@ class GroundingTab(MixTab):
         """A recipe's text, checked, on the page; a generated scene is drawn again."""
         document, report = parse_for(text, self.family)
         options = dict(document.options)
-        scene = options.pop("scene", None)
+        scene, network = options.pop("scene", None), str(options.pop("network", ""))
+        self.bench.grounder(network)  # refused here where nobody knows it
         updates = self.panel.shown(document.recipe) | self._with_options(options)
+        updates[self.source.network] = network
         if scene is not None:
             updates |= self.source.with_scene(SceneRef(**scene))
         return updates | self.reported(report)
@@ -230,7 +243,9 @@ class GroundingTab(MixTab):
         """Picture, phrases, thresholds and mix of an earlier run."""
         job: Job = run.job
         asked = self.settings.shown(job.thresholds) | self.source.with_queries(job.queries)
-        return self.panel.shown(job.recipe) | asked | self.source.with_input(job.path, job.scene, run.example)
+        return self.panel.shown(job.recipe) | asked | self.source.with_input(job.path, job.scene, run.example) | {
+            self.source.network: job.network
+        }  # fmt: skip
 
 
 def paths_of(job: Job) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from demos.grounding_bench import GroundingBench, Job
 from demos.grounding_drawing import answer_picture, colours_of
 from demos.grounding_layers import ABOUT, LAYERS, Looked, scenery_of
 from demos.grounding_source import ID
+from demos.grounding_tiers import failing_part, tells_words, terms_table
 from demos.grounding_words import PICK, absent_panel, object_table, phrase_lines, word_grid
 from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillImage
@@ -57,7 +58,7 @@ class AnswerView:
         self.absent = gr.HTML("", elem_id=f"{ID}-absent")
         self.notices = gr.HTML("", elem_id=f"{ID}-notices")
         self.table = gr.HTML(hint("No answer yet."), elem_id=f"{ID}-objects", js_on_load=PICK)
-        with gr.Accordion("Words, depth by depth", open=False, elem_id=f"{ID}-words-box"):
+        with gr.Accordion("Words, depth by depth", open=True, elem_id=f"{ID}-words-box"):
             self.words = gr.HTML("", elem_id=f"{ID}-words", js_on_load=PICK)
         self.chosen, self.token = gr.State(None), gr.State(None)
         self.controls = [self.layers, self.opacity, self.on, self.chosen, self.token]
@@ -102,7 +103,8 @@ class AnswerView:
         """What stands below the picture; where nothing was found, why."""
         absent = [one.phrase for one in result.phrases if not one.targets]
         dropped = self._sight.bench.why_not(job, absent) if absent else {}
-        return {self.notices: notice_lines(_but_absent(result)), self.absent: absent_panel(result, dropped)}
+        failing = {one.phrase: failing_part(one) for one in result.phrases if not one.targets}
+        return {self.notices: notice_lines(_but_absent(result)), self.absent: absent_panel(result, dropped, failing)}
 
     def seen(self, job: Job, result: GroundingResult, values: Values) -> np.ndarray:
         """The picture with the layers that are on, for files."""
@@ -147,8 +149,10 @@ def words_shown(result: GroundingResult, looked: Looked) -> str:
     from pipelines.grounding.words import best_cell, word_shares, words_of
 
     one = looked.phrase_of(result)
-    if one is None or not hasattr(one.raw, "words"):
-        return hint("This network does not tell which words it looks at.")
+    if one is None:
+        return ""
+    if not tells_words(one.raw):
+        return terms_table(one)
     found = next((obj for obj in result.objects if obj.id in one.targets and looked.chosen in (None, obj.id)), None)
     cell = found.cell if found is not None and found.cell is not None else best_cell(one.raw)
     who = f"#{found.id}" if found is not None else "the likeliest place"

@@ -82,7 +82,8 @@ class BatchView:
 
 def batch_steps(bench: GroundingBench, files: dict[str, bytes], job: Job, out: Path) -> Iterator[BatchStep]:
     """`run_batch` with the phrases, thresholds and mix of a job."""
-    return run_batch(bench.pipeline, files, job.queries, job.thresholds, job.recipe, out, made_with(job))
+    mix = None if job.network else job.recipe
+    return run_batch(bench.grounder(job.network), files, job.queries, job.thresholds, mix, out, made_with(job))
 
 
 def progress_line(step: BatchStep, word: str) -> str:

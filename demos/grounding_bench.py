@@ -16,6 +16,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
+    from pipelines.grounding.any_grounder import Grounder
     from pipelines.grounding.counterfactual import Dropped
     from pipelines.grounding.decode import Raw
     from pipelines.grounding.pipeline import GroundingPipeline
@@ -34,7 +35,8 @@ DIAL_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 class Job:
     """One look that a visitor asks for: everything that decides its answer.
 
-    `scene` is a generated picture; without one, `path` is a file that the page has received.
+    `scene` is a generated picture; without one, `path` is a file that the page has received. `network` names a
+    published network that is asked instead of the mix; empty is the mix.
     """
 
     path: str
@@ -42,11 +44,12 @@ class Job:
     queries: tuple[Query, ...]
     thresholds: Thresholds
     recipe: MergeRecipe
+    network: str = ""
 
     @property
     def key(self) -> str:
         """Equal for equal jobs."""
-        told = (self.path, self.scene, self.queries, self.thresholds, self.recipe)
+        told = (self.path, self.scene, self.queries, self.thresholds, self.recipe, self.network)
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
     @property
@@ -64,6 +67,7 @@ class GroundingBench:
         self.cache, self.family = cache, family
         self._make_pipeline = make_pipeline or self._real_pipeline
         self._pipeline: GroundingPipeline | None = None
+        self._published: dict[str, Grounder] = {}
         self._shelf = Shelf(MOST_BYTES)
         # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
         self._runners = ThreadPoolExecutor(2, thread_name_prefix="grounding")
@@ -82,6 +86,22 @@ class GroundingBench:
         """Made when first used: it needs no weights, but its modules take a while to import."""
         self._pipeline = self._pipeline or self._make_pipeline()
         return self._pipeline
+
+    def grounder(self, network: str) -> Grounder:
+        """What answers for a network; empty is the mixed one. Raises UserError naming the known ones."""
+        if not network:
+            return self.pipeline
+        if network not in self._published:
+            from pipelines.grounding.any_grounder import grounder_family, open_grounder
+
+            self._published[network] = open_grounder(self.cache, grounder_family(network))
+        return self._published[network]
+
+    def family_of(self, job: Job) -> ModelFamily:
+        """The family that answers a job."""
+        from pipelines.grounding.any_grounder import grounder_family
+
+        return grounder_family(job.network) if job.network else self.family
 
     def image(self, job: Job) -> OpenedImage:
         """The picture of a job. Raises UserError as `open_image` does."""
@@ -119,27 +139,30 @@ class GroundingBench:
 
     def found(self, job: Job) -> GroundingResult:
         """The same, not kept."""
-        from pipelines.grounding.pipeline import described
-
         image = self.image(job)
-        raws, run = self.raws(image, job.phrases, job.recipe)
+        raws, run = self.raws(image, job.phrases, job.recipe, job.network)
+        described = self.grounder(job.network).described
         return restricted(described(image, job.phrases, raws, job.thresholds, run), job.queries)
 
-    def raws(self, image: OpenedImage, phrases: Sequence[str], recipe: MergeRecipe) -> tuple[list[Raw], RunInfo]:
-        """What the mix says of each phrase; only what it was not asked lately about this picture runs."""
+    def raws(
+        self, image: OpenedImage, phrases: Sequence[str], recipe: MergeRecipe, network: str = ""
+    ) -> tuple[list[Raw], RunInfo]:
+        """What the mix, or a published network, says of each phrase; only what it was not asked lately about this
+        picture runs."""
         from pipelines.grounding.pipeline import checked
 
-        keys = [repr(("raw", image.sha256, recipe, phrase)) for phrase in checked(phrases)]
+        mix = None if network else recipe
+        keys = [repr(("raw", image.sha256, network, mix, phrase)) for phrase in checked(phrases)]
         said = {key: self._shelf.get(key) for key in keys}
         fresh = [phrase for phrase, key in zip(phrases, keys, strict=True) if said[key] is None]
         if fresh:
-            raws, run = self._runners.submit(self.pipeline.raws, image, fresh, recipe).result()
+            raws, run = self._runners.submit(self.grounder(network).raws, image, fresh, mix).result()
             for phrase, raw in zip(fresh, raws, strict=True):
                 key = keys[list(phrases).index(phrase)]
                 said[key] = (raw, run)
-                self._shelf.put(key, said[key], raw.words.nbytes + raw.mask.nbytes + 20_000)
+                self._shelf.put(key, said[key], raw.nbytes)
             return [said[key][0] for key in keys], run
-        return [said[key][0] for key in keys], replace(said[keys[0]][1], is_cached=True)
+        return [said[key][0] for key in keys], replace(said[keys[0]][1], is_cached=True, seconds={"total": 0.0})
 
     def truths(self, job: Job) -> dict[str, Truth]:
         """Phrase -> right answer, of the phrases that the job's scene says itself."""
@@ -149,7 +172,10 @@ class GroundingBench:
         return {phrase: truth for phrase, truth in found.items() if truth is not None}
 
     def why_not(self, job: Job, phrases: Sequence[str]) -> dict[str, list[Dropped]]:
-        """For phrases of which nothing was found: the words that spoil it, asked in one batch."""
+        """For phrases of which nothing was found: the words that spoil it, asked in one batch; published networks tell
+        it otherwise, and are not asked again."""
+        if job.network:
+            return {}
         from pipelines.grounding.counterfactual import dropped_words
 
         image = self.image(job)

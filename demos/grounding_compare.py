@@ -63,7 +63,7 @@ class CompareView:
 
     def when_compared(self, values: Values) -> Updates:
         """A picture for each, and a table for each phrase."""
-        job, bench = self._sight.job(values), self._sight.bench
+        job, bench = self._mixed(values), self._sight.bench
         results = bench.mixed(job, mixes_of(self._family, job.recipe))
         verdicts = verdicts_of(bench, job, results)
         tables = [
@@ -81,11 +81,17 @@ class CompareView:
 
     def when_turned(self, values: Values) -> Updates:
         """Existence of each phrase at five positions of the fader."""
-        job: Job = self._sight.job(values)
+        job = self._mixed(values)
         if DIAL not in self._family.tasks:
             raise UserError("This family has no expert “refuse”.", "No dial")
         found = self._sight.bench.dial(job)
         return {self.dial: dial_table(job.phrases, found, job.thresholds.existence)}
+
+    def _mixed(self, values: Values) -> Job:
+        job: Job = self._sight.job(values)
+        if job.network:
+            raise UserError(f"{job.network} is run as published; choose the network that the desk mixes.", "No mix")
+        return job
 
 
 def mixes_of(family: ModelFamily, mix: MergeRecipe) -> dict[str, MergeRecipe]:

@@ -34,11 +34,12 @@ def add_grounding(bench: GroundingBench) -> None:
         phrase, kind = gr.Textbox("", label="phrase"), gr.Textbox("base", label="kind")
         seed, x, y = gr.Number(0, label="seed", precision=0), gr.Number(0, label="x"), gr.Number(0, label="y")
         thresholds, recipe = gr.JSON(label="thresholds"), gr.JSON(label="recipe")
+        network = gr.Textbox("", label="network")
         about, out = gr.JSON(label="about"), gr.File(label="out")
-        gr.Button("ground").click(told(ground_endpoint(bench)), [image, phrase, thresholds, recipe], [about],
-                                  api_name="ground", **device)  # fmt: skip
-        gr.Button("ground_batch").click(told(ground_batch_endpoint(bench)), [files, phrase, thresholds, recipe],
-                                        [out, about], api_name="ground_batch", **batch)  # fmt: skip
+        asked = [phrase, thresholds, recipe, network]
+        gr.Button("ground").click(told(ground_endpoint(bench)), [image, *asked], [about], api_name="ground", **device)
+        gr.Button("ground_batch").click(told(ground_batch_endpoint(bench)), [files, *asked], [out, about],
+                                        api_name="ground_batch", **batch)  # fmt: skip
         gr.Button("random_scene").click(told(random_scene), [kind, seed], [out, about], api_name="random_scene",
                                         **batch)  # fmt: skip
         gr.Button("describe_at").click(told(describe_at), [kind, seed, x, y], [about], api_name="describe_at",
@@ -47,20 +48,22 @@ def add_grounding(bench: GroundingBench) -> None:
 
 def asked_job(
     bench: GroundingBench, path: str | None, phrase: str, thresholds: Mapping[str, Any] | None,
-    recipe: Mapping[str, Any] | None,
+    recipe: Mapping[str, Any] | None, network: str = "",
 ) -> Job:  # fmt: skip
     """What a client asks for. Raises UserError and MergeError that list the known names."""
     family = bench.family
     mix = family.default if recipe is None else recipe_from_dict(recipe, family.tasks)
-    return Job(path or "", None, parse_queries(phrase or ""), Thresholds.from_dict(thresholds or {}), mix)
+    bench.grounder(network)  # refused here where nobody knows it
+    return Job(path or "", None, parse_queries(phrase or ""), Thresholds.from_dict(thresholds or {}), mix, network)
 
 
 def ground_endpoint(bench: GroundingBench) -> Callable[..., Answers]:
     """The endpoint `ground` of one page."""
 
     def ground(
-        image: str, phrase: str, thresholds: dict[str, Any] | None = None, recipe: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+        image: str, phrase: str, thresholds: dict[str, Any] | None = None, recipe: dict[str, Any] | None = None,
+        network: str = "",
+    ) -> dict[str, Any]:  # fmt: skip
         """Find what a phrase refers to in a picture: boxes, masks, centres, and whether there is any such thing.
 
         Args:
@@ -70,13 +73,15 @@ def ground_endpoint(bench: GroundingBench) -> Callable[..., Answers]:
             thresholds: existence, centre, mask (0 to 1), most (objects per phrase, 1 to 12; default 1), overlap,
                 least_area (0 to 1).
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
+            network: a published network that is asked instead of the mix, for example "grounding-dino-tiny"; default
+                "", the mix.
 
         Returns:
             size_wh, triplets (phrase, decode, targets), existence by phrase, objects (id, phrase, box_xyxy in pixels,
             score, center, area_share, consistency, mask_rle as COCO has it), thresholds, notices, recipe, recipe_hash,
             weights_version, device, seconds.
         """
-        job = asked_job(bench, image, phrase, thresholds, recipe)
+        job = asked_job(bench, image, phrase, thresholds, recipe, network)
         result, is_cached = bench.result(job)
         told_of = {key: value for key, value in result.to_dict().items() if key != "run"}
         run = result.run
@@ -90,8 +95,9 @@ def ground_batch_endpoint(bench: GroundingBench) -> Callable[..., tuple[str, Ans
     """The endpoint `ground_batch` of one page."""
 
     def ground_batch(
-        files: list[str], phrase: str, thresholds: dict[str, Any] | None = None, recipe: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
+        files: list[str], phrase: str, thresholds: dict[str, Any] | None = None, recipe: dict[str, Any] | None = None,
+        network: str = "",
+    ) -> tuple[str, dict[str, Any]]:  # fmt: skip
         """Look for the same phrases in many pictures.
 
         Args:
@@ -99,12 +105,14 @@ def ground_batch_endpoint(bench: GroundingBench) -> Callable[..., tuple[str, Ans
             phrase: as for `ground`.
             thresholds: as for `ground`.
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
+            network: as for `ground`.
 
         Returns:
             A zip of masks, coco.json and objects.csv, and a description: rows (a row per object, per phrase of which
             nothing was found, and per picture that could not be read), recipe, recipe_hash, seconds.
         """
-        began, job, out = time.perf_counter(), asked_job(bench, "", phrase, thresholds, recipe), new_file(ARCHIVE)
+        began, out = time.perf_counter(), new_file(ARCHIVE)
+        job = asked_job(bench, "", phrase, thresholds, recipe, network)
         *_, last = batch_steps(bench, gathered(files or ()), job, out)
         seconds = {"total": time.perf_counter() - began}
         return str(out), {"rows": [dict(row) for row in last.rows], **made_with(job), "seconds": seconds}

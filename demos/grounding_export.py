@@ -51,6 +51,8 @@ class GroundingExport(ExportView):
 
 def made_with(job: Job) -> dict[str, Any]:
     """What an answer was made with, for files and answers."""
+    if job.network:
+        return {"network": job.network}
     return {"recipe": recipe_to_dict(job.recipe), "recipe_hash": recipe_hash(job.recipe)}
 
 

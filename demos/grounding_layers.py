@@ -10,6 +10,7 @@ import numpy as np
 
 from demos.drawing import Colour
 from demos.grounding_drawing import GREYED, RIGHT, Mark, Scenery
+from demos.grounding_tiers import nearest_box, tells_words
 from demos.grounding_words import label_of
 
 if TYPE_CHECKING:
@@ -95,16 +96,6 @@ def _candidates(result: GroundingResult, looked: Looked) -> list[Mark]:
     ]
 
 
-def nearest_box(one: PhraseResult, size_wh: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """The box at the highest centre, in pixels, whether or not anything exists; None where no network told."""
-    from pipelines.grounding.letterbox import Letterbox
-    from pipelines.grounding.words import best_cell
-
-    if not hasattr(one.raw, "boxes"):
-        return None
-    return Letterbox.of(*size_wh, 4 * len(one.raw.mask)).box(one.raw.boxes[best_cell(one.raw)])
-
-
 def _truths(looked: Looked, truths: Mapping[str, Truth]) -> list[Mark]:
     if "truth" not in looked.layers:
         return []
@@ -125,7 +116,7 @@ def _heats(result: GroundingResult, looked: Looked) -> list[np.ndarray]:
         found.append(one.heat)
     if "anchor" in looked.layers:
         found.append(one.anchor)
-    if "words" in looked.layers and looked.token is not None and hasattr(one.raw, "words"):
+    if "words" in looked.layers and looked.token is not None and tells_words(one.raw):
         found += _word_heat(one, looked.token, result.size_wh)
     return found
 

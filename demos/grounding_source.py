@@ -8,7 +8,8 @@ import gradio as gr
 from PIL import Image
 
 from demos.examples import Example
-from demos.grounding_words import KIND_TITLES, PICK, expression_buttons
+from demos.grounding_tiers import OWN, network_choices
+from demos.grounding_words import KIND_TITLES, NETWORK, PICK, expression_buttons
 from demos.sight import STILL, Updates, Values
 from demos.steps import new_file
 from demos.stills import OriginalImage
@@ -37,12 +38,15 @@ class GroundingSource:
             placeholder="Drop a picture, or draw a random scene below",
         )  # fmt: skip
         self._build_phrases(options)
+        self.network = gr.Dropdown(network_choices(NETWORK), value=OWN, label="Network", elem_id=f"{ID}-network",
+                                   info="published ones look at photographs; the desk does not mix them")  # fmt: skip
         with gr.Row(elem_classes="tight"):
             self.run = gr.Button("Run", variant="primary", elem_id=f"{ID}-run", size="md", min_width=80)
             self.stop = gr.Button("Stop", elem_id=f"{ID}-stop", size="md", min_width=80)
         self._build_scenes(options)
         self._build_menu(first)
-        self.controls = [self.image, self.phrase, self.more, self.kind, self.seed, self.scene, self.example]
+        self.controls = [self.image, self.phrase, self.more, self.kind, self.seed, self.scene, self.example,
+                         self.network]  # fmt: skip
         self.shown_components = [*self.controls, self.expressions, self.caption]
 
     def _build_phrases(self, options: Any) -> None:
@@ -66,8 +70,8 @@ class GroundingSource:
             self.another = gr.Button("New random scene", size="sm", elem_id=f"{ID}-scene", min_width=130)
             self.this = gr.Button("This seed", size="sm", elem_id=f"{ID}-scene-this", min_width=80)
         self.scene = gr.State(first)
-        self.expressions = gr.HTML("", elem_id=f"{ID}-expressions", js_on_load=PICK)
         gr.HTML(hint(ABOUT_SCENES))
+        self.expressions = gr.HTML("", elem_id=f"{ID}-expressions", js_on_load=PICK)
 
     def _build_menu(self, first: Example | None) -> None:
         gr.HTML(hint(ABOUT_EXAMPLES), visible=bool(self.examples))
@@ -96,6 +100,7 @@ class GroundingSource:
         scene = _scene(example.options)
         return {
             self.image: str(example.frames[0]),
+            self.network: example.options.get("network", OWN),
             self.scene: scene,
             self.expressions: expressions_of(scene),
             self.example: example.slug,

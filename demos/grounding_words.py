@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from demos.drawing import Colour
@@ -39,10 +40,12 @@ PICK = """element.addEventListener('click', (event) => {
 def about(job: Job, result: GroundingResult, is_kept: bool) -> str:
     """One line on a result: version, mix, how much was found, time."""
     count = len(result.objects)
-    parts = [f"<b>v{result.run.weights_version}</b>", html.escape(describe(job.recipe))]
+    who = f"{job.network}, as published" if job.network else describe(job.recipe)
+    parts = [f"<b>v{result.run.weights_version}</b>", html.escape(who)]
     parts.append(f"{count} object{'s' if count != 1 else ''}")
-    parts.append(f"{1000 * result.run.seconds.get('total', 0.0):.0f} ms")
-    return " · ".join([*parts, "cached"] if is_kept or result.run.is_cached else parts)
+    total = result.run.seconds.get("total", 0.0)
+    parts.append(f"{1000 * total:.0f} ms" if total else "no network run")
+    return " · ".join([*parts, "cached"] if is_kept else parts)
 
 
 def prompt(has_picture: bool) -> str:
@@ -181,18 +184,30 @@ def expression_buttons(texts: Sequence[tuple[str, str]], title: str) -> str:
     return f'{hint(title)}<div class="expressions">{buttons}</div>'
 
 
-def absent_panel(result: GroundingResult, dropped: Mapping[str, Sequence[Dropped]]) -> str:
-    """For each phrase of which nothing was found: how sure that is, and the word that spoils it."""
+def absent_panel(
+    result: GroundingResult, dropped: Mapping[str, Sequence[Dropped]], failing: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """For each phrase of which nothing was found: how sure that is, and the word that spoils it.
+
+    Args:
+        failing: phrase -> the part that the likeliest candidate does not meet, where a network tells it.
+    """
     least = result.thresholds["existence"]
-    parts = [_absent(one, dropped.get(one.phrase, ()), least) for one in result.phrases if not one.targets]
+    parts = [
+        _absent(one, dropped.get(one.phrase, ()), least, failing.get(one.phrase, ""))
+        for one in result.phrases
+        if not one.targets
+    ]
     return f'<div class="absent" role="status">{"".join(parts)}</div>' if parts else ""
 
 
-def _absent(one: PhraseResult, dropped: Sequence[Dropped], least: float) -> str:
+def _absent(one: PhraseResult, dropped: Sequence[Dropped], least: float, failing: str) -> str:
     phrase = html.escape(clipped(one.phrase))
     said = f"<b>Nothing in the picture matches “{phrase}”</b> (existence {one.existence:.2f})."
     if one.existence >= least:
         return f"<p>{said} What was found is smaller than the least area.</p>"
+    if failing:
+        return f"<p>{said} The likeliest candidate fails at “{html.escape(clipped(failing))}”.</p>"
     helped = [drop for drop in dropped if drop.existence >= least]
     if helped:
         words = " or ".join(f"<b>{html.escape(drop.word)}</b> ({drop.existence:.2f})" for drop in helped[:3])

@@ -14,7 +14,7 @@ from pipelines.shared.errors import UserError
 from pipelines.shared.tables import csv_table
 
 if TYPE_CHECKING:
-    from pipelines.grounding.pipeline import GroundingPipeline
+    from pipelines.grounding.any_grounder import Grounder
     from pipelines.grounding.query import Query
     from pipelines.grounding.results import GroundedObject, GroundingResult
     from pipelines.grounding.thresholds import Thresholds
@@ -35,7 +35,7 @@ class BatchStep:
 
 
 def run_batch(
-    pipeline: GroundingPipeline, files: Mapping[str, bytes], queries: Sequence[Query], thresholds: Thresholds,
+    pipeline: Grounder, files: Mapping[str, bytes], queries: Sequence[Query], thresholds: Thresholds,
     recipe: MergeRecipe | None, out: Path, about: Mapping[str, Any],
 ) -> Iterator[BatchStep]:  # fmt: skip
     """Look at every picture; one that cannot be read is told in its row, and the others go on.
@@ -63,7 +63,7 @@ def run_batch(
 
 
 def _picture_rows(
-    pipeline: GroundingPipeline, name: str, content: bytes, queries: Sequence[Query], thresholds: Thresholds,
+    pipeline: Grounder, name: str, content: bytes, queries: Sequence[Query], thresholds: Thresholds,
     recipe: MergeRecipe | None, archive: zipfile.ZipFile, document: Coco,
 ) -> list[Row]:  # fmt: skip
     from pipelines.shared.images import open_image
