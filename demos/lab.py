@@ -86,7 +86,7 @@ class LabTab:
         menus = [self.sweep.settings[key] for key in ("columns", "rows", "measure")]
         menus += [self.curves.settings[key] for key in ("first", "second")]
         starts = [one for experiment in experiments for one in (experiment.start, experiment.reason)]
-        self.picked += [self.family, self.tasks, *menus, *starts]
+        self.picked += [self.family, self.tasks, self.sweep.echo, *menus, *starts]
         self.chosen = self.picked
         widgets = [one for experiment in experiments for one in experiment.settings.values()]
         self.settable = [*dict.fromkeys([*self.chosen, self.split, self.parts, *widgets])]

@@ -10,7 +10,7 @@ import gradio as gr
 
 from demos.lab_work import checked
 from demos.links import pack, unpack
-from demos.sight import Updates, Values
+from demos.sight import Updates, Values, with_updates
 from pipelines.merging.recipe import MergeError, recipe_from_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, RecipeDocument, mapping, parse_text
@@ -56,6 +56,8 @@ class LabLinks:
             raise UserError(str(error), title="The recipe does not fit") from error
         start = values or {one: one.value for one in tab.inputs if hasattr(one, "value")}
         updates = tab.chosen_family(name, start) | tab.put(name, recipe, start) | self._optional(options, tasks)
+        shown = with_updates(start, updates)
+        updates[tab.sweep.echo] = tab.sweep.echoed(name, recipe, shown)
         gr.Success("Settings restored: " + html.escape(tab.words((name, recipe)), quote=False))
         return updates
 

@@ -12,7 +12,7 @@ from demos.lab_bench import Subject
 from demos.lab_charts import HeatChart, Number
 from demos.lab_grid import score_grid
 from demos.lab_work import Experiment, Plan
-from demos.sight import Updates, Values
+from demos.sight import Updates, Values, with_updates
 from demos.tab import BESIDE_QUEUE, told
 from demos.words import hint
 from pipelines.lab.axes import axes_of, axis_named, parse_values, shown
@@ -60,9 +60,8 @@ class SweepExperiment(Experiment):
         self.settings["measure"] = gr.Dropdown([NORMALISED], value=NORMALISED, label="Number in the cells",
                                                elem_id="lab-sweep-measure")  # fmt: skip
         gr.HTML(hint(SYNTAX))
-        start = Subject(self.common.starts()[0], ())
         asked = {one: one.value for one in self.settings.values()}
-        self.echo = gr.HTML(self._echo(start, self.common.starts()[1], asked), elem_id="lab-sweep-echo")
+        self.echo = gr.HTML(self.echoed(*self.common.starts(), asked), elem_id="lab-sweep-echo")
 
     def build_results(self) -> None:
         self.cells = self.grid("cells")
@@ -74,16 +73,17 @@ class SweepExperiment(Experiment):
     def wire(self, inputs: set[Any]) -> None:
         super().wire(inputs)
         texts = [self.settings[key] for key in ("columns", "columns_values", "rows", "rows_values")]
-        gr.on([one.change for one in texts], told(self.when_written), inputs, [self.echo], trigger_mode="always_last",
+        gr.on([one.input for one in texts], told(self.when_written), inputs, [self.echo], trigger_mode="always_last",
               **BESIDE_QUEUE)  # fmt: skip
 
     def when_written(self, values: Values) -> Updates:
         """What the axes amount to, or the piece of them that cannot be read."""
-        return {self.echo: self._echo(self.common.subject(values), self.common.recipe(values), values)}
+        return {self.echo: self.echoed(self.common.subject(values).name, self.common.recipe(values), values)}
 
-    def _echo(self, subject: Subject, recipe: MergeRecipe, values: Values) -> str:
+    def echoed(self, name: str, recipe: MergeRecipe, values: Values) -> str:
+        """The cells that these settings amount to, or why there are none."""
         try:
-            sweep = self.plan(subject, recipe, values)[0].sweep
+            sweep = self.plan(Subject(name, ()), recipe, values)[0].sweep
         except UserError as error:
             return f'<div role="alert">{hint(str(error), "reason")}</div>'
         rows, columns = (", ".join(map(shown, one)) for one in (sweep.row_values, sweep.column_values))
@@ -99,7 +99,8 @@ class SweepExperiment(Experiment):
         tasks = self.common.bench.tasks(name)
         measure = self.settings["measure"]
         kept = values[measure] if values[measure] in tasks else NORMALISED
-        return updates | {measure: gr.update(choices=[NORMALISED, *tasks], value=kept)}
+        updates[measure] = gr.update(choices=[NORMALISED, *tasks], value=kept)
+        return updates | {self.echo: self.echoed(name, recipe, with_updates(values, updates))}
 
     def plan(self, subject: Subject, recipe: MergeRecipe, values: Values) -> tuple[Ask, int]:
         family = self.common.bench.family(subject.name)

@@ -16,6 +16,17 @@ SAVE: list[Any] = ["download", "fullscreen"]
 STILL: dict[str, Any] = {"format": "png", "interactive": False}
 
 
+def with_updates(values: Values, updates: Updates) -> Updates:
+    """The values of the page once these updates have come; an update without a value leaves it."""
+    found = dict(values)
+    for one, update in updates.items():
+        if not isinstance(update, dict) or "__type__" not in update:
+            found[one] = update
+        elif "value" in update:
+            found[one] = update["value"]
+    return found
+
+
 class Bench(Protocol):
     """What a tab computes with; a job is a value that decides its result."""
 

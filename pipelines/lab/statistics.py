@@ -102,7 +102,8 @@ def sign_conflicts(arena: Arena, tasks: Sequence[str], density: float = 0.2) -> 
     large = {}
     for task in tasks:
         vector = arena.experts[task].vector
-        large[task] = vector.abs() >= magnitude_threshold(vector, kept_count(density, arena.layout.count))
+        limit = magnitude_threshold(vector, kept_count(density, arena.layout.count))
+        large[task] = (vector.abs() >= limit) & (vector != 0)
     found = {}
     for one in tasks:
         for other in tasks:
