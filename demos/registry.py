@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from demos.fusion import FUSION
+from demos.lab import LAB
 from demos.tab import Tab
 
-TABS: tuple[Tab, ...] = (FUSION,)
+TABS: tuple[Tab, ...] = (FUSION, LAB)
