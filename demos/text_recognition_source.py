@@ -43,7 +43,7 @@ class TextSource:
     def _build_menu(self, first: Example | None) -> None:
         gr.HTML(hint(ABOUT_EXAMPLES))
         self.menu = gr.Gallery(
-            [(str(one.frames[0]), one.title) for one in self.examples], label="Examples", columns=3, height=300,
+            [(str(one.frames[0]), one.title) for one in self.examples], label="Examples", columns=2, height=300,
             allow_preview=False, elem_id=f"{ID}-examples", object_fit="contain", show_label=False, buttons=[], **STILL,
         )  # fmt: skip
         self.caption = gr.HTML(hint(first.words if first else ""), elem_id=f"{ID}-caption")
