@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 TAB = "grounding"
-WAIT_MS = 60_000
+WAIT_MS = 120_000
 
 
 @pytest.fixture(scope="module")
