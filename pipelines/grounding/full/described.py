@@ -58,7 +58,8 @@ def kept(raw: FullRaw, thresholds: Thresholds) -> list[int]:
 
 def _apart(raw: FullRaw, some: Sequence[int], taken: Sequence[int], thresholds: Thresholds) -> list[int]:
     """Those that are large enough and overlap no better one."""
-    boxes, new = raw.candidates.boxes, []
+    boxes = raw.candidates.boxes
+    new: list[int] = []
     for i in some:
         others = [*taken, *new]
         is_new = not others or overlaps(boxes[i : i + 1], boxes[others]).max() <= thresholds.overlap

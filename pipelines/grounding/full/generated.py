@@ -26,7 +26,7 @@ BINS = 1000  # of a coordinate
 SAID, UNSAID = 1.0, 0.1  # evidence of a word that a label says, and of one that it does not
 CERTAIN = 12.0  # logit of a painted pixel
 _PLACES = re.compile(r"<loc_(\d+)>")
-_LABELLED = re.compile(r"([^<>]*)((?:<loc_\d+>)+)")
+_LABELLED = re.compile(r"([^<>]*)((?:<loc_\d+>\s*)+)")
 
 
 @dataclass(frozen=True)

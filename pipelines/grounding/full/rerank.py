@@ -24,6 +24,7 @@ LEAST_WORD = 0.25  # a word that fits nothing better than this is not taken from
 PASS, PASS_WIDTH = 0.5, 0.08  # share of the best score that still passes
 WORD_PASS, WORD_WIDTH = 0.58, 0.07  # share of a word's best probability with which it still fits
 SLIGHT = 0.25  # power of a word's probability: what decides where nothing else does
+OUTERMOST = 0.9  # how truly the leftmost of several is "on the left" though it is not
 LACK, LACK_WIDTH = 0.6, 0.1
 FLOOR = 1e-4  # nothing is impossible: a wrong term may be outweighed
 IN_ORDER = ("pick", "nth")  # clauses that compare those that fit all others
@@ -112,7 +113,7 @@ def _is_in_order(clause: Clause) -> bool:
 def _judged(clause: Clause, reference: Reference, candidates: Candidates, members: np.ndarray) -> Term:
     boxes, nobody = candidates.boxes, np.empty(0, int)
     if clause.kind == "place":
-        term = Term(clause.said, soft.at(boxes, clause.name), nobody)
+        term = Term(clause.said, _place(clause, boxes, belonging(members)), nobody)
     elif clause.kind == "lack":
         term = Term(clause.said, _look(clause, reference, candidates), nobody)
     elif clause.anchors:
@@ -130,6 +131,16 @@ def _judged(clause: Clause, reference: Reference, candidates: Candidates, member
 def belonging(members: np.ndarray) -> np.ndarray:
     """How surely each candidate is one of those that are compared, by how well it fits."""
     return soft.step(members / max(float(members.max(initial=0)), 1e-12), PASS, PASS_WIDTH)
+
+
+def _place(clause: Clause, boxes: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """How truly each candidate is there. Of several that fit, the outermost is "the left one", wherever it is."""
+    there = soft.at(boxes, clause.name)
+    if clause.is_negated or clause.name not in soft.ORDERS:
+        return there
+    lonely = np.array([np.delete(1 - members, i).prod() for i in range(len(members))])
+    outermost = soft.nth(soft.before(boxes, clause.name), members, 1)
+    return np.maximum(there, OUTERMOST * outermost * (1 - lonely))
 
 
 def _look(clause: Clause, reference: Reference, candidates: Candidates) -> np.ndarray:

@@ -50,6 +50,14 @@ def test_relations_take_the_thing_that_is_named(text: str, wanted: int) -> None:
     assert seen == wanted
 
 
+def test_the_left_one_of_several_need_not_lie_on_the_left() -> None:
+    dogs = box(0.6, 0.5), box(0.9, 0.5)
+    for boxes, is_there in ((dogs, True), (dogs[:1], False)):
+        number, candidates = row("left dog", *boxes)
+        place = rankings(parse("left dog"), candidates)[0].terms[1].values
+        assert number == 0 and bool(place[0] > 0.5) is is_there
+
+
 def test_only_those_that_fit_are_counted() -> None:
     boxes = [box(x, 0.5) for x in (0.1, 0.3, 0.5, 0.7)]
     assert row("second red ball from the left", *boxes, ball=[0.5] * 4, red=[0.5, 0.1, 0.1, 0.5])[0] == 3
