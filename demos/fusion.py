@@ -199,8 +199,10 @@ class FusionTab(MixTab):
         }
         for view in self.views:
             updates |= view.pictured(job, result, values)
-        return updates | self.source.pictured(frames, job.options.task) | self.settings.for_frames(
-            len(frames.images), job.options.engine
+        return (
+            updates
+            | self.source.pictured(frames, job.options.task)
+            | self.settings.for_frames(len(frames.images), job.options.engine)
         )
 
     def _pair(self, job: Job, result: FusionResult, values: Values) -> tuple[Any, Any]:

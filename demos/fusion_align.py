@@ -63,28 +63,70 @@ class AlignView:
             with gr.Row(elem_classes="tight"):
                 self.find = gr.Button("Align", size="sm", min_width=90, elem_id="fusion-align-find")
                 self.undo = gr.Button("As they came", size="sm", min_width=90, elem_id="fusion-align-undo")
-            self.frame = gr.Radio([("frame 2", 1)], value=1, label="Move by hand", elem_id="fusion-move-frame",
-                                  info="frame 1 stays where it is")
+            self.frame = gr.Radio(
+                [("frame 2", 1)],
+                value=1,
+                label="Move by hand",
+                elem_id="fusion-move-frame",
+                info="frame 1 stays where it is",
+            )
             self._build_faders()
             self.view = gr.Radio(list(VIEWS), value="off", label="Check by eye", elem_id="fusion-align-view")
             self.picture = gr.HTML("", elem_id="fusion-align-picture")
             self.found = gr.HTML("", elem_id="fusion-align-found")
-            self.transform = gr.Code("", language="json", lines=3, max_lines=8, interactive=False, label="Transform",
-                                     elem_id="fusion-transform", wrap_lines=True, buttons=["copy", "download"])
+            self.transform = gr.Code(
+                "",
+                language="json",
+                lines=3,
+                max_lines=8,
+                interactive=False,
+                label="Transform",
+                elem_id="fusion-transform",
+                wrap_lines=True,
+                buttons=["copy", "download"],
+            )
             self.edit = gr.State(MoveEdit())
         self.controls = [self.frame, self.view, self.edit, *self.faders]
         self.outputs = [self.frame, self.picture, self.found, self.transform]
 
     def _build_faders(self) -> None:
         with gr.Row():
-            self.dx = Fader(-120, 120, 0, step=0.5, label="dx, px", info="right", elem_id="fusion-move-dx",
-                            min_width=220, buttons=[])
-            self.dy = Fader(-120, 120, 0, step=0.5, label="dy, px", info="down", elem_id="fusion-move-dy",
-                            min_width=220, buttons=[])
-            self.rotation = Fader(-15, 15, 0, step=0.1, label="Rotation, °", info="counter-clockwise",
-                                  elem_id="fusion-move-rotation", min_width=220, buttons=[])
-            self.scale = Fader(0.8, 1.25, 1, step=0.002, label="Scale", info="about the centre",
-                               elem_id="fusion-move-scale", min_width=220, buttons=[])
+            self.dx = Fader(
+                -120,
+                120,
+                0,
+                step=0.5,
+                label="dx, px",
+                info="right",
+                elem_id="fusion-move-dx",
+                min_width=220,
+                buttons=[],
+            )
+            self.dy = Fader(
+                -120, 120, 0, step=0.5, label="dy, px", info="down", elem_id="fusion-move-dy", min_width=220, buttons=[]
+            )
+            self.rotation = Fader(
+                -15,
+                15,
+                0,
+                step=0.1,
+                label="Rotation, °",
+                info="counter-clockwise",
+                elem_id="fusion-move-rotation",
+                min_width=220,
+                buttons=[],
+            )
+            self.scale = Fader(
+                0.8,
+                1.25,
+                1,
+                step=0.002,
+                label="Scale",
+                info="about the centre",
+                elem_id="fusion-move-scale",
+                min_width=220,
+                buttons=[],
+            )
         self.faders = [self.dx, self.dy, self.rotation, self.scale]
 
     def moves(self, values: Values) -> tuple[Move, ...]:
@@ -106,8 +148,12 @@ class AlignView:
         chosen = max(1, min(values[self.edit].frame, count - 1))
         choices = [(f"frame {k + 1}", k) for k in range(1, max(count, 2))]
         return {
-            self.frame: gr.update(choices=choices, value=chosen, interactive=count > 1,
-                                  info="frame 1 stays where it is" if count > 1 else "one frame has nothing to meet"),
+            self.frame: gr.update(
+                choices=choices,
+                value=chosen,
+                interactive=count > 1,
+                info="frame 1 stays where it is" if count > 1 else "one frame has nothing to meet",
+            ),
             self.found: hint(" ".join(one.note for one in placed.transforms) or "Nothing is moved."),
             self.transform: registration_to_json(placed),
             self.picture: view_of(values[self.view], placed.frames, chosen),

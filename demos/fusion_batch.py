@@ -37,8 +37,13 @@ class BatchView:
         self._sight, self._turns = sight, Turns()
         with gr.Accordion("Folder batch", open=False, elem_id="fusion-batch-box"):
             gr.HTML(hint(ABOUT))
-            self.files = gr.File(label="A zip, or many pictures", file_count="multiple", file_types=["image", ".zip"],
-                                 height=150, elem_id="fusion-batch-files")
+            self.files = gr.File(
+                label="A zip, or many pictures",
+                file_count="multiple",
+                file_types=["image", ".zip"],
+                height=150,
+                elem_id="fusion-batch-files",
+            )
             self.matched = gr.HTML("", elem_id="fusion-batch-matched")
             with gr.Row(elem_classes="tight"):
                 self.start = gr.Button("Fuse all", size="sm", min_width=90, elem_id="fusion-batch-run")

@@ -103,8 +103,7 @@ class FusionBench:
         if not job.paths:
             raise UserError("There is no frame yet: upload at least two, or choose an example.", "Nothing to fuse")
         key = ("frames", job.paths, job.options.for_frames())
-        return self._kept(key, lambda: load_frames(job.paths, job.options),
-                          lambda frames: frames.images.nbytes)
+        return self._kept(key, lambda: load_frames(job.paths, job.options), lambda frames: frames.images.nbytes)
 
     def _found(self, job: Job) -> tuple[Transform, ...]:
         """What `align` finds; kept, so that a move by hand does not wait for it."""

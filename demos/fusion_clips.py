@@ -34,10 +34,20 @@ class ClipView:
         with gr.Accordion("Clips", open=False, elem_id="fusion-clips-box"):
             gr.HTML(hint(ABOUT))
             with gr.Row():
-                self.first = gr.File(label="Thermal, or alternating clip", file_types=FILE_TYPES,
-                                     height=150, elem_id="fusion-clips-first", min_width=200)
-                self.second = gr.File(label="Visible clip", file_types=FILE_TYPES, height=150,
-                                      elem_id="fusion-clips-second", min_width=200)
+                self.first = gr.File(
+                    label="Thermal, or alternating clip",
+                    file_types=FILE_TYPES,
+                    height=150,
+                    elem_id="fusion-clips-first",
+                    min_width=200,
+                )
+                self.second = gr.File(
+                    label="Visible clip",
+                    file_types=FILE_TYPES,
+                    height=150,
+                    elem_id="fusion-clips-second",
+                    min_width=200,
+                )
             with gr.Row(elem_classes="tight"):
                 self.start = gr.Button("Fuse clips", size="sm", min_width=90, elem_id="fusion-clips-run")
                 self.halt = gr.Button("Stop clip", size="sm", min_width=90, elem_id="fusion-clips-stop")

@@ -131,7 +131,19 @@ def add_fuse(fuse: Callable[..., Any], fuse_batch: Callable[..., Any]) -> None:
         options, recipe = gr.JSON(label="options"), gr.JSON(label="recipe")
         output, about = gr.File(label="output"), gr.JSON(label="about")
         settings = [task, engine, options, recipe]
-        gr.Button("fuse").click(told(fuse), [*frames, *settings], [output, about], api_name="fuse",
-                                concurrency_id="device", concurrency_limit=1)
-        gr.Button("fuse_batch").click(told(fuse_batch), [files, *settings], [output, about], api_name="fuse_batch",
-                                      concurrency_id="batch", concurrency_limit=1)
+        gr.Button("fuse").click(
+            told(fuse),
+            [*frames, *settings],
+            [output, about],
+            api_name="fuse",
+            concurrency_id="device",
+            concurrency_limit=1,
+        )
+        gr.Button("fuse_batch").click(
+            told(fuse_batch),
+            [files, *settings],
+            [output, about],
+            api_name="fuse_batch",
+            concurrency_id="batch",
+            concurrency_limit=1,
+        )

@@ -58,8 +58,9 @@ class FusionSettings:
 
     def _build_finish(self) -> None:
         with gr.Row():
-            self.detail = Fader(0, 2, 1, step=0.01, label="Detail", info="1 changes nothing", buttons=[],
-                                elem_id="fusion-detail")
+            self.detail = Fader(
+                0, 2, 1, step=0.01, label="Detail", info="1 changes nothing", buttons=[], elem_id="fusion-detail"
+            )
             self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info=RESIDUAL, elem_id="fusion-residual",
                                   buttons=[])  # fmt: skip
             self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", info="0 is grey", buttons=[],
@@ -68,8 +69,17 @@ class FusionSettings:
     def _build_gains(self, task: str) -> None:
         with gr.Row():
             self.gains = [
-                Fader(-2, 2, 0, step=0.05, label=f"Frame {index + 1}, EV", elem_id=f"fusion-gain-{index}",
-                      min_width=170, buttons=[], **able(index < 2, WEIGHS, few_frames(2)))
+                Fader(
+                    -2,
+                    2,
+                    0,
+                    step=0.05,
+                    label=f"Frame {index + 1}, EV",
+                    elem_id=f"fusion-gain-{index}",
+                    min_width=170,
+                    buttons=[],
+                    **able(index < 2, WEIGHS, few_frames(2)),
+                )
                 for index in range(MOST_FRAMES)
             ]
         self.deghost = gr.Checkbox(False, label="Reject moving things", elem_id="fusion-deghost",
@@ -85,9 +95,14 @@ class FusionSettings:
                                        label="False colour of the thermal frame", elem_id="fusion-palette",
                                        min_width=200, **thermal)  # fmt: skip
         with gr.Row():
-            self.fit = gr.Radio([("refuse", "ask"), ("centre crop", "crop"), ("register", "register")], value="ask",
-                                label="Frames of unlike shape", elem_id="fusion-fit", min_width=240,
-                                info="they are never stretched; register looks where their edges agree")
+            self.fit = gr.Radio(
+                [("refuse", "ask"), ("centre crop", "crop"), ("register", "register")],
+                value="ask",
+                label="Frames of unlike shape",
+                elem_id="fusion-fit",
+                min_width=240,
+                info="they are never stretched; register looks where their edges agree",
+            )
             self.frame_size = gr.Radio([("that of the smallest", "smallest"), ("keep the visible frame's", "visible")],
                                        value="smallest", label="Size of the result",
                                        elem_id="fusion-frame-size", min_width=240, **thermal)  # fmt: skip

@@ -157,8 +157,12 @@ def plot_of(tables: np.ndarray, trained: np.ndarray) -> Any:
     until its colours change."""
     rows = curves_of(tables, trained)
     names = list(dict.fromkeys(rows["frame"]))
-    return gr.update(value=rows, visible=True, color_map={name: COLOUR_MAP[name] for name in names},
-                     colors_in_legend=[name for name in names if not name.endswith(TRAINED)])
+    return gr.update(
+        value=rows,
+        visible=True,
+        color_map={name: COLOUR_MAP[name] for name in names},
+        colors_in_legend=[name for name in names if not name.endswith(TRAINED)],
+    )
 
 
 def curves_of(tables: np.ndarray, trained: np.ndarray) -> Any:

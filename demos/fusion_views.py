@@ -31,11 +31,13 @@ class WeightView:
         self._sight = sight
         with gr.Accordion("Weight maps", open=False, elem_id="fusion-weights-box"):
             gr.HTML(drawing.heat_legend())
-            self.maps = StillImage(label="Weight of each frame", elem_id="fusion-weights", show_label=False,
-                                   buttons=SAVE, **STILL)
+            self.maps = StillImage(
+                label="Weight of each frame", elem_id="fusion-weights", show_label=False, buttons=SAVE, **STILL
+            )
             self.names = gr.HTML("", elem_id="fusion-weights-names")
-            self.line = gr.HTML(hint("Click a map: what each frame has there, its weight, and the result."),
-                                elem_id="fusion-pixel")
+            self.line = gr.HTML(
+                hint("Click a map: what each frame has there, its weight, and the result."), elem_id="fusion-pixel"
+            )
         self.controls: list[Any] = []
         self.outputs = [self.maps, self.names]
 
@@ -96,14 +98,21 @@ class ZoomView:
         self._sight = sight
         with gr.Accordion("Zoom", open=False, elem_id="fusion-zoom-box"):
             gr.HTML(hint("Click the picture: the same region of every frame, of the result and of every weight map."))
-            self.factor = gr.Radio([("100 %", 1.0), ("200 %", 2.0), ("400 %", 4.0)], value=2.0, label="Zoom",
-                                   elem_id="fusion-zoom")
-            self.target = StillImage(label="Result", elem_id="fusion-zoom-target", height=300, buttons=SAVE,
-                                     **STILL)
-            self.regions = StillGallery(label="The region", columns=REGIONS_ACROSS, elem_id="fusion-regions",
-                                        object_fit="scale-down", height="auto", buttons=["fullscreen"],
-                                        elem_classes="when-full",
-                                        show_label=False, **STILL)
+            self.factor = gr.Radio(
+                [("100 %", 1.0), ("200 %", 2.0), ("400 %", 4.0)], value=2.0, label="Zoom", elem_id="fusion-zoom"
+            )
+            self.target = StillImage(label="Result", elem_id="fusion-zoom-target", height=300, buttons=SAVE, **STILL)
+            self.regions = StillGallery(
+                label="The region",
+                columns=REGIONS_ACROSS,
+                elem_id="fusion-regions",
+                object_fit="scale-down",
+                height="auto",
+                buttons=["fullscreen"],
+                elem_classes="when-full",
+                show_label=False,
+                **STILL,
+            )
             self.point = gr.State(None)
         self.controls = [self.factor, self.point]
         self.outputs = [self.target, self.regions]
@@ -162,8 +171,13 @@ class MetricView:
         return {self.metrics: ""}
 
     def wire(self, inputs: set[Any]) -> None:
-        self.measure.click(told(self.when_measured), inputs, [self.metrics], show_progress_on=[self.metrics],
-                           **BESIDE_QUEUE | {"show_progress": "minimal"})
+        self.measure.click(
+            told(self.when_measured),
+            inputs,
+            [self.metrics],
+            show_progress_on=[self.metrics],
+            **BESIDE_QUEUE | {"show_progress": "minimal"},
+        )
 
     def when_measured(self, values: Values) -> Updates:
         """The result and its classical rivals, scored."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pipelines.grounding.results import GroundedObject, GroundingResult
 
+
 def json_text(result: GroundingResult, about: Mapping[str, Any]) -> str:
     """Triplets, objects and what they were made with."""
     return json.dumps({**about, **result.to_dict()}, indent=2, ensure_ascii=False)
