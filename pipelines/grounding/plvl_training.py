@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from pipelines.grounding.freeze import frozen, settle_statistics
 from pipelines.grounding.losses import Truth, losses
 from pipelines.grounding.plvl import PLVL, SHAPES, Shape
-from pipelines.grounding.scene_cache import Shard, start_drawing
+from pipelines.grounding.scene_cache import Shard
 from pipelines.grounding.tokenizer import Tokens
 from pipelines.grounding.training_data import Batches, Source, side_at
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
+from pipelines.training.shards import start_making
 
 BASE = "base"  # the recipe
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
@@ -93,7 +94,7 @@ def train(
     tasks = tuple(family.experts) if expert is None else (expert,)
     scenes = folder / family.name / f"scenes-seed{seed}"
     sources = {name: source(scenes, name, plan, seed) for name in (BASE, *tasks)}
-    start_drawing([shard for one in sources.values() for shard in one.shards], plan.drawers)
+    start_making([shard for one in sources.values() for shard in one.shards], plan.drawers)
     files, total = {}, 0.0
     if expert is None:
         files[BASE], total = train_base(plan, SHAPES[plan.shape], sources[BASE], seed, run, resume, device)

@@ -8,18 +8,14 @@ alone and appears whole or not at all, so training can begin while the last ones
 from __future__ import annotations
 
 import json
-import multiprocessing
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.shared.errors import UserError
+from pipelines.training.shards import wait_for
 
-PATIENCE_S = 1800  # for a shard that training needs
 PHRASES = 10  # per scene
 MOST_OBJECTS = 24  # of a scene
 STORED_PX = 160
@@ -74,7 +70,7 @@ class Shard:
         """Whether it is drawn; the file of boxes is written last."""
         return self.stem.with_suffix(".npz").is_file()
 
-    def draw(self) -> None:
+    def make(self) -> None:
         """Draw it, unless it is there."""
         from pipelines.grounding.synthetic.world import sample
 
@@ -96,12 +92,8 @@ class Shard:
         self.stem.with_suffix(".partial.npz").replace(self.stem.with_suffix(".npz"))
 
     def wait(self) -> Scenes:
-        """The scenes, once they are drawn. Raises UserError when they do not come."""
-        end = time.monotonic() + PATIENCE_S
-        while not self.is_there:
-            if time.monotonic() > end:
-                raise UserError(f"{self.stem.name} was not drawn within {PATIENCE_S} s: did that process stop?")
-            time.sleep(0.5)
+        """The scenes, once they are made. Raises UserError when they do not come."""
+        wait_for(self)
         return _opened(self.stem)
 
 
@@ -133,24 +125,3 @@ def shares(boxes_xyxy: np.ndarray, width: int, height: int) -> np.ndarray:
     """Boxes in pixels to cx, cy, w, h in shares of the picture."""
     boxes = np.asarray(boxes_xyxy, np.float32) / (width, height, width, height)
     return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
-
-
-def start_drawing(shards: Sequence[Shard], workers: int) -> list[multiprocessing.process.BaseProcess]:
-    """Draw shards in processes of their own, in order, as far as they are not there; they end with this process."""
-    missing = [shard for shard in shards if not shard.is_there]
-    spawned = multiprocessing.get_context("spawn")
-    processes = [
-        spawned.Process(target=_draw_all, args=(missing[first::workers],), daemon=True)
-        for first in range(min(workers, len(missing)))
-    ]
-    for process in processes:
-        process.start()
-    return list(processes)
-
-
-def _draw_all(shards: Sequence[Shard]) -> None:
-    import cv2
-
-    cv2.setNumThreads(0)
-    for shard in shards:
-        shard.draw()

@@ -8,20 +8,15 @@ first shards while the last are being rendered.
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.shared.errors import UserError
 from pipelines.text_recognition.charset import MAX_LENGTH, encode
 from pipelines.text_recognition.fit import HEIGHT_PX, WIDTH_PX, fit
-
-PATIENCE_S = 1800  # for a shard that training needs
+from pipelines.training.shards import wait_for
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Shard:
         """Whether it is rendered; the file of labels is written last."""
         return self.stem.with_suffix(".npz").is_file()
 
-    def render(self) -> None:
+    def make(self) -> None:
         """Render it, unless it is there."""
         from pipelines.text_recognition.synthetic.recipes import RECIPES
         from pipelines.text_recognition.synthetic.render import render
@@ -70,11 +65,7 @@ class Shard:
 
     def wait(self) -> Crops:
         """The crops, once they are rendered. Raises UserError when they do not come."""
-        end = time.monotonic() + PATIENCE_S
-        while not self.is_there:
-            if time.monotonic() > end:
-                raise UserError(f"{self.stem.name} was not rendered within {PATIENCE_S} s: did the renderer stop?")
-            time.sleep(0.5)
+        wait_for(self)
         return _opened(self.stem)
 
 
@@ -113,24 +104,3 @@ def fitted(pixels: np.ndarray, label: str, corners: np.ndarray) -> tuple[np.ndar
     low, high = shares.min(1), shares.max(1)
     image = (fit(pixels).transpose(1, 2, 0) * 255).round().astype(np.uint8)
     return image, encode(label), np.concatenate([(low + high) / 2, high - low], 1)
-
-
-def start_rendering(shards: Sequence[Shard], workers: int) -> list[multiprocessing.process.BaseProcess]:
-    """Render shards in processes of their own, in order, as far as they are not there; they end with this process."""
-    missing = [shard for shard in shards if not shard.is_there]
-    spawned = multiprocessing.get_context("spawn")
-    processes = [
-        spawned.Process(target=_render_all, args=(missing[first::workers],), daemon=True)
-        for first in range(min(workers, len(missing)))
-    ]
-    for process in processes:
-        process.start()
-    return list(processes)
-
-
-def _render_all(shards: Sequence[Shard]) -> None:
-    import cv2
-
-    cv2.setNumThreads(0)
-    for shard in shards:
-        shard.render()

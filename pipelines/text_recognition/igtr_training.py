@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
-from pipelines.text_recognition.crop_cache import Shard, start_rendering
+from pipelines.text_recognition.crop_cache import Shard
 from pipelines.text_recognition.freeze import frozen, settle_statistics
 from pipelines.text_recognition.igtr import IGTR, SHAPES
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.training_data import Batches, Source
 from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
+from pipelines.training.shards import start_making
 
 BASE = "base"  # the recipe
 EXPERT_SHARE = 0.7  # of an expert's batches; the rest is of the base's recipe
@@ -93,7 +94,7 @@ def train(
     tasks = tuple(family.experts) if expert is None else (expert,)
     crops = folder / family.name / f"crops-seed{seed}"
     sources = {recipe: source(crops, recipe, plan, seed) for recipe in (BASE, *tasks)}
-    start_rendering([shard for one in sources.values() for shard in one.shards], plan.renderers)
+    start_making([shard for one in sources.values() for shard in one.shards], plan.renderers)
     files, total = {}, 0.0
     if expert is None:
         files[BASE], total = train_base(plan, sources[BASE], seed, run, resume, device)

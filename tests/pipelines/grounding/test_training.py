@@ -25,7 +25,7 @@ def scenes(world: None, tmp_path: Path) -> Path:
     """All shards of a test run, drawn in this process."""
     for recipe in ("base", "refuse"):
         for shard in source(tmp_path / "plvl" / "scenes-seed0", recipe, PRESETS["test"], 0).shards:
-            shard.draw()
+            shard.make()
     return tmp_path
 
 
@@ -46,7 +46,7 @@ def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:
 
 def test_masks_and_boxes_of_a_batch_lie_on_each_other(world: None, tmp_path: Path) -> None:
     shard = Shard(tmp_path, "base", 0, 6, 0, side=96)
-    shard.draw()
+    shard.make()
     plan = PRESETS["test"]
     batches = Batches((replace(source(tmp_path, "base", plan, 0), shards=(shard,)),), 6, 4, 10, 0.0, ((1.0, 96),))
     batch = batches(np.random.default_rng(0), 5)

@@ -1,0 +1,61 @@
+"""Shards of generated data: made once, by processes of their own, in order, while a training already uses the first."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Protocol
+
+from pipelines.shared.errors import UserError
+
+PATIENCE_S = 1800  # for a shard that a training needs
+
+
+class Shard(Protocol):
+    """A numbered part of the data of a recipe, made from its seed and number alone; it appears whole or not at all."""
+
+    @property
+    def stem(self) -> Path:
+        """Path of its files, without their endings."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is made."""
+
+    def make(self) -> None:
+        """Make it, unless it is there."""
+
+
+def wait_for(shard: Shard) -> None:
+    """Return when the shard is there. Raises UserError when it does not come."""
+    end = time.monotonic() + PATIENCE_S
+    while not shard.is_there:
+        if time.monotonic() > end:
+            raise UserError(
+                f"{shard.stem.name} did not come within {PATIENCE_S} s: did its process stop?"
+            )
+        time.sleep(0.5)
+
+
+def start_making(shards: Sequence[Shard], workers: int) -> list[BaseProcess]:
+    """Make shards in `workers` processes, in order, as far as they are not there; they end with this process."""
+    missing = [shard for shard in shards if not shard.is_there]
+    spawned = multiprocessing.get_context("spawn")
+    processes: list[BaseProcess] = [
+        spawned.Process(target=_make_all, args=(missing[first::workers],), daemon=True)
+        for first in range(min(workers, len(missing)))
+    ]
+    for process in processes:
+        process.start()
+    return processes
+
+
+def _make_all(shards: Sequence[Shard]) -> None:
+    import cv2
+
+    cv2.setNumThreads(0)
+    for shard in shards:
+        shard.make()
