@@ -83,6 +83,9 @@ def test_a_click_on_an_expression_asks_it_and_says_hit_or_miss(page: Any) -> Non
 def test_a_threshold_turns_an_answer_into_nothing_and_says_why(page: Any) -> None:
     page.locator(f"#{TAB}-settings button").first.click()
     number = page.locator(f"#{TAB}-existence input[type=number]")
+    number.fill("0")
+    number.press("Tab")
+    page.locator(f"#{TAB}-objects button.pick").first.wait_for(timeout=WAIT_MS)
     number.fill("1")
     number.press("Tab")
     panel = page.locator(f"#{TAB}-absent .absent")
