@@ -98,13 +98,15 @@ def _plain(text: str) -> str:
 
 def name_at(ref: SceneRef, point_xy: tuple[int, int]) -> str | None:
     """The shortest expression for what is seen at a point, pixels; None on the ground and outside the picture."""
-    from pipelines.grounding.naming import shortest_name
+    from pipelines.grounding.synthetic.describe import describe
+    from pipelines.grounding.synthetic.predicates import Facts
 
     scene = drawn(ref)
     (height, width), (x, y) = scene.ids.shape, point_xy
     if not (0 <= x < width and 0 <= y < height) or not scene.ids[y, x]:
         return None
-    return shortest_name(scene, int(scene.ids[y, x]) - 1)
+    named = describe(Facts.of(scene), int(scene.ids[y, x]) - 1)
+    return named[0] if named else None
 
 
 def is_hit(objects: Sequence[GroundedObject], truth: Truth) -> bool:

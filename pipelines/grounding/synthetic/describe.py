@@ -7,11 +7,13 @@ from random import Random
 from pipelines.grounding.synthetic.describing import head_for
 from pipelines.grounding.synthetic.predicates import FROM, PLACES, Facts
 from pipelines.grounding.synthetic.programs import Program, Step
-from pipelines.grounding.synthetic.recipes import OUTERMOST, SIDES
+from pipelines.grounding.synthetic.recipes import ALL_RELATIONS, OUTERMOST
 from pipelines.grounding.synthetic.wording import Speaker
 
 VARIANTS = 4  # wordings of each meaning
 MOST_COUNTED = 8
+PICKS = (*OUTERMOST, "biggest", "smallest")
+RELATIONS = tuple(name for name in ALL_RELATIONS if name not in ("between", "near"))  # to one thing, and of one
 
 
 def describe(facts: Facts, index: int, seed: int = 0) -> tuple[str, Program] | None:
@@ -31,9 +33,9 @@ def _program(rng: Random, facts: Facts, index: int, tail: list[Step]) -> Program
 
 
 def _tails(rng: Random, facts: Facts, index: int) -> list[list[Step]]:
-    tails: list[list[Step]] = [[], *([["at", place]] for place in PLACES), *([["pick", name]] for name in OUTERMOST)]
+    tails: list[list[Step]] = [[], *([["at", place]] for place in PLACES), *([["pick", name]] for name in PICKS)]
     tails += [[["nth", rank, side]] for side in FROM for rank in range(2, min(MOST_COUNTED, len(facts.things)) + 1)]
     for anchor in range(len(facts.things)):
         phrase = head_for(rng, facts, 1 << anchor, (), False) if anchor != index else None
-        tails += [[["rel", name, phrase]] for name in SIDES if phrase is not None]
+        tails += [[["rel", name, phrase]] for name in RELATIONS if phrase is not None]
     return tails
