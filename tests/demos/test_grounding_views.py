@@ -218,9 +218,7 @@ def test_nothing_there_says_so_with_the_words_that_spoil_it(
     asked: Any, grounding_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tab, asks, raws = grounding_page.tab, [], grounding_page.tab.bench.raws
-    monkeypatch.setattr(
-        tab.bench, "raws", lambda image, some, recipe: (asks.append(some), raws(image, some, recipe))[1]
-    )
+    monkeypatch.setattr(tab.bench, "raws", lambda image, some, *mix: (asks.append(some), raws(image, some, *mix))[1])
     page = asked("the shiny teal key", {tab.settings["existence"]: 1.0})
     panel = page[tab.answer.absent]
     assert "Nothing in the picture matches “the shiny teal key”" in panel and "No single word spoils it" in panel
