@@ -7,10 +7,9 @@ kept that the base misreads while the expert and the page's mix read them; what 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.ready_made import Entry, write_examples
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.metrics import is_right
 
@@ -31,18 +31,6 @@ SEED = 2028  # those of the held-out sets are others
 SEARCHED, PER_TASK, EASY = 400, 4, 3
 LENGTHS, LEAST_SIDE_PX = range(3, 12), 12  # of what is worth looking at
 PHOTO_HW, PHOTO_WORDS, PHOTOS_TRIED = (360, 480), 6, 8
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of index.json; `frames` are paths relative to the folder, an empty recipe is the page's mix."""
-
-    slug: str
-    title: str
-    caption: str
-    task: str
-    frames: tuple[str, ...]
-    recipe: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,20 +162,6 @@ def photo_entry(words: Sequence[Word], family: ModelFamily, read: Read) -> tuple
     return entry, Word(best, "")
 
 
-def write_examples(entries: Sequence[tuple[Entry, Word]], folder: Path = FOLDER) -> None:
-    """Pictures and index.json, in place of those that the index named before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    index = folder / "index.json"
-    for old in json.loads(index.read_text(encoding="utf-8")) if index.is_file() else ():
-        for name in old["frames"]:
-            (folder / name).unlink(missing_ok=True)
-    for entry, word in entries:
-        bgr = cv2.cvtColor(word.image, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / entry.frames[0]), bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    text = json.dumps([asdict(entry) for entry, _ in entries], indent=1, ensure_ascii=False)
-    index.write_text(text + "\n", encoding="utf-8")
-
-
 def reader(family: ModelFamily, cache: ModelCache) -> Read:
     """Reads words by any mix, in parallel, as the page opens."""
 
@@ -227,8 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    write_examples(entries + ([photo] if photo else []), asked.folder)
-    sys.stdout.write(f"{len(entries) + bool(photo)} examples in {asked.folder}\n")
+    shown = [*entries, *([photo] if photo else [])]
+    write_examples([(entry, word.image) for entry, word in shown], asked.folder)
+    sys.stdout.write(f"{len(shown)} examples in {asked.folder}\n")
     return 0
 
 

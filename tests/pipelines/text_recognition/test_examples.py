@@ -76,8 +76,8 @@ def test_the_index_is_what_the_page_reads_and_old_pictures_go(tmp_path: Path) ->
 
     first, second = (Entry(slug, "T", "“é”", "crop", (f"{slug}.png",)) for slug in ("one", "two"))
     (tmp_path / "probe").mkdir()
-    write_examples([(first, WORDS[0])], tmp_path)
-    write_examples([(second, WORDS[1])], tmp_path)
+    write_examples([(first, WORDS[0].image)], tmp_path)
+    write_examples([(second, WORDS[1].image)], tmp_path)
     (shown,) = read_examples(tmp_path)
     assert (shown.slug, shown.caption, shown.task) == ("two", "“é”", "crop")
     assert shown.frames[0].is_file() and not (tmp_path / "one.png").exists() and (tmp_path / "probe").is_dir()
