@@ -5,5 +5,6 @@ from __future__ import annotations
 from demos.fusion import FUSION
 from demos.lab import LAB
 from demos.tab import Tab
+from demos.text_recognition import TEXT_RECOGNITION
 
-TABS: tuple[Tab, ...] = (FUSION, LAB)
+TABS: tuple[Tab, ...] = (FUSION, TEXT_RECOGNITION, LAB)

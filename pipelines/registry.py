@@ -8,10 +8,11 @@ from pipelines.grounding.full.families import GROUNDING_FAMILIES
 from pipelines.lab.family import SHAPES_VIT
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.igtr_authors_family import IGTR_AUTHORS
 from pipelines.text_recognition.trocr import TROCR_FAMILIES
 
-FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT, IGTR_AUTHORS, *TROCR_FAMILIES, *GROUNDING_FAMILIES)
+FAMILIES: tuple[ModelFamily, ...] = (FUSENET, MEFLUT, SHAPES_VIT, IGTR_FAMILY, IGTR_AUTHORS, *TROCR_FAMILIES, *GROUNDING_FAMILIES)
 
 
 def family(name: str) -> ModelFamily:
