@@ -67,8 +67,8 @@ Ask = Callable[[SceneRef, Sequence[str], MergeRecipe], list[Answer]]
 
 
 def candidates(task: str, family: ModelFamily, ask: Ask, count: int) -> list[Candidate]:
-    """Every expression about the first scenes of an expert's recipe, answered three times."""
-    expert = MergeRecipe(coefficients=((task, 1.0),), scale=1.0)
+    """Every expression about the first scenes of a recipe, answered three times; the base's recipe has no expert."""
+    expert = MergeRecipe(coefficients=((task, 1.0),), scale=1.0) if task in family.experts else MergeRecipe()
     found = []
     for seed in range(count):
         ref = SceneRef(task, seed)

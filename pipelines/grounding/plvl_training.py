@@ -49,7 +49,7 @@ class Preset:
     sides: tuple[tuple[float, int], ...]
     shard_size: int = 2000
     base_rate: float = 1e-3
-    expert_rate: float = 2e-4
+    expert_rate: float = 8e-4
     easy: float = 0.25
     ema: float = 0.999
     recipe: str = BASE

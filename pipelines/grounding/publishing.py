@@ -13,12 +13,14 @@ from pipelines.training.checkpoints import loaded
 from pipelines.training.publish import geometry, publish
 
 SCENES = 300  # of each set
+KEPT = 0.5  # of an expert's changes in each tensor, the largest: what a family may weigh in git
 
 
 def publish_family(family: ModelFamily, files: Mapping[str, Path], preset: str, seed: int, seconds: float) -> Path:
     """Score every checkpoint on every set and put the family into assets."""
     from pipelines.grounding.plvl_training import PRESETS, SHAPES
 
+    files = {name: path if name == "base" else trimmed(files["base"], path) for name, path in files.items()}
     model, matrix = PLVL(SHAPES[PRESETS[preset].shape]).eval(), {}
     for name, path in files.items():
         model.load_state_dict(loaded(path))
@@ -31,6 +33,24 @@ def publish_family(family: ModelFamily, files: Mapping[str, Path], preset: str, 
         "seconds": round(seconds),
         "measures": MEASURES,
         "matrix": matrix,
+        "kept_changes": KEPT,
         **geometry({name: loaded(path) for name, path in files.items()}),
     }
     return publish(family.name, files, about)
+
+
+def trimmed(base: Path, expert: Path, kept: float = KEPT) -> Path:
+    """A file beside the expert's, in which the smallest changes from the base are taken back."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    start, tensors = load_file(base), load_file(expert)
+    for name, tensor in tensors.items():
+        change = (tensor.float() - start[name].float()).abs()
+        least = change.flatten().sort().values[int((1 - kept) * change.numel())]
+        tensors[name] = tensor.where(change >= least, start[name]).contiguous()
+    with safe_open(expert, "pt") as file:
+        metadata = file.metadata()
+    path = expert.with_suffix(".trimmed.safetensors")
+    save_file(tensors, path, metadata=metadata)
+    return path

@@ -71,3 +71,14 @@ def test_missing_weights_are_told(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(examples, "FOLDER", tmp_path / "assets" / "examples" / "grounding")
     assert examples.main(["--searched", "1", "--folder", str(tmp_path)]) == 1
     assert "error:" in capsys.readouterr().err
+
+
+def test_plain_scenes_have_no_expert_to_ask() -> None:
+    recipes = []
+
+    def ask(ref, phrases, recipe):
+        recipes.append(recipe)
+        return [right(0.5)] * len(phrases)
+
+    examples.candidates("base", PLVL_FAMILY, ask, 1)
+    assert recipes[1] == recipes[0] and not recipes[1].coefficients
