@@ -40,12 +40,17 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[SimpleNamespace]:
-    """A running page on the real engine, one for the session: its `url`, and the `workshop` behind it."""
+    """A running page on the real engine, one for the session: its `url`, and the `workshop` behind it.
+
+    It has the fusion tab alone: a page of all tabs takes a browser four times as long to open, for every journey.
+    """
     import app
+    from demos.page import build_page
+    from demos.registry import TABS
 
     flags = app.parse_flags([])
     workshop = app.build_workshop(flags)
-    page = app.build_app(workshop)
+    page = build_page(workshop, rows=TABS[:1]).blocks
     options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
     _, url, _ = page.launch(**options, prevent_thread_lock=True)
     app.warm(workshop)
