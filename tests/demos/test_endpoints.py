@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 
-PUBLIC = {"/fuse", "/fuse_batch", "/merge_info", "/validate_recipe", "/status"}
+PUBLIC = {
+    "/fuse", "/fuse_batch", "/ground", "/ground_batch", "/random_scene", "/describe_at", "/read_text", "/ask_text",
+    "/detect_text", "/read_batch", "/merge_info", "/validate_recipe", "/status",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,10 @@ import pytest
 
 BUTTONS = {"click", "load", "then", "success", "failure"}
 IMAGES = {"image", "imageslider", "gallery"}
-PUBLIC = {"fuse", "fuse_batch", "merge_info", "validate_recipe", "status"}
+PUBLIC = {
+    "fuse", "fuse_batch", "ground", "ground_batch", "random_scene", "describe_at", "read_text", "ask_text",
+    "detect_text", "read_batch", "merge_info", "validate_recipe", "status",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

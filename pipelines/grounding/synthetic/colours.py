@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 SPREAD = 6.0  # deviation about a prototype, in Lab
@@ -33,11 +32,15 @@ def draw_colour(rng: np.random.Generator, name: str) -> np.ndarray:
 
 def to_lab(rgb: np.ndarray) -> np.ndarray:
     """Colours (n, 3) RGB, 0 to 1, in CIE Lab."""
+    import cv2
+
     return cv2.cvtColor(np.asarray(rgb, np.float32)[None], cv2.COLOR_RGB2Lab)[0]
 
 
 def to_rgb(lab: np.ndarray) -> np.ndarray:
     """Colours (n, 3) in CIE Lab as RGB, 0 to 1 (cut off where there is no such colour)."""
+    import cv2
+
     return np.clip(cv2.cvtColor(np.asarray(lab, np.float32)[None], cv2.COLOR_Lab2RGB)[0], 0, 1)
 
 

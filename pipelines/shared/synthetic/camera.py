@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-
-from pipelines.shared.synthetic.textures import jpeg, sensor_noise
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,9 @@ class Camera:
 
 def photographed(rng: np.random.Generator, picture: np.ndarray, camera: Camera) -> np.ndarray:
     """The picture as that camera takes it, float32 (H, W, 3), 0 to 1."""
+    import cv2
+
+    from pipelines.shared.synthetic.textures import jpeg, sensor_noise
 
     def happens() -> bool:
         return rng.random() < camera.share

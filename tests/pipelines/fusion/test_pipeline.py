@@ -202,8 +202,7 @@ def test_mertens_refuses_what_it_has_no_room_for(pipeline: FusionPipeline, monke
 
 
 PEAK = """
-import sys, resource
-import numpy as np
+import sys
 from pathlib import Path
 from pipelines.fusion.inputs import load_frames
 from pipelines.fusion.options import FusionOptions
@@ -212,10 +211,13 @@ from pipelines.shared.cache import ModelCache
 options = FusionOptions(task="mef", engine="lut")
 frames = load_frames([Path(path) for path in sys.argv[2:]], options)
 FusionPipeline(ModelCache(Path(sys.argv[1])))(frames, options)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# Linux hands ru_maxrss on from the process that started this one; VmHWM is this one's own.
+lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(int(lines["VmHWM"].split()[0]) * 1024)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak is read from /proc")
 def test_two_frames_of_24_megapixels_stay_below_two_gigabytes(root: Path, tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.jpg" for name in ("bright", "dark")]
     for path, gain in zip(paths, (1.3, 0.6), strict=True):
