@@ -99,6 +99,7 @@ def font_pool(minimum_families: int = 1) -> FontPool:
 
 
 def install_hint() -> str:
+    """Which packages bring fonts, and the variable that names other folders."""
     return (
         f"Install font packages (Debian: apt-get install {' '.join(PACKAGES)}), "
         f"or name folders with TrueType or OpenType files in {FOLDERS_VARIABLE}."
@@ -117,6 +118,7 @@ def installed_fonts(folders: Sequence[str] | None = None) -> tuple[FontFace, ...
 
 @lru_cache(maxsize=512)
 def open_font(path: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font file at `size` px per em, kept open."""
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
