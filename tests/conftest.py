@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,23 +41,36 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[SimpleNamespace]:
-    """A running page on the real engine, one for the session: its `url`, and the `workshop` behind it.
+def stages() -> Iterator[Callable[[str], SimpleNamespace]]:
+    """Name of a tab -> a running page with that tab alone, on the real engine: its `url` and the `workshop` behind it.
 
-    It has the fusion tab alone: a page of all tabs takes a browser four times as long to open, for every journey.
+    Opened when first asked for, one for the session. A page of all tabs takes a browser four times as long to open.
     """
     import app
     from demos.page import build_page
     from demos.registry import TABS
 
-    flags = app.parse_flags([])
-    workshop = app.build_workshop(flags)
-    page = build_page(workshop, rows=TABS[:1]).blocks
-    options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
-    _, url, _ = page.launch(**options, prevent_thread_lock=True)
-    app.warm(workshop)
-    yield SimpleNamespace(url=url, workshop=workshop)
-    page.close()
+    pages = ExitStack()
+
+    @functools.cache
+    def stage_of(name: str) -> SimpleNamespace:
+        flags = app.parse_flags([])
+        workshop, row = app.build_workshop(flags), next(tab for tab in TABS if tab.name == name)
+        page = build_page(workshop, rows=(row,)).blocks
+        options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
+        _, url, _ = page.launch(**options, prevent_thread_lock=True)
+        pages.callback(page.close)
+        row.warm(workshop)
+        return SimpleNamespace(url=url, workshop=workshop)
+
+    with pages:
+        yield stage_of
+
+
+@pytest.fixture(scope="session")
+def stage(stages: Callable[[str], SimpleNamespace]) -> SimpleNamespace:
+    """The page of the fusion tab."""
+    return stages("fusion")
 
 
 @pytest.fixture(scope="session")
