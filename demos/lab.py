@@ -97,9 +97,8 @@ class LabTab:
             experiment.wire(self.inputs)
         self.own.wire(self)
         last: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
-        chosen = told(lambda values: self.chosen_family(values[self.family], values))
         self.runs = [
-            self.family.input(chosen, self.inputs, self.chosen, **last),
+            self.family.input(told(self.when_family_chosen), self.inputs, self.chosen, **last),
             self.box.use.click(told(self.when_used), self.inputs, self.settable, **TELLING),
             *(grid.chosen for experiment in self.experiments.values() for grid in experiment.grids),
         ]
@@ -117,13 +116,19 @@ class LabTab:
         return first, self.bench.default_recipe(first)
 
     def subject(self, values: Values) -> Subject:
-        """Family, experts and split that are chosen."""
-        chosen, name = values[self.tasks] or (), values[self.family]
-        return Subject(name, tuple(one for one in self.bench.tasks(name) if one in chosen), values[self.split])
+        """Family, experts and split that are chosen; ticks of the family before count for nothing."""
+        name = values[self.family]
+        tasks = self.bench.tasks(name)
+        chosen = tasks if self._is_behind(values) else values[self.tasks] or ()
+        return Subject(name, tuple(one for one in tasks if one in chosen), values[self.split])
 
     def recipe(self, values: Values) -> MergeRecipe:
-        """The Lab's recipe."""
-        return self.box.recipe(values)
+        """The Lab's recipe; while another family is on its way to the page, what it will start with."""
+        return self.bench.default_recipe(values[self.family]) if self._is_behind(values) else self.box.recipe(values)
+
+    def _is_behind(self, values: Values) -> bool:
+        """Whether the menu names another family already than the one that the page shows."""
+        return bool(values[self.box.kept][0] != values[self.family])
 
     def put(self, name: str, recipe: MergeRecipe, values: Values | None = None) -> Updates:
         """A recipe made the Lab's; one of another family brings that family."""
@@ -139,6 +144,16 @@ class LabTab:
         return document_text(subject.name, recipe,
                              {"tasks": list(subject.tasks), "split": subject.split, **options})  # fmt: skip
 
+    def when_family_chosen(self, request: gr.Request, values: Values) -> Updates:
+        """A family chosen by hand. What still runs is of the one before: it ends, and its results stay with its name.
+
+        The menu is not written to: it may have moved on while this was on its way.
+        """
+        for experiment in self.experiments.values():
+            experiment.when_stopped(request)
+        updates = self.chosen_family(values[self.family], values)
+        return {one: update for one, update in updates.items() if one is not self.family}
+
     def chosen_family(self, name: str, values: Values) -> Updates:
         """Another family: its experts, its own mix, and what can be swept of it."""
         values = {**values, self.family: name}
@@ -148,7 +163,7 @@ class LabTab:
         """Everything but the recipe that follows the family."""
         tasks = list(self.bench.tasks(name))
         names = list(dict.fromkeys([*(one.name for one in self.bench.families()), name]))
-        allowed = (one.allowed(name) for one in self.experiments.values())
+        allowed = (one.allowed(name, values) for one in self.experiments.values())
         return {
             self.family: gr.update(choices=names, value=name),
             self.tasks: gr.update(choices=tasks, value=tasks),

@@ -16,7 +16,7 @@ from demos.sight import Updates, Values
 from demos.steps import LONG, progress_bar
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
-from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe import MergeError, MergeRecipe
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Experiment:
             self.halt = gr.Button("Stop", size="sm", min_width=90, elem_id=f"lab-{self.name}-stop")
         self.reason = gr.HTML("", elem_id=f"lab-{self.name}-reason")
         self.turn = gr.State(0)
+        self.whose = gr.State("")  # the family that the results on the page are of
         self.progress = gr.HTML("", elem_id=f"lab-{self.name}-progress")
         self.build_results()
 
@@ -127,7 +128,7 @@ class Experiment:
     def controls(self) -> list[Any]:
         """What its handlers are told."""
         views = (*self.plots, *self.grids)
-        return [*self.settings.values(), *(one for view in views for one in view.controls)]
+        return [self.whose, *self.settings.values(), *(one for view in views for one in view.controls)]
 
     def grid(self, name: str) -> Grid:
         """A table whose cells are recipes, in the current layout."""
@@ -146,7 +147,7 @@ class Experiment:
     def wire(self, inputs: set[Any]) -> None:
         """`inputs`: everything that any handler of the Lab is told."""
         asked = self.start.click(told(self.queued), None, [self.turn, self.progress], **BESIDE_QUEUE)
-        outputs = [self.progress, *self.outputs]
+        outputs = [self.progress, self.reason, self.whose, *self.outputs]
         asked.then(told(self.run), {self.turn, *inputs}, outputs, trigger_mode="multiple", **LONG)
         self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
         for plot in self.plots:
@@ -165,8 +166,12 @@ class Experiment:
         if not self._turns.is_current(visitor, turn):
             yield {self.progress: hint("Stopped before it began.")}
             return
-        yield {self.progress: hint("Preparing…")}
-        plan = self.planned(values)
+        try:
+            plan = self.planned(values)
+        except (UserError, MergeError):
+            yield {self.progress: ""}
+            raise
+        yield {self.progress: hint("Preparing…"), self.reason: "", self.whose: plan.subject.name}
         done: list[Any] = []
         start_s = drawn_s = time.monotonic()
         with closing(self._wanted(self.steps(plan), visitor, turn)) as steps:
@@ -198,7 +203,7 @@ class Experiment:
 
     def _bar(self, plan: Plan, done: Sequence[Any], word: str, left: str = "") -> str:
         count = self.counted(done)
-        parts = (f"{word}: {count} of {plan.total}", left, self.said(plan, done) if done else "")
+        parts = (f"{word}: {count} of {plan.total}", plan.subject.name, left, self.said(plan, done) if done else "")
         return progress_bar(count, plan.total, " · ".join(part for part in parts if part))
 
     def when_stopped(self, request: gr.Request) -> Updates:
@@ -206,10 +211,12 @@ class Experiment:
         self._turns.stop(visitor_of(request))
         return {self.progress: gr.skip()}
 
-    def allowed(self, name: str) -> Updates:
-        """Its button as a family lets it be: where it cannot run, it says why."""
-        why = self.common.bench.why_not(name, self.needs)
-        return {self.start: gr.update(interactive=not why), self.reason: hint(why, "reason") if why else ""}
+    def allowed(self, name: str, values: Values) -> Updates:
+        """Its button as a family lets it be, why it cannot run, and whose the results are if they stay of another."""
+        why, whose = self.common.bench.why_not(name, self.needs), values[self.whose]
+        past = f"What stands below is of {whose}." if whose not in ("", name) else ""
+        words = " ".join(one for one in (why, past) if one)
+        return {self.start: gr.update(interactive=not why), self.reason: hint(words, "reason") if words else ""}
 
     def shown(self, options: dict[str, Any]) -> Updates:
         """Its widgets as a recipe document has them. Raises UserError: a value that a widget cannot take."""

@@ -41,8 +41,8 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def stages() -> Iterator[Callable[[str], SimpleNamespace]]:
-    """Name of a tab -> a running page with that tab alone, on the real engine: its `url` and the `workshop` behind it.
+def stages() -> Iterator[Callable[..., SimpleNamespace]]:
+    """Names of tabs -> a running page with those alone, on the real engine: its `url` and the `workshop` behind it.
 
     Opened when first asked for, one for the session. A page of all tabs takes a browser four times as long to open.
     """
@@ -53,14 +53,18 @@ def stages() -> Iterator[Callable[[str], SimpleNamespace]]:
     pages = ExitStack()
 
     @functools.cache
-    def stage_of(name: str) -> SimpleNamespace:
+    def stage_of(*names: str) -> SimpleNamespace:
         flags = app.parse_flags([])
-        workshop, row = app.build_workshop(flags), next(tab for tab in TABS if tab.name == name)
-        page = build_page(workshop, rows=(row,)).blocks
+        workshop, rows = (
+            app.build_workshop(flags),
+            tuple(next(tab for tab in TABS if tab.name == name) for name in names),
+        )
+        page = build_page(workshop, rows=rows).blocks
         options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
         _, url, _ = page.launch(**options, prevent_thread_lock=True)
         pages.callback(page.close)
-        row.warm(workshop)
+        for row in rows:
+            row.warm(workshop)
         return SimpleNamespace(url=url, workshop=workshop)
 
     with pages:
@@ -68,7 +72,7 @@ def stages() -> Iterator[Callable[[str], SimpleNamespace]]:
 
 
 @pytest.fixture(scope="session")
-def stage(stages: Callable[[str], SimpleNamespace]) -> SimpleNamespace:
+def stage(stages: Callable[..., SimpleNamespace]) -> SimpleNamespace:
     """The page of the fusion tab."""
     return stages("fusion")
 

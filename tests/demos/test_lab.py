@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 from demos.sight import with_updates
-from pipelines.merging.recipe import recipe_hash
+from pipelines.merging.recipe import MergeRecipe, recipe_hash
 from pipelines.shared.errors import UserError
 from tests.demos.conftest import Built
 from tests.demos.lab_toy import lab_page
@@ -124,6 +124,35 @@ def test_a_cell_of_another_family_brings_its_family(lab: Built) -> None:
     assert after[lab.tab.family] == "mute" and lab.tab.subject(after).name == "mute"
 
 
+def test_a_family_chosen_while_a_sweep_runs_ends_it_and_its_cells_keep_their_family(
+    lab: Built, visitor: Visitor
+) -> None:
+    tab, sweep, me = lab.tab, lab.tab.sweep, visitor("one")
+    values = settings(lab, "sweep", columns_values="0:1:8", rows_values="ties, average")
+    steps = run(lab, "sweep", me, values)
+    shown = next(steps) | next(steps)
+    moved = tab.when_family_chosen(me, {**values, **shown, tab.family: "mute"})
+    assert tab.family not in moved and "What stands below is of toy." in moved[sweep.reason]
+    after = last(steps)
+    assert "Stopped: 1 of 16 · toy" in after[sweep.progress]
+    assert {name for name, _ in after[sweep.cells.cells].values()} == {"toy"}
+    page = with_updates({**values, **shown, **after}, moved) | {tab.family: "mute"}
+    assert "below" not in str(tab.when_family_chosen(me, {**page, tab.family: "toy"})[sweep.reason])
+    again = run(lab, "sweep", me, settings(lab, "sweep", columns_values="0", rows_values="ties") | {tab.family: "mute"})
+    assert next(again)[sweep.reason] == "" and "Done: 1 of 1 · mute" in last(again)[sweep.progress]
+
+
+def test_run_pressed_before_another_family_s_page_is_there_runs_that_family(lab: Built, visitor: Visitor) -> None:
+    tab = lab.tab
+    values = lab.values({tab.family: "mute", tab.tasks: ["north"]})
+    own = MergeRecipe("ties", (("north", 1.0),))
+    values[tab.box.kept] = ("toy", own)
+    assert tab.subject(values).tasks == tab.bench.tasks("mute")
+    assert tab.recipe(values) == tab.bench.default_recipe("mute")
+    values[tab.box.kept] = ("mute", own)
+    assert tab.subject(values).tasks == ("north",) and tab.recipe(values) == own
+
+
 def test_what_a_family_lacks_disables_its_experiments_and_is_said(lab: Built) -> None:
     updates = lab.tab.chosen_family("mute", lab.values())
     learned, masks = lab.tab.experiments["learned"], lab.tab.experiments["masks"]
@@ -145,8 +174,10 @@ def test_what_a_family_lacks_disables_its_experiments_and_is_said(lab: Built) ->
 def test_what_cannot_be_run_says_why(
     lab: Built, visitor: Visitor, name: str, changes: dict[str, Any], told: str
 ) -> None:
+    steps = run(lab, name, visitor("one"), settings(lab, name, **changes))
+    assert next(steps) == {lab.tab.experiments[name].progress: ""}
     with pytest.raises(UserError, match=told):
-        last(run(lab, name, visitor("one"), settings(lab, name, **changes)))
+        next(steps)
 
 
 def test_no_expert_is_told_and_the_echo_tells_of_the_axes(lab: Built, visitor: Visitor) -> None:
