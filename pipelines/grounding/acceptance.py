@@ -1,44 +1,20 @@
-"""Whether a merge is good enough: how much of each expert's gain it keeps, and what it costs elsewhere."""
+"""What is asked of a merge of plvl experts, and of the expert `refuse`, which is to be a dial."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from pipelines.shared import acceptance as shared
+from pipelines.shared.acceptance import Acceptance, Bar, Row
 
 KEPT, LOST = 0.65, 0.02  # of the gains, on average; of the score on "iid"
+BAR = Bar(KEPT, LOST, "iid")
 FALL = 0.03  # of T-acc over the whole dial
-Row = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """A mix beside its experts.
-
-    Attributes:
-        kept: share of each expert's gain over the base on its own set; experts that gained nothing are left out.
-        lost: score of the base on "iid" less that of the mix.
-    """
-
-    kept: Mapping[str, float]
-    lost: float
-
-    @property
-    def mean_kept(self) -> float:
-        """Mean share of the gains, 0 where no expert gained."""
-        return sum(self.kept.values()) / len(self.kept) if self.kept else 0.0
-
-    @property
-    def is_met(self) -> bool:
-        """Whether enough is kept and little is lost."""
-        return self.mean_kept >= KEPT and self.lost <= LOST
 
 
 def acceptance(matrix: Mapping[str, Row], mix: str, experts: Sequence[str]) -> Acceptance:
-    """A mix of `matrix` (checkpoint or mix -> set -> score) judged; an expert's own set has its name."""
-    base, mixed = matrix["base"], matrix[mix]
-    gains = {name: matrix[name][name] - base[name] for name in experts}
-    kept = {name: (mixed[name] - base[name]) / gain for name, gain in gains.items() if gain > 0}
-    return Acceptance(kept, base["iid"] - mixed["iid"])
+    """A mix of `matrix` (checkpoint or mix -> set -> score) judged."""
+    return shared.acceptance(matrix, mix, experts, BAR)
 
 
 def is_dial(rows: Sequence[Row]) -> bool:

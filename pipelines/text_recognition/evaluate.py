@@ -73,8 +73,7 @@ def evaluate(
     Returns:
         set -> {"n": crops, "methods": {method: {metric: number}}}. A method that not every crop is for has its own "n".
     """
-    sets: list[AnySet] = [find_iiit5k(data)] if data is not None else []
-    sets += generated_sets()
+    sets = scored_sets("test", data)
     mix = family.default if recipe is None else recipe
     with cache.lease(family, mix) as lease:
         temperature = fit_temperature(lease.model, limit)
@@ -195,7 +194,7 @@ def _expert_scores(family: ModelFamily, cache: ModelCache, name: str, limit: int
     """An expert alone on its own set, in parallel."""
     (one,) = (one for one in generated_sets() if one.name == name)
     words = list(one.words(limit))
-    with cache.lease(family, MergeRecipe(coefficients=((name, 1.0),), scale=1.0)) as lease:
+    with cache.lease(family, alone(name)) as lease:
         return word_scores(_parallel(lease.model, words), words)
 
 
@@ -203,13 +202,33 @@ def expert_matrix(
     family: ModelFamily, cache: ModelCache, limit: int | None = None, data: Path | None = None
 ) -> Mapping[str, Mapping[str, float]]:
     """Base and every expert alone -> set -> parallel accuracy; what the manifest publishes."""
-    sets: list[AnySet] = [*([find_iiit5k(data)] if data is not None else []), *generated_sets()]
-    matrix: dict[str, dict[str, float]] = {name: {} for name in ("base", *family.tasks)}
+    recipes = {"base": MergeRecipe(), **{name: alone(name) for name in family.tasks}}
+    return mix_matrix(family, cache, recipes, scored_sets("test", data), limit)
+
+
+def mix_matrix(
+    family: ModelFamily,
+    cache: ModelCache,
+    recipes: Mapping[str, MergeRecipe],
+    sets: Sequence[AnySet],
+    limit: int | None = None,
+) -> dict[str, dict[str, float]]:
+    """Named mixes -> set -> parallel accuracy; each set is read by all before the next is rendered."""
+    matrix: dict[str, dict[str, float]] = {name: {} for name in recipes}
     for one in sets:
         words = list(one.words(limit))
-        for name in matrix:
-            recipe = MergeRecipe() if name == "base" else MergeRecipe(coefficients=((name, 1.0),), scale=1.0)
+        for name, recipe in recipes.items():
             with cache.lease(family, recipe) as lease:
                 texts = _parallel(lease.model, words)
             matrix[name][one.name] = sum(_right(texts, words)) / len(words)
     return matrix
+
+
+def scored_sets(split: str = "test", data: Path | None = None) -> list[AnySet]:
+    """The generated sets of a split, behind IIIT5K where its folder is given."""
+    return [*([find_iiit5k(data)] if data is not None else []), *generated_sets(split)]
+
+
+def alone(expert: str, coefficient: float = 1.0) -> MergeRecipe:
+    """One expert by itself."""
+    return MergeRecipe(coefficients=((expert, coefficient),), scale=1.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -18,24 +16,14 @@ from pipelines.text_recognition.crops import read_crops
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.igtr import IGTR
 from pipelines.text_recognition.options import ReadingOptions
+from tests.pipelines.text_recognition.tiny import FixedSet
 
 ORDINARY = {"parallel", "autoregressive", "parallel_refine1", "questions", "calibration"}
 
 
-@dataclass(frozen=True)
-class FixedSet:
-    """Crops of noise; the label of the first is what the base reads in parallel, with boxes."""
-
-    name: str
-    made: tuple[Word, ...]
-    is_case_sure: bool = True
-
-    def words(self, limit: int | None = None) -> Iterator[Word]:
-        return iter(self.made[:limit])
-
-
 @pytest.fixture
 def sets(monkeypatch: pytest.MonkeyPatch, crops: list[np.ndarray], network: IGTR) -> tuple[FixedSet, ...]:
+    """Crops of noise; the label of the first is what the base reads in parallel, with boxes."""
     (look,) = read_crops(network, crops[:1], ReadingOptions())
     (text,) = look.reading.texts()
     boxes = np.tile(np.array([[0, 0, 8, 8]], np.float32), (len(text), 1))
