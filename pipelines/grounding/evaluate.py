@@ -76,13 +76,20 @@ def expert_matrix(
     family: ModelFamily, cache: ModelCache, limit: int | None = None, recipes: Mapping[str, MergeRecipe] | None = None
 ) -> dict[str, dict[str, float]]:
     """Base, every expert alone, and named mixes -> set -> score (acc@0.5; on `refuse` the mean of N-acc and T-acc)."""
+    alone = {name: MergeRecipe(coefficients=((name, 1.0),), scale=1.0) for name in family.tasks}
+    return mix_matrix(family, cache, {"base": MergeRecipe(), **alone, **(recipes or {})}, "test", limit)
+
+
+def mix_matrix(
+    family: ModelFamily, cache: ModelCache, recipes: Mapping[str, MergeRecipe], split: str, limit: int | None = None
+) -> dict[str, dict[str, float]]:
+    """Named mixes -> set -> score, on the "test" or the "validation" scenes of every set."""
     from pipelines.grounding.probe import score_model
 
-    alone = {name: MergeRecipe(coefficients=((name, 1.0),), scale=1.0) for name in family.tasks}
     matrix = {}
-    for name, recipe in {"base": MergeRecipe(), **alone, **(recipes or {})}.items():
+    for name, recipe in recipes.items():
         with cache.lease(family, recipe) as lease:
-            matrix[name] = score_model(lease.model, tuple(EXPERT_SETS), "test", limit or SCENES)
+            matrix[name] = score_model(lease.model, tuple(EXPERT_SETS), split, limit or SCENES)
     return matrix
 
 
