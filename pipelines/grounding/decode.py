@@ -93,7 +93,7 @@ def peaks(centre: np.ndarray, thresholds: Thresholds, boxes: np.ndarray) -> list
     for flat in order:
         row, column = divmod(int(flat), centre.shape[1])
         is_peak = centre[row, column] >= around[row, column] and centre[row, column] >= thresholds.centre
-        if len(chosen) == thresholds.most or (chosen and not is_peak):
+        if len(chosen) == thresholds.most or not (is_peak or flat == order[0]):
             break
         box = boxes[row, column]
         is_new = all(box_iou(box, boxes[other]) <= thresholds.overlap for other in chosen)

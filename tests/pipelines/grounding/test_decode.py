@@ -50,6 +50,13 @@ def test_higher_thresholds_never_find_more() -> None:
         assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1], name
 
 
+def test_a_highest_peak_that_is_too_small_gives_its_place_to_no_lower_cell() -> None:
+    one = raw((0, 0, 0.9), (2, 3, 0.3))
+    one.boxes[0, 0, 2:] /= 4
+    (found,) = found_in(one)
+    assert found.cell == (0, 0) and found_in(one, Thresholds(least_area=0.05)) == []
+
+
 def test_nothing_is_found_where_nothing_is_believed_to_be() -> None:
     assert found_in(raw((0, 0, 0.9), existence=0.2)) == []
 
