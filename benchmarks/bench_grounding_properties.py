@@ -1,7 +1,7 @@
 """What leaves the answers of the shipped plvl mix as they are, on scenes of "iid" that no training and no test draws.
 
-How often an answer stays with picture and words mirrored, with a thing more that nobody asked for, and in other words of
-the same meaning; how far a batch moves any output; and which thresholds add something when they are raised.
+How often an answer stays with picture and words mirrored, with a thing more that nobody asked for, and in other words
+of the same meaning; how far a batch moves any output; and which thresholds add something when they are raised.
 
     python -m benchmarks.bench_grounding_properties [--scenes 300] [--json FILE]
 """

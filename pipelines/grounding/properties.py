@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,6 @@ def threshold_faults(raw: Raw) -> list[str]:
         found = [found_in(raw, replace(Thresholds(existence=0.0, most=12), **{name: value})) for value in values]
         sizes = [(len(some), int(sum(one.mask.sum() for one in some))) for some in found]
         at = 1 if name == "mask" else 0
-        if any(later[at] > earlier[at] for earlier, later in zip(sizes, sizes[1:], strict=False)):
+        if any(later[at] > earlier[at] for earlier, later in pairwise(sizes)):
             faults.append(name)
     return faults
