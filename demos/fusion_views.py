@@ -175,8 +175,7 @@ class MetricView:
             told(self.when_measured),
             inputs,
             [self.metrics],
-            show_progress_on=[self.metrics],
-            **BESIDE_QUEUE | {"show_progress": "minimal"},
+            **BESIDE_QUEUE | {"show_progress": "minimal", "show_progress_on": [self.metrics]},
         )
 
     def when_measured(self, values: Values) -> Updates:

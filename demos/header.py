@@ -12,7 +12,7 @@ import gradio as gr
 from demos.exports import RECIPE_FILES, pipeline_of, restore
 from demos.help import help_page
 from demos.links import address
-from demos.tab import BESIDE_QUEUE, TELLING, told
+from demos.tab import BESIDE_QUEUE, ON_DEVICE, QUIET, TELLING, told
 from pipelines.shared.errors import UserError
 
 TITLE = '<div class="title"><h1>Mixdeck</h1><p>Choose sources, choose how much of each, and see it.</p></div>'
@@ -22,8 +22,8 @@ COPY = "(address) => window.mixdeck.copied(address)"
 class Header:
     """Built above the tabs, wired when they are there.
 
-    A tab gives `name`, `inputs`, `shown`, `words(shown)` and `links`: settable, query(values), opened_with(query),
-    restored(text), then_run(event).
+    A tab gives `name`, `inputs`, `pictures`, `shown`, `words(shown)`, `when_first_seen(request, values)`, and `links`:
+    settable, query(values), opened_with(query), restored(text), then_run(event).
     """
 
     def __init__(self) -> None:
@@ -39,9 +39,11 @@ class Header:
                                elem_id="link-text")  # fmt: skip
         gr.HTML(help_page(), elem_id="help")
         self.current = gr.State("")
+        self.is_read = gr.State(False)  # the address was
+        self.first: dict[str, gr.State] = {}  # of each tab: 1 once it was seen
 
-    def wire(self, page: gr.Blocks, tabs: gr.Tabs, built: Mapping[str, Any]) -> Any:
-        """Events of the buttons; gives back the one that sets the page as its address wants it."""
+    def wire(self, page: gr.Blocks, tabs: gr.Tabs, built: Mapping[str, Any]) -> None:
+        """Events of the buttons, and of the page as its address wants it."""
         self._tabs, self._built = tabs, built
         everything = {self.current, self.file, *(one for tab in built.values() for one in tab.inputs)}
         settable = [tabs, *(one for tab in built.values() for one in tab.links.settable)]
@@ -54,15 +56,23 @@ class Header:
             tab.links.then_run(restored)
         self.figure.click(None, js="() => window.mixdeck.figure()", **BESIDE_QUEUE)
         self.help.click(None, js="() => window.mixdeck.help()", **BESIDE_QUEUE)
-        return page.load(told(self.when_opened), None, settable, trigger_mode="once", **TELLING)
+        page.load(told(self.when_opened), None, [self.is_read, *self.first.values(), *settable], trigger_mode="once",
+                  **TELLING)  # fmt: skip
 
     def follow(self, opened: gr.Tab, name: str, tab: Any) -> None:
-        """The tab that is opened is the current one: its mix is in the chip."""
+        """The tab that is opened is the current one: its mix is in the chip. What it runs first, it runs now."""
+        first = self.first[name] = gr.State(0)
 
-        def chosen(shown: Any) -> tuple[str, str]:
-            return name, chip_of(tab.words(shown))
+        def chosen(is_read: bool, seen: int, shown: Any) -> tuple[str, str, int]:
+            return name, chip_of(tab.words(shown)), max(seen, int(is_read))
 
-        opened.select(chosen, [tab.shown], [self.current, self.chip], trigger_mode="always_last", **BESIDE_QUEUE)
+        opened.select(chosen, [self.is_read, first, tab.shown], [self.current, self.chip, first],
+                      trigger_mode="always_last", **TELLING)  # fmt: skip
+
+    def first_run(self, tab: Any) -> Any:
+        """The first example of a tab, when a visitor first sees it: hidden tabs would hold up the one that is seen."""
+        return self.first[tab.name].change(told(tab.when_first_seen), tab.inputs, tab.pictures,
+                                           trigger_mode="always_last", **QUIET, **ON_DEVICE)  # fmt: skip
 
     def chip_after(self, current: str, tab: Any, shown: Any) -> Any:
         """The chip after a run of a tab, which may not be the one that is looked at."""
@@ -88,7 +98,10 @@ class Header:
         """What the address asks for; what cannot be read is told, and the page opens as usual."""
         query = dict(request.query_params) if request else {}
         name = query.get("tab", "")
-        updates: dict[Any, Any] = {self._tabs: gr.update(selected=name) if name in self._built else gr.skip()}
+        name = name if name in self._built else next(iter(self._built))
+        updates: dict[Any, Any] = {self.is_read: True, self.first[name]: 1}
+        if "tab" in query:
+            updates[self._tabs] = gr.update(selected=name)
         try:
             return updates | self._tab(name).opened_with(query)
         except UserError as error:

@@ -185,14 +185,9 @@ class LabTab:
         name, recipe = shown
         return f"{name}: {describe(recipe)} · #{recipe_hash(recipe)[:8]}"
 
-    @property
-    def on_load(self) -> Any:
+    def when_first_seen(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """Nothing runs by itself here."""
-
-        def opened(values: Values) -> Iterator[Updates]:
-            yield {self.shown: gr.skip()}
-
-        return opened
+        yield {self.shown: gr.skip()}
 
     def add_endpoints(self) -> None:
         """None of its own."""

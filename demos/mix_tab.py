@@ -22,7 +22,7 @@ from demos.merge_words import describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values, View
 from demos.stage_controls import title_of
-from demos.tab import Workshop, told, visitor_of
+from demos.tab import Workshop, visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash
 from pipelines.shared.errors import UserError
@@ -148,12 +148,8 @@ class MixTab:
         if self.workshop.turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 
-    @property
-    def on_load(self) -> Any:
-        """The first example, run when a page is opened."""
-        return told(self._opened)
-
-    def _opened(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+    def when_first_seen(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """The first example, run when a visitor first sees the tab."""
         if self.has_input(values):
             yield from self.force(request, values)
         else:

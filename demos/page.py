@@ -12,7 +12,7 @@ from demos.endpoints import add_endpoints
 from demos.header import Header
 from demos.registry import TABS
 from demos.status import StatusBar
-from demos.tab import ON_DEVICE, Tab, Workshop
+from demos.tab import Tab, Workshop
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,9 @@ def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = T
         for one in built.values():
             if hasattr(one, "meet"):
                 one.meet(tabs, built)
-        ready = header.wire(page, tabs, built)
+        header.wire(page, tabs, built)
         for one in built.values():
-            first = ready.then(one.on_load, one.inputs, one.pictures, show_progress="hidden", **ON_DEVICE)
-            status.follow([first, *one.runs], one, header)
+            status.follow([header.first_run(one), *one.runs], one, header)
             one.add_endpoints()
         add_endpoints(workshop)
     page.queue(max_size=queue_size)

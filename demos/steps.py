@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 
 from gradio.utils import get_upload_folder
 
-from demos.tab import Turns
+from demos.tab import QUIET, Turns
 from demos.words import hint
 
 Step = TypeVar("Step")
 
 # A place of its own in the queue, for one at a time: minutes of work must not hold up the faders.
-LONG: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 1, "show_progress": "hidden",
-                        "api_visibility": "private"}  # fmt: skip
+LONG: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 1, "api_visibility": "private", **QUIET}
 
 
 def until_stopped(steps: Iterator[Step], turns: Turns, visitor: str, turn: int) -> Iterator[tuple[Step, bool]]:

@@ -27,9 +27,12 @@ log = logging.getLogger("mixdeck")
 
 # One model run at a time, over all tabs; previews stay outside the queue and bring their own lock.
 ON_DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1, "api_visibility": "private"}
-BESIDE_QUEUE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# Handlers that tell something in passing (gr.Info, gr.Warning, gr.Success): outside the queue it reaches nobody.
-TELLING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# Nothing spins, and no component is watched: a browser tells each output of each event so far at every message.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+BESIDE_QUEUE: dict[str, Any] = {"queue": False, "api_visibility": "private", **QUIET}
+# Handlers that tell something in passing (gr.Info, gr.Warning, gr.Success) or set a State with listeners: outside the
+# queue neither reaches anybody.
+TELLING: dict[str, Any] = {"api_visibility": "private", **QUIET}
 
 
 class Turns:

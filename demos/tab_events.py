@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.tab import BESIDE_QUEUE, ON_DEVICE, TELLING, told
+from demos.tab import BESIDE_QUEUE, ON_DEVICE, QUIET, TELLING, told
 
 if TYPE_CHECKING:
     from demos.mix_tab import MixTab
@@ -67,7 +67,7 @@ def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents)
     sent = [event for one in own.typed for event in (one.submit, one.blur)]
     tab.runs += [
         gr.on([*(one.release for one in moved), *(one.input for one in chosen), *sent], told(tab.commit), tab.inputs,
-              tab.pictures, trigger_mode="always_last", show_progress="hidden", **ON_DEVICE),
+              tab.pictures, trigger_mode="always_last", **QUIET, **ON_DEVICE),
         tab.source.run.click(told(tab.force), tab.inputs, tab.pictures, trigger_mode="once",
                              show_progress_on=list(own.busy), **ON_DEVICE),
     ]  # fmt: skip
@@ -80,7 +80,7 @@ def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents)
 
 def then_run(tab: MixTab, event: Any) -> None:
     """After an event that moved widgets from Python, which fires nothing by itself."""
-    run = event.success(told(tab.commit), tab.inputs, tab.pictures, show_progress="hidden", **ON_DEVICE)
+    run = event.success(told(tab.commit), tab.inputs, tab.pictures, **QUIET, **ON_DEVICE)
     tab.runs.append(run)
     _then_settle(tab, run)
 

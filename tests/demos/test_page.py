@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -85,3 +86,33 @@ def test_every_control_that_is_disabled_says_why(config: dict[str, Any]) -> None
 def test_no_component_was_given_an_unknown_property(built: Any) -> None:
     blocks = [one for one in built.page.blocks.blocks.values() if isinstance(one, gr.HTML)]
     assert {key for one in blocks for key in (one.props or {})} <= {"value"}
+
+
+def test_what_shows_no_progress_watches_no_component(config: dict[str, Any]) -> None:
+    quiet = [one for one in config["dependencies"] if one["show_progress"] == "hidden"]
+    assert len(quiet) > 100
+    assert [one["api_name"] for one in quiet if one["show_progress_on"] != []
+            and one["api_name"] not in PUBLIC] == []  # fmt: skip
+
+
+def test_opening_the_page_runs_the_tab_that_is_seen_alone(built: Any) -> None:
+    load = next(one for one in built.page.blocks.fns.values() if ("load" in {name for _, name in one.targets}))
+    assert not [one for one in built.page.blocks.fns.values() if one.trigger_after == load._id]
+    listeners = {one.targets[0][0]: one for one in built.page.blocks.fns.values()
+                 if one.targets and one.targets[0][1] == "change" and one.concurrency_id == "device"}  # fmt: skip
+    for query, name in ({}, "fusion"), ({"tab": "grounding"}, "grounding"), ({"tab": "nowhere"}, "fusion"):
+        updates = load.fn(SimpleNamespace(query_params=query))
+        (first,) = [one for one in updates if one._id in listeners]
+        assert updates[first] == 1 and set(listeners[first._id].outputs) == set(built.page.tabs[name].pictures)
+
+
+def test_a_tab_that_is_chosen_runs_once_the_address_was_read(built: Any) -> None:
+    tabs = built.page.tabs
+    chosen = next(
+        one
+        for one in built.page.blocks.fns.values()
+        if len(one.inputs) == 3 and one.inputs[2] is tabs["grounding"].shown
+    )
+    assert chosen.queue is not False  # a State that is set outside the queue tells its listeners nothing
+    assert chosen.fn(False, 0, None)[2] == 0
+    assert chosen.fn(True, 0, None)[2] == 1
