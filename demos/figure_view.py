@@ -37,19 +37,20 @@ class FigureView:
         panels_of: (job, result, values, names) -> the panels, all of one size.
         caption_of: job -> what is said below them.
         point_of: values -> (x, y) px that was pointed at, or None.
+        is_enlarged: whether a region is enlarged at first.
     """
 
     def __init__(
         self, tab: MixTab, sight: Sight, choices: Sequence[tuple[str, str]], chosen: Sequence[str],
         panels_of: Callable[[Any, Any, Values, Sequence[str]], list[Panel]], caption_of: Callable[[Any], str],
-        point_of: Callable[[Values], tuple[int, int] | None],
+        point_of: Callable[[Values], tuple[int, int] | None], is_enlarged: bool = True,
     ) -> None:  # fmt: skip
         self._tab, self._sight = tab, sight
         self._panels_of, self._caption_of, self._point_of = panels_of, caption_of, point_of
         name = f"{tab.name}-figure"
         with gr.Accordion("Figure for a paper", open=False, elem_id=f"{name}-box") as self.box:
             self.parts = gr.CheckboxGroup(list(choices), value=list(chosen), label="Pictures", elem_id=f"{name}-parts")
-            self._build_form(name)
+            self._build_form(name, is_enlarged)
             self.caption = gr.Textbox("", label="Caption", lines=2, placeholder="left empty, the mix is told",
                                       elem_id=f"{name}-caption")  # fmt: skip
             self.picture = StillImage(
@@ -64,12 +65,12 @@ class FigureView:
         self.controls: list[Any] = [*self._form, self.font, self.is_open]
         self.outputs: list[Any] = [self.picture, self.files]
 
-    def _build_form(self, name: str) -> None:
+    def _build_form(self, name: str, is_enlarged: bool) -> None:
         def tick(title: str, short: str, info: str, is_on: bool = False) -> gr.Checkbox:
             return gr.Checkbox(is_on, label=title, info=info, elem_id=f"{name}-{short}", min_width=150)
 
         with gr.Row():
-            self.zoom = tick("Region, enlarged", "zoom", "where Zoom points, else where they differ most", True)
+            self.zoom = tick("Region, enlarged", "zoom", "where Zoom points, else where they differ most", is_enlarged)
             self.bare = tick("No recipe inside", "bare", "for blind review")
         with gr.Row():
             self.letters = tick("Letters", "letters", "(a), (b), …", True)

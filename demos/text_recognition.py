@@ -8,8 +8,8 @@ import gradio as gr
 
 from demos.desk import Desk
 from demos.examples import Example, read_examples
-from demos.export_view import ExportView
 from demos.exports import parse_for
+from demos.figure_view import FigureView
 from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
@@ -21,8 +21,8 @@ from demos.text_recognition_ask import AskView
 from demos.text_recognition_batch import BatchView
 from demos.text_recognition_bench import CROP, PHOTO, Job, Sheet, TextBench
 from demos.text_recognition_compare import CompareView
-from demos.text_recognition_drawing import reading_picture
 from demos.text_recognition_endpoints import add_text
+from demos.text_recognition_export import FIGURE, FIGURE_START, TextExport, figure_caption, panels
 from demos.text_recognition_reading import ReadingView
 from demos.text_recognition_settings import TextSettings
 from demos.text_recognition_source import TextSource
@@ -86,9 +86,14 @@ class TextTab(MixTab):
         self.compare = CompareView(self.sight, self.family)
         self.past = PastView(self.name, thumbnail_of, run_caption, self.example_of, lambda job: (job.path,))
         self.batch = BatchView(self.sight)
+        self.figure = FigureView(
+            self, self.sight, FIGURE, FIGURE_START,
+            lambda job, sheet, values, names: panels(self.bench, self.reading, job, sheet, values, names),
+            lambda job: figure_caption(self.bench, job), lambda values: None, is_enlarged=False,
+        )  # fmt: skip
         self.export = TextExport(self, self.sight)
         self.runs: list[Any] = []
-        self.views: tuple[View, ...] = (self.reading, self.ask, self.compare, self.past, self.export)
+        self.views: tuple[View, ...] = (self.reading, self.ask, self.compare, self.past, self.figure, self.export)
 
     def _list(self) -> None:
         """What handlers are told, what a run updates, and what an example or a restore sets."""
@@ -192,19 +197,6 @@ class TextTab(MixTab):
 
     def _set(self, recipe: MergeRecipe, options: ReadingOptions, mode: str) -> Updates:
         return self.panel.shown(recipe) | self.settings.shown(options) | {self.source.mode: mode}
-
-
-class TextExport(ExportView):
-    """The crop with its boxes as a picture."""
-
-    def picture_of(self, result: Sheet, values: Values) -> np.ndarray:
-        """What is seen: the crop enlarged, its boxes, and the evidence of the chosen character."""
-        tab: Any = self._tab
-        word = tab.reading.word(result, values)
-        if word is None:
-            assert result.photo is not None
-            return result.photo
-        return reading_picture(word.pixels, word.reading.characters, values[tab.reading.chosen])
 
 
 def thumbnail_of(job: Job, sheet: Sheet) -> np.ndarray:

@@ -23,7 +23,10 @@ from pipelines.text_recognition.questions import ARGUMENTS, KINDS, NUMBERS, Ques
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet
 
-ABOUT = "The network is asked itself; its answer need not be what its reading says, and then it is marked."
+ABOUT = (
+    "The network is asked itself; its answer need not be what its reading says, and then it is marked. "
+    "Bright is where it looked."
+)
 
 
 class AskView:
@@ -39,14 +42,14 @@ class AskView:
             with gr.Row(elem_classes="tight"):
                 self.kind = gr.Dropdown([(title, name) for name, title in KINDS.items()], value="count",
                                         label="Or by template", elem_id=f"{ID}-ask-kind", min_width=200)  # fmt: skip
-                self.number = gr.Number(1, label="Position or n-th", precision=0, minimum=1, maximum=MAX_LENGTH,
-                                        elem_id=f"{ID}-ask-number", min_width=90, interactive=False)  # fmt: skip
-                self.text = gr.Textbox("e", label="Character or text", max_lines=1, elem_id=f"{ID}-ask-text",
+                self.number = gr.Number(1, label="Position, n-th", precision=0, minimum=1, maximum=MAX_LENGTH,
+                                        elem_id=f"{ID}-ask-number", min_width=110, interactive=False)  # fmt: skip
+                self.text = gr.Textbox("e", label="Text", max_lines=1, elem_id=f"{ID}-ask-text",
                                        min_width=110)  # fmt: skip
                 self.ask = gr.Button("Ask", size="sm", min_width=70, elem_id=f"{ID}-ask")
             self.answer = gr.HTML("", elem_id=f"{ID}-answer")
             self.picture = StillImage(label="Where the network looked", elem_id=f"{ID}-answer-picture", visible=False,
-                                      buttons=SAVE, **STILL)  # fmt: skip
+                                      show_label=False, buttons=SAVE, **STILL)  # fmt: skip
         self.controls = [self.free, self.kind, self.number, self.text]
         self.outputs = [self.answer, self.picture]
 

@@ -19,6 +19,7 @@ STEPS: tuple[tuple[float, Colour], ...] = (
 )  # fmt: skip
 WIDTH_PX, MOST_WIDTH_PX, MOST_HEIGHT_PX = 560, 960, 320
 LABEL_PX = 18  # above the crop, for the numbers of the characters
+RULER, NUMBER = (43, 45, 52), (255, 255, 255)  # of that strip, on light and on dark pages
 HEAT_OPACITY = 0.7
 
 
@@ -59,7 +60,7 @@ def reading_picture(
         picture = evidence_over(picture, characters[chosen].evidence)
     if not has_boxes:
         return picture
-    canvas = Image.new("RGB", (picture.shape[1], picture.shape[0] + LABEL_PX), (255, 255, 255))
+    canvas = Image.new("RGB", (picture.shape[1], picture.shape[0] + LABEL_PX), RULER)
     canvas.paste(Image.fromarray(picture), (0, LABEL_PX))
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=13)
@@ -68,7 +69,7 @@ def reading_picture(
         left, top, right, bottom = _place(one.box_xyxy, factor, canvas.size)
         thick = 4 if index == chosen else 2
         draw.rectangle((left, top, right, bottom), outline=colour, width=thick)
-        draw.text(((left + right) / 2, LABEL_PX / 2), str(index + 1), fill=(0, 0, 0), anchor="mm", font=font)
+        draw.text(((left + right) / 2, LABEL_PX / 2), str(index + 1), fill=NUMBER, anchor="mm", font=font)
     return np.asarray(canvas)
 
 

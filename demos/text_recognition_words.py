@@ -72,6 +72,11 @@ def reading_line(reading: RecognitionResult | None, chosen: int | None, nothing:
     )
 
 
+def waiting_line() -> str:
+    """What stands in the place of the word before anything was read."""
+    return '<div class="reading empty">The word will stand here, each letter in the colour of its probability.</div>'
+
+
 def _character(index: int, one: CharacterReading, is_chosen: bool, corrected: tuple[str, str] | None) -> str:
     classes = ["char", f"step-{step_of(one.probability)}"]
     classes += ["corrected"] if corrected else []
@@ -112,31 +117,43 @@ def character_table(reading: RecognitionResult | None) -> str:
     """A row per character: what else it may be, whether it was confirmed, where it stands."""
     if reading is None or not reading.text:
         return hint("No character was read.")
-    names = ("character", "probability", "alternatives", "verified", "look-alikes", "box: left, top, right, bottom px")
-    rows = (
-        (
-            one.symbol,
-            f"{one.probability:.3f}",
-            _scored(one.alternatives[:SHOWN_ALTERNATIVES]),
-            "–" if one.verified is None else f"{one.verified:.3f}",
-            _scored(one.lookalikes) or "–",
-            ", ".join(f"{value:.0f}" for value in one.box_xyxy),
-        )
-        for one in reading.characters
-    )
-    return table(names, rows)
+    columns = {
+        "read": [one.symbol for one in reading.characters],
+        "prob.": [f"{one.probability:.3f}" for one in reading.characters],
+        "else": [_scored(one.alternatives[:SHOWN_ALTERNATIVES]) for one in reading.characters],
+        "verified": ["–" if one.verified is None else f"{one.verified:.3f}" for one in reading.characters],
+        "look-alikes": [_scored(one.lookalikes) for one in reading.characters],
+        "box, px": [_corners_of(one.box_xyxy) for one in reading.characters],
+    }
+    full = {name: cells for name, cells in columns.items() if any(cells)}
+    return table(tuple(full), list(zip(*full.values(), strict=True)))
+
+
+def _corners_of(box: Sequence[float]) -> str:
+    left, top, right, bottom = (f"{value:.0f}" for value in box)
+    return f"{left} {top} {right} {bottom}"
 
 
 def _scored(pairs: Sequence[tuple[str, float]]) -> str:
-    return "  ".join(f"{symbol} {share:.3f}" for symbol, share in pairs)
+    return "  ".join(f"{symbol} {share:.2f}" for symbol, share in pairs)
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[str]] | object, numbered: bool = True) -> str:
-    """Plain text as a table of the page; `numbered` puts the row's number first."""
-    body = [[str(index), *row] for index, row in enumerate(rows, 1)] if numbered else list(rows)  # type: ignore[call-overload, arg-type]
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], numbered: bool = True, chosen: int | None = None) -> str:
+    """Plain text as a table; `numbered` puts the row's number first, as a button where a row is `chosen`."""
+
+    def number(index: int) -> str:
+        if chosen is None:
+            return str(index + 1)
+        pressed = str(index == chosen).lower()
+        return (f'<button type="button" data-index="{index}" aria-pressed="{pressed}" title="look at it">'
+                f"{index + 1}</button>")  # fmt: skip
+
     head = "".join(f"<th>{html.escape(name)}</th>" for name in (["#", *names] if numbered else names))
-    cells = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in body)
-    inside = f'<table class="mdk-table words"><thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>'
+    body = ""
+    for index, row in enumerate(rows):
+        cells = [*([number(index)] if numbered else []), *map(html.escape, row)]
+        body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    inside = f'<table class="mdk-table words"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="scroll-x">{inside}</div>'
 
 
@@ -180,13 +197,13 @@ def answer_line(asked: str, answer: Answer) -> str:
     )
 
 
-def word_table(sheet: Sheet) -> str:
-    """The words of a photograph in reading order."""
+def word_table(sheet: Sheet, chosen: int) -> str:
+    """The words of a photograph in reading order; the number of each is a button that looks at it."""
     rows = [
         (word.reading.text or "(nothing)", f"{word.reading.confidence:.2f}", _corner_text(word.corners))
         for word in sheet.words
     ]
-    return table(("word", "confidence", "corner, px"), rows) if rows else hint(NO_WORD)
+    return table(("word", "confidence", "corner, px"), rows, chosen=chosen) if rows else ""
 
 
 def _corner_text(corners: object) -> str:

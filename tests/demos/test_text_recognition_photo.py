@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -66,3 +69,39 @@ def test_a_photograph_without_text_says_so(text_page: Any, ran: Any, tmp_path: P
     Image.new("RGB", (60, 40), "grey").save(tmp_path / "empty.png")
     updates = ran(path=tmp_path / "empty.png")
     assert "No text was found in empty.png" in updates[text_page.tab.reading.notices]
+
+
+def test_the_number_of_a_word_looks_at_it_with_all_that_is_known_of_it(text_page: Any, ran: Any, photo: Path) -> None:
+    tab, updates = text_page.tab, ran()
+    reading, second = tab.reading, tab.bench.result(updates[tab.shown])[0].words[1].reading
+    sent = text_page.values({tab.shown: updates[tab.shown]})
+    for index, is_second in ((1, True), (99, True), (-7, False)):
+        event: Any = SimpleNamespace(index=index)
+        looked = reading.when_word_picked(event, sent)
+        assert (f"Read: {html.escape(second.text)}," in looked[reading.line]) == is_second
+        assert looked[reading.table].count("<tr>") == len(looked[reading.line].split('class="char')), index
+    pressed = looked[reading.words]["value"]
+    assert pressed.count('aria-pressed="true"') == 1 and 'data-index="0" aria-pressed="true"' in pressed
+
+
+def test_another_picture_starts_at_its_first_word_without_a_chosen_character(
+    text_page: Any, ran: Any, crop_file: Path
+) -> None:
+    tab, updates = text_page.tab, ran()
+    looked_at = {tab.shown: updates[tab.shown], tab.reading.place: 1, tab.reading.chosen: 0}
+    same, other = ran(looked_at), ran({**looked_at, tab.source.mode: "crop"}, path=crop_file)
+    assert (same[tab.reading.place], same[tab.reading.chosen]) == (1, 0)
+    assert (other[tab.reading.place], other[tab.reading.chosen]) == (0, None)
+
+
+def test_a_photograph_is_exported_with_its_words_and_their_corners(
+    text_page: Any, ran: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tab, updates = text_page.tab, ran()
+    monkeypatch.setattr(tab.export.exported, "GRADIO_CACHE", str(tmp_path))
+    sent = text_page.values({tab.shown: updates[tab.shown], tab.export.extras: ["csv", "json"]})
+    picture, _, table, words = map(Path, tab.export.when_exported(sent)[tab.export.exported])
+    found = json.loads(words.read_text())
+    assert [len(word["corners"]) for word in found["words"]] == [4, 4] and found["text"].count(" ") == 1
+    assert len(table.read_text().splitlines()) == 1 + sum(len(word["text"]) for word in found["words"])
+    assert Image.open(picture).size == (320, 200)

@@ -9,10 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from demos.figure_layout import Panel
 from demos.text_recognition_ask import sentence
 from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_drawing import STEPS, character_at, enlarged, evidence_over, reading_picture, step_of
-from demos.text_recognition_words import NOTHING, agreement_table, answer_line, correction_lines, reading_line, table
+from demos.text_recognition_export import character_rows, figure_caption, panels
+from demos.text_recognition_words import (
+    NOTHING,
+    agreement_table,
+    answer_line,
+    character_table,
+    correction_lines,
+    reading_line,
+    table,
+)
 from pipelines.shared.errors import UserError
 from pipelines.text_recognition.options import PROCEDURES
 from pipelines.text_recognition.questions import Question
@@ -35,9 +45,8 @@ def character(symbol: str, probability: float, left: float = 0.0, **more: Any) -
 
 def reading(text: str, **more: Any) -> Any:
     characters = tuple(character(symbol, 0.95, 12.0 * place) for place, symbol in enumerate(text))
-    told = {"confidence": 0.8, "trace": (), "ranking": (), "is_doubtful": False} | more
-    return SimpleNamespace(text=text, characters=characters,
-                           run=SimpleNamespace(seconds={"infer": 0.012}), **told)  # fmt: skip
+    told = {"characters": characters, "confidence": 0.8, "trace": (), "ranking": (), "is_doubtful": False} | more
+    return SimpleNamespace(text=text, run=SimpleNamespace(seconds={"infer": 0.012}), **told)  # fmt: skip
 
 
 def test_a_template_and_a_line_of_english_ask_the_same(text_page: Any, shown: dict[Any, Any]) -> None:
@@ -145,3 +154,35 @@ def test_a_crop_of_any_size_is_drawn_within_the_page() -> None:
 def test_a_question_is_said_as_it_was_understood() -> None:
     assert sentence(Question("is_char_at", (2, "B"))) == "Is character 2 a B?"
     assert sentence(Question("exists", ("0O",))) == "Is there a 0 or a O?"
+
+
+def test_a_figure_shows_the_crop_as_each_of_them_reads_it(text_page: Any, shown: dict[Any, Any]) -> None:
+    tab = text_page.tab
+    job, sheet = tab.sight.job(shown), tab.sight.result(shown)
+
+    def made(*names: str, **values: Any) -> list[Panel]:
+        return panels(tab.bench, tab.reading, job, sheet, {**shown, tab.reading.chosen: values.get("chosen")}, names)
+
+    every = made("crop", "base", "experts", "mix", "evidence", chosen=0)
+    titles = [panel.title.split(":")[0] for panel in every]
+    assert titles == ["crop", "base", "curved", "this mix", f"looked for {sheet.text[0]}"]
+    assert len({panel.pixels.shape for panel in every}) == 1
+    assert not np.array_equal(every[3].pixels, every[4].pixels)
+    assert [panel.title for panel in made()] == [f"this mix: {sheet.text} {sheet.words[0].reading.confidence:.2f}"]
+    assert len(made("evidence")) == min(len(sheet.text), 8)
+    assert "word.png. Parallel." in figure_caption(tab.bench, job) and "Recipe #" in figure_caption(tab.bench, job)
+
+
+def test_a_row_per_character_goes_into_the_table(text_page: Any, shown: dict[Any, Any]) -> None:
+    sheet = text_page.tab.sight.result(shown)
+    rows = character_rows(sheet)
+    assert "".join(row["character"] for row in rows) == sheet.text
+    first = sheet.words[0].reading.characters[0]
+    assert float(rows[0]["left"]) == pytest.approx(first.box_xyxy[0], abs=0.051)
+    assert rows[0]["alternatives"].split()[0] == first.alternatives[0][0]
+
+
+def test_columns_that_are_empty_are_left_out() -> None:
+    assert "look-alikes" not in character_table(reading("CAT"))
+    word = reading("CA", characters=(character("C", 0.9, lookalikes=(("G", 0.5),)), character("A", 0.9)))
+    assert "look-alikes" in character_table(word) and "G 0.50" in character_table(word)
