@@ -111,7 +111,7 @@ def test_equal_edges_are_white_and_lone_ones_coloured() -> None:
     bar = np.zeros((64, 96, 3), np.float32)
     bar[:, 20:40] = 1
     same = red_cyan_edges(bar, bar)
-    assert np.array_equal(same[..., 0], same[..., 1]) and same.max() == 1
+    assert np.allclose(same[..., 0], same[..., 1], atol=1e-6) and same.max() == 1  # OpenCV rounds by how memory lies
     lone = red_cyan_edges(bar, np.zeros_like(bar))
     assert lone[..., 0].max() == 1 and lone[..., 1].max() == 0
 
