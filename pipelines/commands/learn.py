@@ -1,4 +1,7 @@
-"""`learn FAMILY --out RECIPE.yaml`: coefficients learned without labels, by the family's own loss, as a recipe."""
+"""`learn FAMILY --out RECIPE.yaml`: coefficients learned without labels, by the family's own loss, as a recipe.
+
+Methods whose result no recipe can say (a mask, or a weight for each weight) store a network: `learn_network`.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,41 @@ if TYPE_CHECKING:
     from pipelines.shared.family import ModelFamily
 
 METHODS = ("adamerging", "atlas")
+NETWORKS = ("concrete", "fisher", "regmean", "optimal_transport")
 GRAINS = ("task", "module", "tensor")
 
 
 def add(commands: Any) -> None:
     """Register the command."""
-    parser = commands.add_parser("learn", help="learn a mix from samples without labels")
+    parser = commands.add_parser("learn", help="learn a mix, or make a network, from samples without labels")
     parser.add_argument("family", metavar="FAMILY")
-    parser.add_argument("--method", choices=METHODS, default="adamerging", help="default %(default)s")
+    parser.add_argument("--method", choices=(*METHODS, *NETWORKS), default="adamerging", help="default %(default)s")
     parser.add_argument(
         "--grain", choices=GRAINS, default="module", help="a coefficient for each of these (default %(default)s)"
     )
     parser.add_argument("--steps", type=int, default=100, metavar="N", help="default %(default)s")
     parser.add_argument("--rate", type=float, default=1e-2, metavar="R", help="default %(default)s")
-    parser.add_argument("--out", type=Path, required=True, metavar="RECIPE.yaml", help="what the page and merge read")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="RECIPE.yaml, what the page and merge "
+                        "read; of concrete, fisher, regmean and optimal_transport NETWORK.safetensors")  # fmt: skip
+    network = parser.add_argument_group("concrete, fisher, regmean, optimal_transport")
+    network.add_argument("--experts", metavar="A,B", help="those that take part (default: all)")
+    network.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method")
+    network.add_argument("--anchor", default="base", metavar="NAME", help="of optimal_transport: what the other "
+                         "network is laid on, an expert or base (default %(default)s)")  # fmt: skip
+    network.add_argument("--other", metavar="NAME|FILE", help="the other network: an expert, or a .safetensors file "
+                         "of another start")  # fmt: skip
+    network.add_argument("--shuffle", type=int, metavar="SEED", help="put the other's neurons in a random order first")
+    network.add_argument("--score", choices=("test", "validation", "none"), default="test", help="default %(default)s")
+    network.add_argument("--json", type=Path, metavar="FILE", help="also write settings, scores and seconds as JSON")
     parser.set_defaults(command=run)
 
 
 def run(flags: argparse.Namespace) -> None:
     """Learn, tell the loss at the start and at the end, and write the recipe."""
+    if flags.method in NETWORKS:
+        from pipelines.commands.learn_network import make
+
+        return make(flags)
     from pipelines.commands.loading import named, open_cache
     from pipelines.registry import family as family_named
     from pipelines.shared.recipe_file import RecipeDocument, dump_yaml

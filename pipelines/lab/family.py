@@ -53,4 +53,6 @@ SHAPES_VIT = ModelFamily(
     evaluator="pipelines.lab.evaluate:evaluate",
     scorer="pipelines.lab.evaluate:score_model",
     surrogate="pipelines.lab.surrogate:entropy_loss",
+    samples="pipelines.lab.unlabelled:vit_samples",
+    alignment="pipelines.lab.vit_streams:VIT_ALIGNMENT",
 )

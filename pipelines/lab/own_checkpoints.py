@@ -46,7 +46,7 @@ def own_family(files: Files) -> OwnFamily:
     from pipelines.merging.arena import Arena
 
     check_size(sum(path.stat().st_size for path in paths_of(files)))
-    base, *experts = ((name, _weights(name, paths)) for name, paths in files.items())
+    base, *experts = ((name, read_files(name, paths)) for name, paths in files.items())
     arena = Arena.from_checkpoints({key: base[1][key] for key in sorted(base[1])}, dict(experts))
     if arena.layout.count == 0:
         raise UserError("No expert differs from the base: there is nothing to look at.", "All the same")
@@ -185,7 +185,8 @@ def _named(found: Sequence[tuple[str, tuple[Path, ...]]]) -> Files:
     return dict(found)
 
 
-def _weights(name: str, paths: Sequence[Path]) -> dict[str, Tensor]:
+def read_files(name: str, paths: Sequence[Path]) -> dict[str, Tensor]:
+    """A checkpoint in one file or several. Raises UserError: damaged, or not safetensors."""
     from pipelines.shared.family import ModelSpec
     from pipelines.shared.weights import read_weights
 

@@ -18,6 +18,7 @@ from pipelines.merging.recipe import MaskChoice, MergeRecipe
 from pipelines.merging.tuning import SCALES, THRESHOLDS
 
 Scores = dict[str, float]
+Mix = MergeRecipe | Tensor | Mapping[str, Tensor]
 Score = Callable[[nn.Module, Sequence[str], str], Scores]  # network, tasks, "validation" or "test" -> task: 0 to 1
 
 
@@ -51,10 +52,11 @@ class Trial:
         """A recipe with the faders of all tasks (or of those given) at 1."""
         return MergeRecipe(method, tuple((task, 1.0) for task in tasks or self.tasks), **changes)
 
-    def scores(self, mix: MergeRecipe | Tensor, split: str = "test", tasks: Sequence[str] = ()) -> Scores:
-        """Task -> score of a recipe, or of a flat buffer of the arena."""
-        flat = mix if isinstance(mix, Tensor) else self.arena.merge(mix).flat
-        self.model.load_state_dict(self.arena.views(flat))
+    def scores(self, mix: Mix, split: str = "test", tasks: Sequence[str] = ()) -> Scores:
+        """Task -> score of a recipe, of a flat buffer of the arena, or of a state dict."""
+        if isinstance(mix, MergeRecipe):
+            mix = self.arena.merge(mix).flat
+        self.model.load_state_dict(self.arena.views(mix) if isinstance(mix, Tensor) else mix)
         return self.score(self.model, tuple(tasks) or self.tasks, split)
 
     def experts(self, split: str = "test") -> Scores:

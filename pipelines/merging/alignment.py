@@ -11,10 +11,12 @@ OPTIMAL_TRANSPORT = OfflineMethod(
     paper="arXiv:2310.05719",
     formula="W = (1 - α) diag(m) Tᵀ W_s diag(n) T + α W_a,  T the cheapest plan between their neurons",
     settings=(
-        Setting("epsilon", "Softness ε", 0.08, "Of the plans; exact plans are hard", 0.01, 1.0, 0.01, is_log=True),
+        Setting("epsilon", "Softness ε", 0.08, "Of the plans; 0 matches neurons one to one", 0.0, 1.0, 0.01),
         Setting("anchor_share", "Anchor's share", 0.5, "1 is the anchor"),
+        Setting("samples", "Samples", 16.0, "Of each task, by which neurons are matched", 1.0, 4096.0, 1.0),
     ),
     needs="networks that were not tuned from one base, and about 200 samples or none",
     cost="n m for each round and stream, then two products for each tensor",
-    entry="optimal_transport:plans_by_activations",
+    entry="transported:transported",
+    feeds=("pair", "alignment", "samples"),
 )

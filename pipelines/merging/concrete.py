@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from pipelines.merging.adamerging import START, adamerging
 from pipelines.merging.dare import WORD, draws
+from pipelines.merging.feed import FeedStep, made_of
 from pipelines.merging.recipe import OfflineMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pipelines.merging.feed import Feed, Made
     from pipelines.merging.layout import Layout
     from pipelines.merging.learning import Learning, Loss, Mergeable, Places
 
@@ -157,6 +159,46 @@ def concrete_adamerging(
     return adamerging(ground.masked(mask), places, loss, steps=steps, rate=rate)
 
 
+def concrete_network(
+    feed: Feed,
+    *,
+    steps: int = DEFAULTS.steps,
+    rate: float = DEFAULTS.rate,
+    scale: float = START,
+    inner_rate: float = 0.0,
+    seed: int = 0,
+) -> Iterator[FeedStep]:
+    """A family's network through a learned mask: task arithmetic, or with an inner rate AdaMerging after as many steps.
+
+    Every step has the network that was learned by then.
+    """
+    from pipelines.merging.learning import Places, mixed
+
+    ground, loss, places = feed.ground, feed.need("loss"), Places.of(feed.ground.layout, "tensor")
+    total = (steps + 1) * (2 if inner_rate else 1)
+    last: MaskLearning | None = None
+
+    def made(coefficients: Tensor | None = None) -> Made:
+        assert last is not None
+        masked = ground.masked(final_mask(ground.layout, last.logits))
+        flat = mixed(masked, places, _even(ground, places, scale) if coefficients is None else coefficients)
+        plain = mixed(ground, places, _even(ground, places, scale))
+        networks = {CONCRETE.title: ground.views(flat), f"task arithmetic at {scale:g}": ground.views(plain)}
+        return made_of(feed, networks)
+
+    for last in concrete(ground, loss, ConcreteOptions(steps, rate, scale, inner_rate, seed=seed), places):
+        yield FeedStep(last.step + 1, total, f"density {last.density:.3f}", last.loss, made)
+    if inner_rate and last is not None:
+        for one in concrete_adamerging(ground, places, loss, last.logits, steps=steps, rate=rate):
+            yield FeedStep(steps + 2 + one.step, total, "coefficients", one.loss, lambda at=one.coefficients: made(at))
+
+
+def _even(ground: Mergeable, places: Places, value: float) -> Tensor:
+    import torch
+
+    return torch.full((len(ground.vectors), len(places.names)), value, dtype=torch.float64)
+
+
 CONCRETE = OfflineMethod(
     name="concrete",
     title="Concrete masks",
@@ -164,7 +206,7 @@ CONCRETE = OfflineMethod(
     paper="arXiv:2312.06173",
     formula="θ = θ0 + Σ λ_t m ∘ τ_t,  m = σ((logit u + x) / T) over its mean,  x learned",
     settings=(
-        Setting("steps", "Steps", 2000.0, "Of Adam on the logits", 100.0, 4000.0, 10.0),
+        Setting("steps", "Steps", 2000.0, "Of Adam on the logits", 10.0, 4000.0, 10.0),
         Setting("rate", "Rate", 1e-3, "Of Adam on the logits", 1e-4, 1e-1, 1e-4, is_log=True),
         Setting("scale", "Coefficient", START, "Of every expert while the mask is learned", 0.0, 1.5),
         Setting("inner_rate", "Inner rate", 0.0, "Of the step on the coefficients; 0 is task arithmetic", 0.0, 1.0),
@@ -172,5 +214,6 @@ CONCRETE = OfflineMethod(
     ),
     needs="unlabelled samples of every task, and a network whose outputs are classes",
     cost="each step: forward and backward for every task, three passes over the vectors",
-    entry="concrete:concrete",
+    entry="concrete:concrete_network",
+    feeds=("loss",),
 )

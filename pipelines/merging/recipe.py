@@ -87,6 +87,8 @@ class OfflineMethod:
 
     `needs` says what it wants besides. `entry` is "module:function" of this package, loaded by `run` when it is called:
     of learned methods a generator over steps. `settings` are keywords of it, or fields of its options.
+    `feeds` names the parts of a Feed that it needs; then `entry` is (feed, **settings) -> steps, for any family that
+    has them. Empty: nothing feeds it but a program.
     """
 
     name: str
@@ -98,6 +100,11 @@ class OfflineMethod:
     needs: str
     cost: str
     entry: str
+    feeds: tuple[str, ...] = ()
+
+    def defaults(self) -> dict[str, float | str]:
+        """Setting name -> default."""
+        return {setting.name: setting.default for setting in self.settings}
 
     @property
     def run(self) -> Callable[..., Any]:

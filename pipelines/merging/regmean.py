@@ -2,15 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+from pipelines.merging.feed import FeedStep, made_of
 from pipelines.merging.recipe import MergeError, OfflineMethod, Setting
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from pipelines.merging.feed import Feed, Samples
 
 RIDGE = 1e-6  # of the mean of the diagonal
+
+
+def regmean(feed: Feed, *, off_diagonal: float = 0.95, samples: int = 256) -> Iterator[FeedStep]:
+    """The experts of a family by the inputs of their linear layers, chunk by chunk; the last step has the network.
+
+    All that is no matrix of a linear layer (biases, norms, convolutions) is the plain mean.
+    """
+    source: Samples = feed.need("samples")
+    stretches, found = source.stretches(samples), {}
+    total = len(stretches) * len(feed.experts)
+    for task, expert in feed.experts.items():
+        found[task] = sums = {}
+        for number, stretch in enumerate(stretches, (len(found) - 1) * len(stretches) + 1):
+            add_inner_products(sums, source, expert, task, stretch)
+            if number < total:
+                yield FeedStep(number, total, f"{task}, {stretch[1]} samples")
+    merged, mean = {}, feed.mean()
+    for key in (slot.key for slot in feed.ground.layout.slots):
+        grams = [one.get(key) for one in found.values()]
+        experts = [one[key] for one in feed.experts.values()]
+        known = [one for one in grams if one is not None]
+        is_linear = len(known) == len(experts)
+        merged[key] = regression_mean(experts, known, off_diagonal=off_diagonal) if is_linear else mean[key]
+    networks = {REGMEAN.title: feed.network(merged), "mean of the experts": mean}
+    yield FeedStep(total, total, f"{samples} samples of each task", made=lambda: made_of(feed, networks))
+
+
+def add_inner_products(
+    sums: dict[str, Tensor], source: Samples, weights: Mapping[str, Tensor], task: str, stretch: tuple[int, int]
+) -> None:
+    """Add X^T X of the inputs of every linear layer, (in, in) float64, under the key of its matrix."""
+    import torch
+
+    with _listening(source.module, sums), torch.no_grad():
+        source.answer(weights, source.inputs(task, *stretch), task)
+
+
+@contextmanager
+def _listening(module: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
+    from torch import nn
+
+    def hook(key: str) -> Any:
+        def hear(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+            rows = given[0].detach().reshape(-1, given[0].shape[-1]).double()
+            sums[key] = sums[key] + rows.T @ rows if key in sums else rows.T @ rows
+
+        return hear
+
+    layers = [(name, one) for name, one in module.named_modules() if isinstance(one, nn.Linear)]
+    handles = [one.register_forward_pre_hook(hook(f"{name}.weight")) for name, one in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def regression_mean(experts: Sequence[Tensor], grams: Sequence[Tensor], *, off_diagonal: float = 0.95) -> Tensor:
@@ -48,8 +107,12 @@ REGMEAN = OfflineMethod(
     group="statistics",
     paper="arXiv:2212.09849",
     formula="W = (Σ W_t G_t) (Σ G_t)⁻¹,  G_t = X_tᵀ X_t",
-    settings=(Setting("off_diagonal", "Off-diagonals", 0.95, "What they are multiplied by", 0.8, 1.0),),
+    settings=(
+        Setting("samples", "Samples", 256.0, "Of each task", 1.0, 4096.0, 1.0),
+        Setting("off_diagonal", "Off-diagonals", 0.95, "What they are multiplied by", 0.8, 1.0),
+    ),
     needs="about 256 samples of every task, and the inputs of every linear layer",
     cost="256 forward passes for every task, once; a linear system for each layer",
-    entry="regmean:regression_mean",
+    entry="regmean:regmean",
+    feeds=("samples",),
 )

@@ -56,6 +56,8 @@ class ModelFamily:
         scorer: the same for (network, tasks, split) -> {task: score}, 0 to 1, higher is better; split is
             "validation", where scales may be chosen, or "test". Empty where there is none.
         surrogate: the same for network -> loss(weights, step) without labels, by which coefficients can be learned.
+        samples: the same for network -> Samples, for methods that weigh experts by what they do on data.
+        alignment: "module:name" of how neurons of two such networks are matched.
     """
 
     name: str
@@ -72,6 +74,8 @@ class ModelFamily:
     evaluator: str = ""
     scorer: str = ""
     surrogate: str = ""
+    samples: str = ""
+    alignment: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Claims of shapes_vit that need data: streams of the network, shuffles undone, few-shot learning on small things."""
+"""Claims of shapes_vit that need data: shuffles undone, few-shot learning, on small things."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from pipelines.lab.tasks import TASKS
 from pipelines.lab.trial import Trial
 from pipelines.lab.vit import ShapesViT
 from pipelines.merging.arena import Arena
-from pipelines.merging.optimal_transport import laid_on
-
-PICTURES = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+from tests.pipelines.lab.tiny_vit import network
 
 
 @pytest.fixture(autouse=True)
@@ -24,40 +22,6 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
         return rng.random((16, 3, 32, 32), np.float32), labels
 
     monkeypatch.setattr(vit_claims, "pictures", pictures)
-
-
-def network(seed: int) -> dict[str, torch.Tensor]:
-    torch.manual_seed(seed)
-    return {key: value + 0.02 * torch.randn_like(value) for key, value in ShapesViT().state_dict().items()}
-
-
-@torch.inference_mode()
-def answer(weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    model = ShapesViT().eval()
-    model.load_state_dict(weights)
-    return model(PICTURES)
-
-
-def test_taken_apart_and_joined_it_is_the_same() -> None:
-    weights = network(0)
-    again = vit_claims.joined(vit_claims.apart(weights))
-    assert again.keys() == weights.keys() and all(torch.equal(again[key], weights[key]) for key in weights)
-
-
-def test_every_tensor_but_none_else_has_axes() -> None:
-    split = vit_claims.apart(network(0))
-    axes = vit_claims.axes(network(0))
-    assert axes.keys() == split.keys()
-    assert all(len(axes[key]) == split[key].ndim for key in split)
-
-
-def test_a_shuffled_copy_answers_alike_and_is_matched_back_exactly() -> None:
-    weights = network(0)
-    copy = vit_claims.joined(laid_on(vit_claims.apart(weights), vit_claims.axes(weights), vit_claims.shuffles(weights)))
-    assert not torch.equal(copy["blocks.1.qkv.weight"], weights["blocks.1.qkv.weight"])
-    torch.testing.assert_close(answer(copy), answer(weights), rtol=1e-4, atol=1e-4)
-    back = vit_claims.matched(ShapesViT().eval(), copy, weights)
-    assert all(torch.equal(back[key], weights[key]) for key in weights)
 
 
 @pytest.fixture

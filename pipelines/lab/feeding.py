@@ -1,0 +1,141 @@
+"""A family's own samples, loss and neurons, given to the methods that need more than checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.commands.loading import named
+from pipelines.merging.recipe import MergeRecipe, OfflineMethod
+from pipelines.merging.registry import OFFLINE
+from pipelines.shared.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.merging.arena import Arena
+    from pipelines.merging.feed import Feed, FeedStep
+    from pipelines.shared.family import ModelFamily
+
+FED: tuple[OfflineMethod, ...] = tuple(one for one in OFFLINE if one.feeds)
+HOOKS = {"loss": "surrogate", "samples": "samples", "alignment": "alignment"}  # part of a Feed -> field of a family
+BASE = "base"
+
+
+def fed_method(name: str) -> OfflineMethod:
+    """The method of that name. Raises UserError that lists them."""
+    for one in FED:
+        if one.name == name:
+            return one
+    raise UserError(f"No method {name!r} is fed by samples; known are {', '.join(one.name for one in FED)}.")
+
+
+def missing(family: ModelFamily, method: OfflineMethod) -> tuple[str, ...]:
+    """What of the method's needs the family does not give."""
+    return tuple(part for part in method.feeds if part in HOOKS and not getattr(family, HOOKS[part]))
+
+
+def check_fed(family: ModelFamily, method: OfflineMethod) -> None:
+    """Raises UserError: the family cannot feed the method; names those that can."""
+    from pipelines.registry import FAMILIES
+
+    if lacks := missing(family, method):
+        able = [one.name for one in FAMILIES if one.experts and not missing(one, method)]
+        raise UserError(f"{method.title} needs {method.needs}. {family.name} gives no {' and no '.join(lacks)}; "
+                        f"{', '.join(able) or 'no family'} does.", "Nothing to feed it with")  # fmt: skip
+
+
+def feed_of(family: ModelFamily, arena: Arena, tasks: Sequence[str] = ()) -> Feed:
+    """All that the family gives, for the experts that take part (none named: all)."""
+    from pipelines.merging.feed import Feed
+    from pipelines.merging.learning import Mergeable
+
+    chosen = tuple(tasks) or arena.tasks
+    ground = Mergeable.of(arena)
+    ground = replace(ground, vectors={task: ground.vectors[task] for task in chosen})
+    return Feed(
+        ground,
+        {task: network_of(arena, task) for task in chosen},
+        [(one.name, one.match) for one in family.blocks],
+        samples=named(family.samples)(family.build().eval()) if family.samples else None,
+        loss=named(family.surrogate)(family.build().eval()) if family.surrogate else None,
+        alignment=named(family.alignment) if family.alignment else None,
+    )
+
+
+def network_of(arena: Arena, name: str) -> dict[str, Tensor]:
+    """State dict of an expert, or of the base."""
+    recipe = MergeRecipe() if name == BASE else MergeRecipe(coefficients=((name, 1.0),))
+    return arena.views(arena.merge(recipe).flat)
+
+
+def with_pair(feed: Feed, arena: Arena, anchor: str, other: str | Path, shuffle: int | None = None) -> Feed:
+    """The feed with two networks for matching.
+
+    Args:
+        anchor, other: an expert or "base"; `other` may be a file of a network of the same kind and another start.
+        shuffle: seed of a random order that the other's neurons are put in first: it answers as before, but shares no
+            coordinate with the anchor any more.
+
+    Raises:
+        UserError: not readable, or the same network twice. MergeError: another kind of network.
+    """
+    if anchor == other and shuffle is None:
+        raise UserError(f"Both networks are {anchor!r}: choose two, or shuffle the second.", "The same network")
+    title = other.stem if isinstance(other, Path) else other
+    weights = (
+        _stranger(other, feed.ground.views(feed.ground.base)) if isinstance(other, Path) else network_of(arena, other)
+    )
+    if shuffle is not None:
+        weights, title = shuffled(feed, weights, shuffle), f"{title}, neurons shuffled"
+    return replace(
+        feed, pair={anchor: network_of(arena, anchor), title if title != anchor else f"other {title}": weights}
+    )
+
+
+def shuffled(feed: Feed, weights: Mapping[str, Tensor], seed: int) -> Mapping[str, Tensor]:
+    """The same network with its neurons in another order."""
+    from pipelines.merging.optimal_transport import laid_on
+
+    alignment = feed.need("alignment")
+    order = alignment.shuffles(weights, seed)
+    found: Mapping[str, Tensor] = alignment.joined(laid_on(alignment.apart(weights), alignment.axes(weights), order))
+    return found
+
+
+def _stranger(path: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    from pipelines.lab.own_checkpoints import check_size, read_files
+    from pipelines.merging.layout import check_finite, check_same_names_and_shapes
+
+    check_size(path.stat().st_size)
+    weights = read_files(path.stem, (path,))
+    check_same_names_and_shapes(like, path.name, weights)
+    check_finite(path.name, weights)
+    return {key: weights[key].to(one.dtype) for key, one in like.items()}
+
+
+def steps_of(method: OfflineMethod, feed: Feed, settings: Mapping[str, float] | None = None) -> Iterator[FeedStep]:
+    """The method at work with settings beside its defaults.
+
+    Raises:
+        UserError: an unknown setting, or a value out of its range.
+    """
+    steps: Iterator[FeedStep] = method.run(feed, **checked_settings(method, settings or {}))
+    return steps
+
+
+def checked_settings(method: OfflineMethod, settings: Mapping[str, float]) -> dict[str, float]:
+    """All settings of a method, whole numbers where its steps are whole."""
+    records = {one.name: one for one in method.settings}
+    found: dict[str, float] = {}
+    for name, value in {**method.defaults(), **settings}.items():
+        if name not in records:
+            raise UserError(f"{method.title} has no setting {name!r}; known are {', '.join(records)}.")
+        record = records[name]
+        if not record.minimum <= float(value) <= record.maximum:
+            raise UserError(f"{name} of {method.title} lies between {record.minimum:g} and {record.maximum:g}; "
+                            f"came {float(value):g}.", "Out of range")  # fmt: skip
+        found[name] = int(value) if record.step >= 1 else float(value)
+    return found

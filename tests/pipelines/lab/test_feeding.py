@@ -1,0 +1,107 @@
+"""What families give to methods that are fed, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipelines.lab import evaluate, feeding, unlabelled
+from pipelines.lab.family import SHAPES_VIT
+from pipelines.lab.feeding import check_fed, checked_settings, fed_method, feed_of, steps_of, with_pair
+from pipelines.lab.tasks import TASKS
+from pipelines.merging.arena import Arena
+from pipelines.merging.feed import Feed
+from pipelines.merging.recipe import MergeError
+from pipelines.registry import FAMILIES, family
+from pipelines.shared.errors import UserError
+from tests.pipelines.lab.tiny_vit import answer, network
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    base = network(0)
+    noise = {task: network(seed) for seed, task in enumerate(("shapes", "colours"), 1)}
+    return Arena.from_checkpoints(
+        base,
+        {task: {k: v + 0.05 * one[k] * (k != "prototypes") for k, v in base.items()} for task, one in noise.items()},
+    )
+
+
+@pytest.fixture
+def feed(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+    monkeypatch.setitem(evaluate.SPLITS, "unlabelled", (3, 16))
+    evaluate.pictures.cache_clear()
+    yield feed_of(SHAPES_VIT, arena, ("shapes", "colours"))
+    evaluate.pictures.cache_clear()
+
+
+@pytest.mark.parametrize("method", feeding.FED, ids=lambda one: one.name)
+def test_shapes_vit_feeds_every_method_and_each_makes_a_network(method, arena: Arena, feed: Feed) -> None:
+    check_fed(SHAPES_VIT, method)
+    fed = with_pair(feed, arena, "shapes", "colours", 1) if "pair" in method.feeds else feed
+    settings = {"samples": 4} if "samples" in method.feeds else {"steps": 10, "rate": 0.05}
+    *_, last = steps_of(method, fed, settings)
+    assert last.done == last.total and last.made is not None
+    own, *others = last.made().networks.values()
+    assert others and own.keys() == SHAPES_VIT.build().state_dict().keys()
+    assert torch.isfinite(answer({key: value.detach() for key, value in own.items()})).all()
+
+
+def test_samples_are_the_unlabelled_split_and_logits_those_of_the_task(feed: Feed) -> None:
+    pixels = feed.samples.inputs("shapes", 1, 3)
+    assert torch.equal(pixels, torch.from_numpy(evaluate.pictures("shapes", "unlabelled")[0][1:3]))
+    model = SHAPES_VIT.build().eval()
+    model.load_state_dict(feed.experts["shapes"])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            feed.samples.answer(feed.experts["shapes"], pixels, "shapes"), model(pixels, "shapes")
+        )
+    assert unlabelled.vit_samples(model).count == 16 and set(feed.experts) < set(TASKS)
+
+
+def test_a_family_that_cannot_feed_a_method_says_who_can() -> None:
+    with pytest.raises(UserError, match="fusenet gives no samples; shapes_vit does"):
+        check_fed(family("fusenet"), fed_method("fisher"))
+    check_fed(family("fusenet"), fed_method("concrete"))
+    with pytest.raises(UserError, match="known are concrete, fisher, regmean, optimal_transport"):
+        fed_method("ties")
+    hooked = [one for one in FAMILIES if one.samples or one.alignment]
+    assert [one.name for one in hooked] == ["shapes_vit"]
+
+
+def test_settings_are_checked_and_whole_where_steps_are_whole() -> None:
+    regmean = fed_method("regmean")
+    found = checked_settings(regmean, {"samples": 32.0})
+    assert found == {"samples": 32, "off_diagonal": 0.95} and isinstance(found["samples"], int)
+    with pytest.raises(UserError, match="no setting 'seeds'"):
+        checked_settings(regmean, {"seeds": 1})
+    with pytest.raises(UserError, match=r"off_diagonal of RegMean lies between 0\.8 and 1; came 0\.5"):
+        checked_settings(regmean, {"off_diagonal": 0.5})
+
+
+def test_a_network_of_another_start_comes_from_a_file_of_the_same_kind(
+    arena: Arena, feed: Feed, tmp_path: Path
+) -> None:
+    stranger = network(9)
+    save_file({key: value.half() for key, value in stranger.items()}, tmp_path / "other.safetensors")
+    pair = with_pair(feed, arena, "base", tmp_path / "other.safetensors").pair
+    assert list(pair) == ["base", "other"] and pair["other"]["norm.weight"].dtype == torch.float32
+    torch.testing.assert_close(pair["other"]["norm.weight"], stranger["norm.weight"].half().float())
+    save_file({key: value for key, value in stranger.items() if key != "position"}, tmp_path / "less.safetensors")
+    with pytest.raises(MergeError, match="position"):
+        with_pair(feed, arena, "base", tmp_path / "less.safetensors")
+    with pytest.raises(UserError, match="choose two, or shuffle"):
+        with_pair(feed, arena, "shapes", "shapes")
+
+
+def test_shuffled_neurons_answer_as_before(arena: Arena, feed: Feed) -> None:
+    pair = with_pair(feed, arena, "shapes", "shapes", shuffle=3).pair
+    plain, mixed = pair.values()
+    assert list(pair) == ["shapes", "shapes, neurons shuffled"] and not torch.equal(
+        plain["position"], mixed["position"]
+    )
+    torch.testing.assert_close(answer(dict(mixed)), answer(dict(plain)), rtol=1e-4, atol=1e-4)
