@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pipelines.merging.report import MaskReport
 
 MOST_HEADER = 1_000_000  # bytes of a safetensors header that are read to count weights
+LABELS = itertools.count(1)  # numbers of labels
 
 
 def hint(text: str, kind: str = "hint") -> str:
@@ -25,11 +27,14 @@ def hint(text: str, kind: str = "hint") -> str:
 
 
 def version_label(text: str, is_preview: bool = False, is_stale: bool = False) -> str:
-    """What the picture shows, and the hidden words that a newer setting turns on."""
+    """What the picture shows, and the hidden words that a newer setting turns on.
+
+    Every label has its number: the browser draws nothing anew where the text is the same, and its own mark would stay.
+    """
     kind = "preview · " if is_preview else ""
     pending = '<span class="pending">· newer settings pending</span>'
     mark = " stale" if is_stale else ""
-    return f'<div class="version{mark}" role="status">{kind}{text} {pending}</div>'
+    return f'<div class="version{mark}" role="status" data-label="{next(LABELS)}">{kind}{text} {pending}</div>'
 
 
 def notice_lines(notices: Sequence[Any]) -> str:

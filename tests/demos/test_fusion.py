@@ -215,6 +215,7 @@ def test_text_of_others_is_shown_not_rendered() -> None:
 def test_labels_say_preview_and_stale() -> None:
     assert "stale" not in version_label("v1") and 'class="version stale"' in version_label("v1", is_stale=True)
     assert "preview" in version_label("v1", is_preview=True)
+    assert version_label("v1") != version_label("v1"), "the browser would not draw the second one"
 
 
 def test_mask_shares_are_told_in_words() -> None:
