@@ -130,7 +130,7 @@ class GroundingTab(MixTab):
             moved=tuple(self.settings.faders),
             chosen=(source.network,),
             typed=(source.phrase, source.more),
-            live=(source.phrase,),
+            live=(source.pause,),
             setting=(uploaded, another, this, clicked, asked),
             marking=(source.image.input, source.another.click, source.this.click, source.expressions.select),
             busy=(self.answer.lines,),

@@ -173,5 +173,3 @@ def _but_absent(result: GroundingResult) -> list[Any]:
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) float32 0..1 as uint8."""
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-
-

@@ -109,4 +109,3 @@ def figure_caption(bench: GroundingBench, job: Job) -> str:
     faders = ", ".join(f"{task} {job.recipe.coefficient(task):.2f}" for task, _ in job.recipe.coefficients)
     mark = f"Recipe #{recipe_hash(job.recipe)[:8]}"
     return title_text((f"{phrases} in {bench.image(job).name}", describe(job.recipe), faders, mark))
-

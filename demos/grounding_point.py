@@ -54,4 +54,3 @@ class PointView:
         name = name_at(job.scene, (x, y))
         told_of = expression_buttons([(name, "ask")], "This is:") if name else hint(GROUND)
         return {self.line: covered + told_of, self.name: name or ""}
-

@@ -23,10 +23,23 @@ ABOUT_EXAMPLES = "Examples: each brings its picture, its phrases and its mix."
 ABOUT_SCENES = "Generated scenes know their answers: every expression below is a click away, and is marked hit or miss."
 EXPRESSIONS = "About this scene; click to ask:"
 FIRST = "the red circle"
+# A quarter of a second after the last key the phrase that then stands there is looked at; what is sent needs no look.
+PAUSE = f"""let rest;
+const isPhrase = (event) => event.target.closest?.('#{ID}-phrase') && element.isConnected;
+const forget = (event) => {{ if (isPhrase(event)) clearTimeout(rest); }};
+document.addEventListener('input', (event) => {{
+  forget(event);
+  if (isPhrase(event)) rest = setTimeout(() => trigger('input'), 250);
+}});
+document.addEventListener('keydown', (event) => {{ if (event.key === 'Enter') forget(event); }});
+document.addEventListener('focusout', forget);"""
 
 
 class GroundingSource:
-    """Picture, phrases, the scene generator and the menu of examples, in the current layout."""
+    """Picture, phrases, the scene generator and the menu of examples, in the current layout.
+
+    `pause.input` fires when someone stops typing the phrase.
+    """
 
     def __init__(self, examples: tuple[Example, ...]) -> None:
         self.examples = examples
@@ -70,7 +83,7 @@ class GroundingSource:
             self.another = gr.Button("New random scene", size="sm", elem_id=f"{ID}-scene", min_width=130)
             self.this = gr.Button("This seed", size="sm", elem_id=f"{ID}-scene-this", min_width=80)
         self.scene = gr.State(first)
-        gr.HTML(hint(ABOUT_SCENES))
+        self.pause = gr.HTML(hint(ABOUT_SCENES), js_on_load=PAUSE)
         self.expressions = gr.HTML("", elem_id=f"{ID}-expressions", js_on_load=PICK)
 
     def _build_menu(self, first: Example | None) -> None:

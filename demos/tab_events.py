@@ -23,7 +23,7 @@ class TabEvents:
         moved: faders: previewed while they are held, run when released.
         chosen: widgets that are set in one go: run at once.
         typed: text boxes: run when they are sent or left.
-        live: those of `typed` that are previewed at every key.
+        live: what fires `input` while something of `typed` is typed: previewed then.
         setting: events whose handlers set widgets from Python, which fires nothing by itself: run after them.
         marking: further listeners (`component.input`, `button.click`) after which the result is no longer the page's.
         busy: components that show progress while Run works.

@@ -208,3 +208,10 @@ def test_a_link_names_the_scene(grounding_page: Any, values: Any, ran: Any) -> N
     shown = ran(values())[tab.shown]
     query = tab.links.query(values({tab.shown: shown}))
     assert query["tab"] == "grounding" and tab.links.opened_with(query)[tab.source.scene] == SCENE
+
+
+def test_a_phrase_is_looked_at_when_typing_rests_and_not_at_every_key(grounding_page: Any) -> None:
+    config, tab = grounding_page.page.blocks.get_config_file(), grounding_page.tab
+    fires = {(target, event) for one in config["dependencies"] if one["inputs"] for target, event in one["targets"]}
+    assert (tab.source.pause._id, "input") in fires
+    assert not {(box._id, "input") for box in (tab.source.phrase, tab.source.more)} & fires

@@ -118,7 +118,12 @@ def test_ground_answers_with_objects_and_what_made_them(client: Client, crop_fil
 
 @pytest.mark.parametrize(
     ("phrase", "thresholds", "words"),
-    [("", {}, "Type what to find"), ("a star", {"threshold": 1}, "existence"), ("a star | hat", {}, "heatmap")],
+    [
+        ("", {}, "Type what to find"),
+        ("a star", {"threshold": 1}, "existence"),
+        ("a star | hat", {}, "heatmap"),
+        ("x" * 5000, {}, "5,000 characters"),
+    ],
 )
 def test_ground_refuses_by_name(
     client: Client, crop_file: Path, phrase: str, thresholds: dict[str, Any], words: str
