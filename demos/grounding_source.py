@@ -89,7 +89,7 @@ class GroundingSource:
     def _build_menu(self, first: Example | None) -> None:
         gr.HTML(hint(ABOUT_EXAMPLES), visible=bool(self.examples))
         self.menu = gr.Gallery(
-            [(str(one.frames[0]), one.title) for one in self.examples], label="Examples", columns=3, height=300,
+            [(str(one.frames[0]), one.title) for one in self.examples], label="Examples", columns=2, height=300,
             allow_preview=False, elem_id=f"{ID}-examples", object_fit="contain", show_label=False, buttons=[],
             visible=bool(self.examples), **STILL,
         )  # fmt: skip

@@ -113,9 +113,10 @@ def object_table(result: GroundingResult, colours: Mapping[str, Colour], chosen:
     if not result.objects:
         return hint(ASK_FIRST if not result.phrases else "Nothing was found.")
     shades, exist = legend_shades(colours), {one.phrase: one.existence for one in result.phrases}
-    head = ("", "phrase", "score", "existence", "box: left, top, right, bottom px", "area", "box and mask")
+    told = {"box, px": "left, top, right, bottom", "agree": "IoU of the box and the tight box of the mask"}
+    head = ("", "phrase", "score", "existence", "box, px", "area", "agree")
     rows = "".join(_object_row(one, shades[one.phrase], exist[one.phrase], one.id == chosen) for one in result.objects)
-    names = "".join(f"<th>{name}</th>" for name in head)
+    names = "".join(f'<th title="{told.get(name, "")}">{name}</th>' for name in head)
     return f'<div class="scroll-x"><table class="mdk-table objects"><thead><tr>{names}</tr></thead><tbody>{rows}' \
         "</tbody></table></div>"  # fmt: skip
 

@@ -155,7 +155,8 @@ def _notices(one: PhraseResult, objects: Sequence[GroundedObject]) -> list[Notic
     if one.unknown and len(one.unknown) == len(dict.fromkeys(split(one.phrase))):
         said.append(warning(f"Not a word of “{one.phrase[:40]}” is known: the answer is a guess. {KNOWN}"))
     elif one.unknown:
-        said.append(warning(f"No training said {', '.join(one.unknown)}: only their letters are known."))
+        owner = "its" if len(one.unknown) == 1 else "their"
+        said.append(warning(f"No training said {', '.join(one.unknown)}: only {owner} letters are known."))
     if len(WORD.findall(one.phrase)) >= TOKENS:
         said.append(warning(f"“{one.phrase[:40]}…” is long: its first {TOKENS - 1} words are read."))
     for number in one.targets:

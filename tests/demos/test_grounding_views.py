@@ -53,7 +53,7 @@ def test_words_of_no_training_are_told_and_the_answer_is_called_a_guess(asked: A
 
 def test_one_unknown_word_is_marked_among_known_ones(asked: Any, grounding_page: Any) -> None:
     tab, page = grounding_page.tab, asked("the red zebra, please")
-    assert "zebra: only their letters" in page[tab.answer.notices]
+    assert "zebra: only its letters" in page[tab.answer.notices]
     assert page[tab.answer.lines].count('class="strange"') == 1
 
 
