@@ -106,7 +106,7 @@ def _set_report(network: Any, one: AnySet, temperature: float, limit: int | None
         methods |= _baseline_scores(words)
     methods["questions"] = question_scores(network, looks["parallel"], words, one.is_case_sure)
     methods["localisation"] = localisation_scores(network, looks["parallel"], words)
-    methods["calibration"] = _calibration_scores(looks["parallel"], words, temperature)
+    methods["calibration"] = calibration_scores(looks["parallel"], words, temperature)
     if isinstance(one, WordSet):
         methods |= _lexicon_scores(read, one, words, data)
     return {"n": len(words), "methods": {name: scores for name, scores in methods.items() if scores}}
@@ -148,7 +148,7 @@ def _confidences_at(looks: Sequence[Look], temperature: float) -> list[float]:
     return confidences
 
 
-def _calibration_scores(looks: Sequence[Look], words: Sequence[Word], temperature: float) -> Scores:
+def calibration_scores(looks: Sequence[Look], words: Sequence[Word], temperature: float) -> Scores:
     """Expected calibration error before and after the temperature, and accuracy of the most confident words."""
     right, sure = _right(_texts(looks), words), _confidences_at(looks, temperature)
     return {
