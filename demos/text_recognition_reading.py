@@ -43,7 +43,7 @@ class ReadingView:
         self.line = gr.HTML(waiting_line(), elem_id=f"{ID}-reading", js_on_load=PICK, elem_classes="mdk-picture")
         gr.HTML(step_legend(), elem_classes="when-read")
         self.corrections = gr.HTML("", elem_id=f"{ID}-corrections", elem_classes="when-full")
-        self.photo = StillImage(label=ABOUT_WORDS, elem_id=f"{ID}-photo", visible=False, buttons=SAVE, height=420,
+        self.photo = StillImage(label=ABOUT_WORDS, elem_id=f"{ID}-photo", visible=False, buttons=SAVE,
                                 elem_classes="mdk-picture", **STILL)  # fmt: skip
         self.words = gr.HTML("", elem_id=f"{ID}-words", visible=False, js_on_load=PICK)
         self.picture = StillImage(label="Characters", elem_id=f"{ID}-out", buttons=SAVE, show_label=False,

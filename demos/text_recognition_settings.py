@@ -62,25 +62,22 @@ class TextSettings:
             elem_id=f"{ID}-lexicon",
             info="one word per line; if there are any, the best of them is the reading",
         )
-        with gr.Row():
-            self.threshold = Fader(
-                0,
-                1,
-                ReadingOptions().doubt_threshold,
-                step=0.01,
-                label="Doubt threshold",
-                buttons=[],
-                elem_id=f"{ID}-doubt",
-                min_width=220,
-                info="refinement reads again what is confirmed with less than this",
-            )
-            self.lookalikes = gr.Checkbox(
-                False,
-                label="Doubt look-alikes",
-                elem_id=f"{ID}-lookalikes",
-                min_width=200,
-                info="also 0 for O, 1 for l: those that are confirmed too",
-            )
+        self.threshold = Fader(
+            0,
+            1,
+            ReadingOptions().doubt_threshold,
+            step=0.01,
+            label="Doubt threshold",
+            buttons=[],
+            elem_id=f"{ID}-doubt",
+            info="refinement reads again what is confirmed with less than this",
+        )
+        self.lookalikes = gr.Checkbox(
+            False,
+            label="Doubt look-alikes",
+            elem_id=f"{ID}-lookalikes",
+            info="also 0 for O, 1 for l: those that are confirmed too",
+        )
         self.typed = [self.pattern, self.own, self.lexicon]
         self.faders = [self.threshold, source.refinements]
         self.switches = [self.lookalikes, source.procedure, source.mode]

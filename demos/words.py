@@ -22,8 +22,11 @@ LABELS = itertools.count(1)  # numbers of labels
 def hint(text: str, kind: str = "hint") -> str:
     """A quiet line of the page; `text` is plain, `commands` stand in backticks. Kind "reason" says why something is not
     there."""
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    return f'<div class="{kind}">{marked}</div>'
+    return f'<div class="{kind}">{_marked(text)}</div>'
+
+
+def _marked(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def version_label(text: str, is_preview: bool = False, is_stale: bool = False) -> str:
@@ -38,9 +41,9 @@ def version_label(text: str, is_preview: bool = False, is_stale: bool = False) -
 
 
 def notice_lines(notices: Sequence[Any]) -> str:
-    """What the readers or a restore had to say."""
+    """What the readers or a restore had to say; `commands` stand in backticks."""
     lines = [(getattr(one, "level", "info"), getattr(one, "text", str(one))) for one in notices]
-    return f'<div class="notices">{"".join(f"<p class={level}>{html.escape(text)}</p>" for level, text in lines)}</div>'
+    return f'<div class="notices">{"".join(f"<p class={level}>{_marked(text)}</p>" for level, text in lines)}</div>'
 
 
 def mask_line(report: MaskReport) -> str:

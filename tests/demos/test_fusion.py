@@ -210,6 +210,7 @@ def test_the_result_can_be_compared_with_frames_mixes_and_engines() -> None:
 
 def test_text_of_others_is_shown_not_rendered() -> None:
     assert "<b>" not in notice_lines(("<b>frame</b>",))
+    assert "<code>pip install</code>" in notice_lines(("`pip install`",))
 
 
 def test_labels_say_preview_and_stale() -> None:
