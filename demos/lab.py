@@ -9,6 +9,7 @@ import gradio as gr
 
 from demos.lab_bench import LabBench, Subject
 from demos.lab_curves import CurveExperiment
+from demos.lab_fed import FedExperiment
 from demos.lab_learned import LearnedExperiment
 from demos.lab_links import LabLinks
 from demos.lab_masks import MaskExperiment
@@ -35,6 +36,7 @@ EXPERIMENTS: tuple[tuple[str, type[Experiment]], ...] = (
     ("Vectors", VectorExperiment),
     ("Storage", StorageExperiment),
     ("Learned", LearnedExperiment),
+    ("With samples", FedExperiment),
 )
 
 
@@ -78,13 +80,12 @@ class LabTab:
     def _list(self) -> None:
         experiments = self.experiments.values()
         self.sweep: Any = self.experiments["sweep"]
-        self.curves: Any = self.experiments["curves"]
         self.inputs = {
             self.family, self.tasks, self.split, self.shown, *self.box.controls, *self.own.controls,
             *(one for experiment in experiments for one in experiment.controls),
         }  # fmt: skip
         menus = [self.sweep.settings[key] for key in ("columns", "rows", "measure")]
-        menus += [self.curves.settings[key] for key in ("first", "second")]
+        menus += [menu for experiment in experiments for menu in experiment.menus]
         starts = [one for experiment in experiments for one in (experiment.start, experiment.reason)]
         self.picked += [self.family, self.tasks, self.sweep.echo, *menus, *starts]
         self.chosen = self.picked
@@ -163,11 +164,12 @@ class LabTab:
         """Everything but the recipe that follows the family."""
         tasks = list(self.bench.tasks(name))
         names = list(dict.fromkeys([*(one.name for one in self.bench.families()), name]))
-        allowed = (one.allowed(name, values) for one in self.experiments.values())
+        items = self.experiments.values()
+        allowed = (one.allowed(name, values) for one in items)
         return {
             self.family: gr.update(choices=names, value=name),
             self.tasks: gr.update(choices=tasks, value=tasks),
-            **self.curves.offered(tasks, values),
+            **{one: update for item in items for one, update in item.followed(tasks, values).items()},
             **{one: update for updates in allowed for one, update in updates.items()},
         }
 

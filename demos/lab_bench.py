@@ -17,9 +17,12 @@ from pipelines.registry import family as family_named
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.lab.judge import Judge
     from pipelines.lab.own_checkpoints import Files, OwnFamily
     from pipelines.merging.arena import Arena
+    from pipelines.merging.feed import Feed
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
 
@@ -109,6 +112,12 @@ class LabBench:
                 trial = Trial(self.arena(name), family.build().eval(), named(family.scorer), family.tasks)
                 self._judges[name] = Judge(trial)
             return self._judges[name]
+
+    def feed(self, name: str, tasks: Sequence[str]) -> Feed:
+        """Samples, loss and neurons of a family, for methods that need more than checkpoints."""
+        from pipelines.lab.feeding import feed_of
+
+        return feed_of(self.family(name), self.arena(name), tasks)
 
     def loss(self, name: str) -> Any:
         """The family's surrogate: what coefficients are learned by, without labels.

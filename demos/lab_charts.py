@@ -56,6 +56,7 @@ class HeatChart:
     limits: tuple[float, float] | None = None
     digits: int = 2
     is_diverging: bool = False  # colours are neutral at 0
+    value_label: str = ""  # what the numbers are, beside the colour bar
 
 
 Chart = LineChart | BarChart | HeatChart
@@ -70,6 +71,11 @@ def range_of(chart: HeatChart) -> tuple[float, float]:
         most = max(map(abs, known)) or 1.0
         return -most, most
     return min(known), max(known)
+
+
+def number_text(value: float, digits: int) -> str:
+    """A number with so many decimals; one that rounds to nothing has no sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def grid_html(
@@ -117,4 +123,4 @@ def chart_table(chart: Chart) -> str:
 
 
 def _number_cell(value: Number, digits: int) -> str:
-    return empty_cell("·") if value is None else f"<td>{value:.{digits}f}</td>"
+    return empty_cell("·") if value is None else f"<td>{number_text(value, digits)}</td>"

@@ -44,8 +44,11 @@ class CurveExperiment(Experiment):
     def build_results(self) -> None:
         self.chart = self.plot("path")
 
-    def offered(self, tasks: Sequence[str], values: Values) -> Updates:
-        """The experts that a family has."""
+    @property
+    def menus(self) -> list[Any]:
+        return [self.settings["first"], self.settings["second"]]
+
+    def followed(self, tasks: Sequence[str], values: Values) -> Updates:
         updates: Updates = {}
         for place, side in enumerate(("first", "second")):
             menu = self.settings[side]

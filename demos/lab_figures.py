@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from demos.lab_charts import BarChart, Chart, HeatChart, LineChart, range_of
+from demos.lab_charts import BarChart, Chart, HeatChart, LineChart, number_text, range_of
 from demos.paper import FORMATS, INK, MM, PAPER, save
 from demos.theme import EXPERT_COLOURS
 
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 NEUTRAL = "#6b6b6b"
 MARKERS = "osD^vPX*"  # beside colour, so that a grey print still tells curves apart
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
+NARROW_MM = 120.0  # below it a legend stands under the chart
+LETTER_MM, TITLE_LETTER_MM = 1.35, 1.8  # of a label, at 7 pt; of a title, at 9 pt
+LEAST_PT = 4.5  # smaller numbers are left out of a matrix; the table below it has them
+FIXED_MM = 30.0  # beside a matrix: colour bar, its numbers and label
 
 STYLE: dict[str, Any] = {
     "font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8, "legend.fontsize": 7, "xtick.labelsize": 7,
@@ -61,22 +68,50 @@ def draw(chart: Chart, width_mm: float) -> Figure:
     """The chart on a figure of that width; its height follows from what is drawn."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_mm * MM, _height_mm(chart, width_mm) * MM), layout="constrained")
+    title = fill(chart.title, max(int((width_mm - _left_mm(chart)) / TITLE_LETTER_MM), 12))
+    height_mm = _height_mm(chart, width_mm) + 4 * title.count("\n")
+    figure = Figure(figsize=(width_mm * MM, height_mm * MM), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(chart.title)
+    axes.set_title(title)
     if isinstance(chart, LineChart):
         _draw_lines(axes, chart)
+        _legend(figure, axes, [line.label for line in chart.lines], width_mm)
     elif isinstance(chart, BarChart):
-        _draw_bars(axes, chart)
+        _draw_bars(axes, chart, width_mm)
+        _legend(figure, axes, [label for label, _, _ in chart.bars], width_mm)
     else:
-        _draw_heat(figure, axes, chart)
+        _draw_heat(figure, axes, chart, width_mm)
     return figure
 
 
 def _height_mm(chart: Chart, width_mm: float) -> float:
     if isinstance(chart, HeatChart):
-        return 22 + 6.2 * len(chart.rows) + 1.6 * max((len(name) for name in chart.columns), default=0)
+        tall = _is_crowded(chart.columns, _pitch_mm(chart, width_mm))
+        return 24 + 6.2 * len(chart.rows) + (1.1 * max(map(len, chart.columns), default=0) if tall else 0)
     return max(62.0, 0.42 * width_mm)
+
+
+def _pitch_mm(chart: HeatChart, width_mm: float) -> float:
+    """Width of a column of a matrix."""
+    return max(width_mm - FIXED_MM - _left_mm(chart), 10) / max(len(chart.columns), 1)
+
+
+def _left_mm(chart: Chart) -> float:
+    """What stands left of the axes, where a title begins."""
+    if not isinstance(chart, HeatChart):
+        return 14.0
+    return LETTER_MM * max(map(len, chart.rows), default=0) + (5 if chart.y_label else 0)
+
+
+def _is_crowded(names: Sequence[str], pitch_mm: float) -> bool:
+    """Whether neighbours in a row of labels would touch."""
+    return any(LETTER_MM * (len(one) + len(other)) / 2 + 1 > pitch_mm for one, other in pairwise(names))
+
+
+def _label_columns(axes: Axes, names: Sequence[str], pitch_mm: float) -> None:
+    is_crowded = _is_crowded(names, pitch_mm)
+    axes.set_xticks(range(len(names)), names, rotation=40 if is_crowded else 0, rotation_mode="anchor",
+                    ha="right" if is_crowded else "center", va="center" if is_crowded else "top")  # fmt: skip
 
 
 def colour_of(place: int | None) -> str:
@@ -95,10 +130,9 @@ def _draw_lines(axes: Axes, chart: LineChart) -> None:
                       fontsize=7)  # fmt: skip
     axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
     axes.grid(visible=True)
-    _legend(axes, len(chart.lines))
 
 
-def _draw_bars(axes: Axes, chart: BarChart) -> None:
+def _draw_bars(axes: Axes, chart: BarChart, width_mm: float) -> None:
     count = len(chart.bars)
     width = 0.8 if chart.is_stacked else 0.8 / max(count, 1)
     floor = [0.0] * len(chart.groups)
@@ -109,51 +143,57 @@ def _draw_bars(axes: Axes, chart: BarChart) -> None:
         axes.bar(places, values, width, bottom=floor, label=label, linewidth=0.3, **look)
         if chart.is_stacked:
             floor = [below + value for below, value in zip(floor, values, strict=True)]
-    is_long = max((len(name) for name in chart.groups), default=0) * len(chart.groups) > 90
-    axes.set_xticks(range(len(chart.groups)), chart.groups, rotation=40 if is_long else 0,
-                    ha="right" if is_long else "center")  # fmt: skip
+    beside = 15 if width_mm < NARROW_MM else 20 + LETTER_MM * max((len(one[0]) for one in chart.bars), default=0)
+    _label_columns(axes, chart.groups, (width_mm - beside) / max(len(chart.groups), 1))
     axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
     axes.grid(visible=True, axis="y")
     axes.set_axisbelow(True)
-    _legend(axes, count)
 
 
-def _draw_heat(figure: Figure, axes: Axes, chart: HeatChart) -> None:
+def _draw_heat(figure: Figure, axes: Axes, chart: HeatChart, width_mm: float) -> None:
     low, high = range_of(chart)
     blank = float("nan")
     values = [[blank if value is None else value for value in row] for row in chart.values]
     image = axes.imshow(values, cmap="PuOr" if chart.is_diverging else "cividis", vmin=low,
                         vmax=high if high > low else low + 1e-9, aspect="auto")  # fmt: skip
-    columns = len(chart.columns)
-    is_long = max((len(name) for name in chart.columns), default=0) * columns > 80
-    axes.set_xticks(range(columns), chart.columns, rotation=40 if is_long else 0, ha="right" if is_long else "center")
+    pitch_mm = _pitch_mm(chart, width_mm)
+    _label_columns(axes, chart.columns, pitch_mm)
     axes.set_yticks(range(len(chart.rows)), chart.rows)
     axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    if columns <= 24:
-        _numbers(axes, chart, low, high)
-    figure.colorbar(image, ax=axes, shrink=0.9, pad=0.01).outline.set_visible(False)
+    letters = max(
+        (len(number_text(one, chart.digits)) for row in chart.values for one in row if one is not None), default=1
+    )
+    size = min(7.0, 7.0 * (pitch_mm - 0.8) / (letters * LETTER_MM))
+    if size >= LEAST_PT:
+        _numbers(axes, chart, (low, high), size)
+    bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.01, label=chart.value_label)
+    bar.outline.set_visible(False)
 
 
-def _numbers(axes: Axes, chart: HeatChart, low: float, high: float) -> None:
-    size = 7 if len(chart.columns) <= 12 else 5.5
+def _numbers(axes: Axes, chart: HeatChart, limits: tuple[float, float], size: float) -> None:
+    low, high = limits
     for r, row in enumerate(chart.values):
         for c, value in enumerate(row):
             if value is not None:
                 share = (value - low) / (high - low) if high > low else 0.0
-                axes.text(c, r, f"{value:.{chart.digits}f}", ha="center", va="center", fontsize=size,
+                axes.text(c, r, number_text(value, chart.digits), ha="center", va="center", fontsize=size,
                           color=ink_on(share, chart.is_diverging))  # fmt: skip
 
 
 def ink_on(share: float, is_diverging: bool) -> str:
-    """Black or white, whichever is read better on a colour at 0 to 1 of the scale."""
-    is_dark = abs(share - 0.5) > 0.33 if is_diverging else share < 0.55
+    """Black or white, whichever has the higher contrast with the colour at 0 to 1 of the scale (PuOr, or cividis)."""
+    is_dark = not 0.11 <= share <= 0.81 if is_diverging else share < 0.47
     return "#ffffff" if is_dark else "#000000"
 
 
-def _legend(axes: Axes, count: int) -> None:
-    if count > 1:
+def _legend(figure: Figure, axes: Axes, labels: Sequence[str], width_mm: float) -> None:
+    if len(labels) > 1 and width_mm < NARROW_MM:
+        fit = int(width_mm / (LETTER_MM * max(map(len, labels)) + 9))
+        figure.legend(loc="outside lower center", ncols=max(1, min(len(labels), fit)), columnspacing=1.0,
+                      handlelength=1.6)  # fmt: skip
+    elif len(labels) > 1:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 

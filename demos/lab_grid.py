@@ -85,6 +85,16 @@ def score_grid(
     return grid_html((*columns, *totals), rows, cell, corner)
 
 
+def score_table(columns: Sequence[str], rows: Sequence[str], values: Sequence[Sequence[Number]], corner: str) -> str:
+    """Scores that are no recipes: cells that cannot be chosen."""
+
+    def cell(row: int, column: int) -> str:
+        value = values[row][column]
+        return empty_cell("·") if value is None else f"<td>{value:.3f}</td>"
+
+    return grid_html(columns, rows, cell, corner)
+
+
 def tint(value: float, limits: tuple[float, float]) -> str:
     """Ground and ink of a number between two limits."""
     low, high = limits

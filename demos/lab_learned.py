@@ -83,7 +83,7 @@ class LearnedExperiment(Experiment):
     def _finished(self, plan: Plan, last: LearningStep) -> Updates:
         tasks = plan.subject.tasks
         chart = HeatChart(f"Coefficients after {last.step} steps: {plan.subject.name}", last.columns, tasks, last.rows,
-                          is_diverging=True)  # fmt: skip
+                          is_diverging=True, value_label="coefficient")  # fmt: skip
         table = score_grid(("loss",), (f"mix after {last.step} steps",), lambda r, c: last.loss, lambda r, c: "", "")
         mix = self.mix.drawn(table, plan.subject.name, {(0, 0): last.recipe})
         return mix | self.coefficients.drawn(chart, plan.text)

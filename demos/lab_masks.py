@@ -10,6 +10,7 @@ import gradio as gr
 from demos.fader import Fader
 from demos.lab_bench import Subject
 from demos.lab_charts import BarChart, HeatChart
+from demos.lab_vectors import between
 from demos.lab_work import Experiment, Plan
 from demos.sight import Updates, Values
 from demos.words import hint
@@ -111,8 +112,8 @@ def _votes_title(count: int) -> str:
 def overlaps(found: MaskStatistics, where: str) -> HeatChart:
     """Intersection over union of every pair of masks."""
     tasks, pairs = found.whole.tasks, found.whole.intersections()
-    values = tuple(tuple(pairs[one, other] for other in tasks) for one in tasks)
-    return HeatChart(f"Intersection over union of two masks: {where}", tasks, tasks, values, limits=(0.0, 1.0))
+    return HeatChart(f"Intersection over union of two masks: {where}", tasks, tasks, between(tasks, pairs),
+                     value_label="intersection over union")  # fmt: skip
 
 
 def density_by(groups: Any, by: str, where: str) -> HeatChart:
@@ -120,7 +121,7 @@ def density_by(groups: Any, by: str, where: str) -> HeatChart:
     names = tuple(groups)
     tasks = next(iter(groups.values())).tasks
     values = tuple(tuple(groups[name].density()[task] for name in names) for task in tasks)
-    return HeatChart(f"Density of the masks by {by}: {where}", names, tasks, values, limits=(0.0, 1.0))
+    return HeatChart(f"Density of the masks by {by}: {where}", names, tasks, values, value_label="density")
 
 
 def shares_by(groups: Any, by: str, where: str) -> BarChart:

@@ -25,6 +25,12 @@ class PlotView:
     def __init__(self, name: str, is_folded: bool = False) -> None:
         self.name = name
         self.kept = gr.State(None)  # (chart, recipe text) that is on the page
+        with gr.Column(visible=False, elem_id=f"lab-{name}-figure", elem_classes="tight") as self.box:
+            self._build(name, is_folded)
+        self.controls = [self.kept, self.width, self.blind]
+        self.outputs = [self.box, self.picture, self.kept]
+
+    def _build(self, name: str, is_folded: bool) -> None:
         if not is_folded:
             self._build_picture(name)
         title = "Figure and its files" if is_folded else "Figure files"
@@ -37,9 +43,7 @@ class PlotView:
                                      elem_id=f"lab-{name}-blind")  # fmt: skip
             self.export = gr.Button("Export PNG, SVG and PDF", size="sm", elem_id=f"lab-{name}-export")
             self.files = gr.File(label="Figure with its recipe inside", file_count="multiple", interactive=False,
-                                 elem_id=f"lab-{name}-files")  # fmt: skip
-        self.controls = [self.kept, self.width, self.blind]
-        self.outputs = [self.picture, self.kept]
+                                 elem_id=f"lab-{name}-files", elem_classes="when-full")  # fmt: skip
 
     def _build_picture(self, name: str) -> None:
         self.picture = gr.HTML("", elem_id=f"lab-{name}-plot", elem_classes="lab-plot")
@@ -48,7 +52,11 @@ class PlotView:
         """The chart on the page."""
         numbers = f'<details class="hint"><summary>Numbers</summary>{chart_table(chart)}</details>'
         drawing = f'<div class="scroll-x">{page_svg(chart, self.name)}</div>'
-        return {self.picture: drawing + numbers, self.kept: (chart, text)}
+        return {self.box: gr.update(visible=True), self.picture: drawing + numbers, self.kept: (chart, text)}
+
+    def emptied(self) -> Updates:
+        """No chart."""
+        return {self.box: gr.update(visible=False), self.picture: "", self.kept: None}
 
     def wire(self) -> None:
         """The export needs only its own."""

@@ -142,5 +142,5 @@ class SweepExperiment(Experiment):
             return updates
         values = tuple(tuple(score(r, c) for c in range(len(columns))) for r in range(len(rows)))
         chart = HeatChart(f"{plan.subject.name}: {measure}, {plan.subject.split} split", columns, rows, values,
-                          sweep.columns.name, sweep.rows.name, digits=3)  # fmt: skip
+                          sweep.columns.name, sweep.rows.name, digits=3, value_label="score")  # fmt: skip
         return updates | self.heat.drawn(chart, plan.text)

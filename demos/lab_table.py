@@ -87,7 +87,7 @@ class TableExperiment(Experiment):
         columns = range(len(tasks) + len(TOTALS))
         values = tuple(tuple(score(row, c) for c in columns) for row in range(len(names)))
         chart = HeatChart(f"{plan.subject.name}: scores, {plan.subject.split} split", (*tasks, *TOTALS), tuple(heads),
-                          values, limits=(0.0, 1.0))  # fmt: skip
+                          values, value_label="score")  # fmt: skip
         return updates | self.figure.drawn(chart, plan.text)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from demos.lab_bench import Subject
-from demos.lab_charts import BarChart, HeatChart
+from demos.lab_charts import BarChart, HeatChart, Number
 from demos.lab_work import Experiment, Plan
 from demos.sight import Updates, Values
 from pipelines.merging.recipe import MergeRecipe
@@ -55,19 +55,20 @@ class VectorExperiment(Experiment):
         if not done:
             return {self.progress: ""}
         found, tasks, name = done[0], plan.subject.tasks, plan.subject.name
-        cosines = _matrix(tasks, found.geometry.cosines)
-        clashes = _matrix(tasks, found.conflicts)
+        cosines = between(tasks, found.geometry.cosines)
+        clashes = between(tasks, found.conflicts)
         bars = (("length over the base's", tuple(found.geometry.relative_norms[task] for task in tasks), 0),
                 ("lost in bfloat16", tuple(found.swallowed[task] for task in tasks), 1))  # fmt: skip
         return {
             **self.cosines.drawn(HeatChart(f"Cosines of the task vectors: {name}", tasks, tasks, cosines,
-                                           limits=(-1.0, 1.0), is_diverging=True), plan.text),
+                                           is_diverging=True, value_label="cosine"), plan.text),
             **self.conflicts.drawn(HeatChart(f"Opposite signs among both vectors' largest fifth: {name}", tasks, tasks,
-                                             clashes, limits=(0.0, 1.0)), plan.text),
+                                             clashes, value_label="share of the weights"), plan.text),
             **self.lengths.drawn(BarChart(f"Length and rounding of the task vectors: {name}", "ratio or share", tasks,
                                           bars), plan.text),
         }  # fmt: skip
 
 
-def _matrix(tasks: Sequence[str], pairs: Any) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(pairs[one, other] for other in tasks) for one in tasks)
+def between(tasks: Sequence[str], pairs: Any) -> tuple[tuple[Number, ...], ...]:
+    """Numbers of two different tasks; the diagonal says nothing, and would take the colours from the rest."""
+    return tuple(tuple(None if one == other else pairs[one, other] for other in tasks) for one in tasks)

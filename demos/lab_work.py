@@ -22,7 +22,15 @@ from pipelines.shared.errors import UserError
 if TYPE_CHECKING:
     from demos.lab_bench import LabBench, Subject
 
-FOLLOW_FAMILY = ("columns", "rows", "measure", "first", "second")  # menus that another family fills anew
+FOLLOW_FAMILY = (
+    "columns",
+    "rows",
+    "measure",
+    "first",
+    "second",
+    "anchor",
+    "other",
+)  # menus that another family fills anew
 PAUSE_S = 0.25  # between two drawings of work that goes on: a chart takes 0.1 s
 
 
@@ -122,6 +130,19 @@ class Experiment:
         """How many of the steps that were planned are done."""
         return len(done)
 
+    def total(self, plan: Plan, done: Sequence[Any]) -> int:
+        """How many there are; some learn it on the way."""
+        return plan.total
+
+    @property
+    def menus(self) -> list[Any]:
+        """Widgets of it whose choices follow the family."""
+        return []
+
+    def followed(self, tasks: Sequence[str], values: Values) -> Updates:
+        """Its menus for a family with these experts."""
+        return {}
+
     # --- the run
 
     @property
@@ -178,7 +199,7 @@ class Experiment:
             for step in steps:
                 done.append(step)
                 if time.monotonic() - drawn_s >= PAUSE_S or len(done) == 1:
-                    left = remaining(self.counted(done), plan.total, time.monotonic() - start_s)
+                    left = remaining(self.counted(done), self.total(plan, done), time.monotonic() - start_s)
                     yield self.drawn(plan, done, False) | {self.progress: self._bar(plan, done, "Running", left)}
                     drawn_s = time.monotonic()
         word = "Done" if self._turns.is_current(visitor, turn) else "Stopped"
@@ -202,9 +223,9 @@ class Experiment:
         return Plan(subject, recipe, ask, total, self.common.document_text(subject, recipe, options))
 
     def _bar(self, plan: Plan, done: Sequence[Any], word: str, left: str = "") -> str:
-        count = self.counted(done)
-        parts = (f"{word}: {count} of {plan.total}", plan.subject.name, left, self.said(plan, done) if done else "")
-        return progress_bar(count, plan.total, " · ".join(part for part in parts if part))
+        count, total = self.counted(done), self.total(plan, done)
+        parts = (f"{word}: {count} of {total}", plan.subject.name, left, self.said(plan, done) if done else "")
+        return progress_bar(count, total, " · ".join(part for part in parts if part))
 
     def when_stopped(self, request: gr.Request) -> Updates:
         """The run ends before its next step."""
@@ -230,10 +251,11 @@ def checked(name: str, widget: Any, value: Any, known: Sequence[Any] | None = No
     is_whole_list = isinstance(widget, gr.CheckboxGroup) == isinstance(value, list)
     if choices and not (is_whole_list and (name in FOLLOW_FAMILY or all(one in choices for one in several))):
         raise UserError(f"{name} cannot be {value!r}; known are {', '.join(map(str, choices))}.", "Unknown value")
-    if isinstance(widget, gr.Slider) and not (
-        type(value) in (int, float) and widget.minimum <= value <= widget.maximum
-    ):
+    is_number = isinstance(widget, gr.Slider | gr.Number)
+    if is_number and not (type(value) in (int, float) and widget.minimum <= value <= widget.maximum):
         raise UserError(f"{name} lies between {widget.minimum} and {widget.maximum}; came {value!r}.", "Out of range")
+    if isinstance(widget, gr.Checkbox) and not isinstance(value, bool):
+        raise UserError(f"{name} is true or false; came {value!r}.", "Unknown value")
     if isinstance(widget, gr.Textbox) and not isinstance(value, str):
         raise UserError(f"{name} is a text; came {value!r}.", "Unknown value")
     return value

@@ -29,6 +29,17 @@ def build() -> nn.Module:
     return ShapesViT()
 
 
+def _layers() -> tuple[Block, ...]:
+    """Three convolutions, positions, then norms and matrices of each block in order."""
+    parts = (("norm 1", ".norm1.*"), ("q, k, v", ".qkv.*"), ("out", ".out.*"),
+             ("norm 2", ".norm2.*"), ("expand", ".expand.*"), ("shrink", ".shrink.*"))  # fmt: skip
+    pairs = [(f"stem, {name}", f"stem.{name}.*") for name in ("first", "second", "third")]
+    pairs.append(("position", "position"))
+    for number in range(4):
+        pairs += [(f"block {number + 1}, {title}", f"blocks.{number}{match}") for title, match in parts]
+    return tuple(Block(*pair) for pair in (*pairs, ("norm", "norm.*"), ("prototypes", "prototypes")))
+
+
 def _spec(name: str, task: str) -> ModelSpec:
     return ModelSpec(f"shapes_vit/{name}", f"assets:shapes_vit/{name}.safetensors", None, "Apache-2.0", task)
 
@@ -48,6 +59,7 @@ SHAPES_VIT = ModelFamily(
         Block("norm", "norm.*"),
         Block("prototypes", "prototypes"),
     ),
+    layers=_layers(),
     default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.3),
     trainer="pipelines.lab.vit_training:train",
     evaluator="pipelines.lab.evaluate:evaluate",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pipelines.lab.trial import Trial
 
 SPLITS = ("validation", "test")
@@ -45,6 +47,11 @@ class Judge:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return self._kept[key]
+
+    def network(self, weights: Mapping[str, Tensor], task: str, split: str) -> float:
+        """One task's score of a network at hand; not kept."""
+        with self._lock:
+            return self.trial.scores(weights, split, (task,))[task]
 
     def scores(self, recipe: MergeRecipe, tasks: Sequence[str], split: str) -> dict[str, float]:
         """Task -> score of a mix."""

@@ -78,7 +78,7 @@ class Places:
 
     @classmethod
     def of(cls, layout: Layout, grain: str, blocks: Iterable[tuple[str, str]] = ()) -> Places:
-        """Columns by "task" (one), "module" (one for each block (name, glob)) or "tensor".
+        """Columns by "task" (one), "module" (one for each block (name, glob) that has a merged tensor) or "tensor".
 
         Raises:
             MergeError: an unknown grain, or a tensor that belongs to no block.
@@ -92,7 +92,7 @@ class Places:
             return cls(keys, tuple(range(len(keys))), tuple(escaped(key) for key in keys))
         if grain != "module":
             raise MergeError(f'unknown grain "{grain}"; known are {", ".join(GRAINS)}')
-        named = tuple(blocks)
+        named = tuple(one for one in blocks if any(fnmatchcase(slot.key, one[1]) for slot in layout.slots))
         globs = tuple(glob for _, glob in named)
         owners = [[i for i, glob in enumerate(globs) if fnmatchcase(slot.key, glob)] for slot in layout.slots]
         for slot, owner in zip(layout.slots, owners, strict=True):

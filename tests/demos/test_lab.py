@@ -49,7 +49,8 @@ def last(updates: Iterator[dict[Any, Any]]) -> dict[Any, Any]:
 
 
 def test_every_experiment_runs_to_its_end_and_fills_its_plots(lab: Built, visitor: Visitor) -> None:
-    quick = {"learned": {"steps": 5}, "table": {"methods": ["experts", "base", "ties"]}}
+    quick = {"learned": {"steps": 5}, "table": {"methods": ["experts", "base", "ties"]},
+             "fed": {"concrete.steps": 10}}  # fmt: skip
     for name, experiment in lab.tab.experiments.items():
         found = last(run(lab, name, visitor("one"), settings(lab, name, **quick.get(name, {}))))
         assert "Done: " in found[experiment.progress], name

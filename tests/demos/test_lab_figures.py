@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from demos.exports import restore
-from demos.lab_charts import BarChart, Chart, HeatChart, Line, LineChart, chart_table, range_of
-from demos.lab_figures import ink_on, page_svg, write_figure
+from demos.lab_charts import BarChart, Chart, HeatChart, Line, LineChart, chart_table, number_text, range_of
+from demos.lab_figures import STYLE, draw, ink_on, page_svg, write_figure
 from demos.lab_work import remaining
 
 LINES = LineChart("Curves & more", "x", "score", (Line("a", (0.0, 1.0), (0.25, 0.5), 0), Line("b", (0.0,), (1.0,), 1)),
@@ -37,6 +41,38 @@ def test_a_drawing_on_the_page_follows_its_colours_and_says_its_title() -> None:
 
 def test_names_with_signs_of_formulas_are_drawn_as_they_are() -> None:
     assert "$x_1$" in page_svg(HEAT, "p")
+
+
+@pytest.mark.parametrize("width_mm", [85.0, 178.0])
+def test_titles_legends_and_labels_stay_inside_the_figure(width_mm: float) -> None:
+    long = "Weights by the number of tasks that use them, and a family of a long name"
+    names = ("shapes", "digits", "textures", "0, catastrophic", "letters", "counts", "orientation", "words")
+    row = tuple(k / 8 for k in range(8))
+    bars = tuple((f"masks over the {kind} of the vectors", row, k) for k, kind in enumerate(("sum", "elected sum")))
+    charts = (BarChart(long, "share", names, bars), HeatChart(long, names, names, (row,) * 8, value_label="share"),
+              LineChart(long, "x", "y", tuple(Line(name, row, row, k) for k, name in enumerate(names))))  # fmt: skip
+    for chart in charts:
+        with matplotlib.rc_context(STYLE):
+            figure = draw(chart, width_mm)
+            FigureCanvasAgg(figure).draw()
+        for words in (*figure.legends, *(one for axes in figure.axes for one in words_of(axes))):
+            seen = words.get_window_extent(figure.canvas.get_renderer())
+            assert seen.x0 >= 0 and seen.x1 <= figure.bbox.x1, words
+            assert seen.y0 >= 0 and seen.y1 <= figure.bbox.y1, words
+
+
+def words_of(axes: Axes) -> list[Any]:
+    """Title, legend, and labels of the axes and of their ticks."""
+    legend = [axes.get_legend()] if axes.get_legend() else []
+    labels = [axes.xaxis.label, axes.yaxis.label]
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        labels += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [axes._left_title, *legend, *(one for one in labels if one.get_visible() and one.get_text())]
+
+
+def test_a_number_that_rounds_to_nothing_has_no_sign() -> None:
+    assert (number_text(-0.004, 2), number_text(-0.006, 2), number_text(1.0, 3)) == ("0.00", "-0.01", "1.000")
 
 
 @pytest.mark.parametrize("chart", CHARTS)
