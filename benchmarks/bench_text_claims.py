@@ -48,14 +48,15 @@ def measure(family: ModelFamily, cache: ModelCache, crops: int, data: Path | Non
     boxes: dict[str, Scores] = {}
     turned: Scores = {}
     with cache.lease(family, family.default) as lease:
+        network: Any = lease.model
         for one in scored_sets("test", data):
             words = list(one.words(crops))
-            looks = read_crops(lease.model, [word.image for word in words], ReadingOptions())
+            looks = read_crops(network, [word.image for word in words], ReadingOptions())
             confidence[one.name] = calibration_scores(looks, words, temperature)
             if one.name in BOXED:
-                boxes[one.name] = localisation_scores(lease.model, looks, words)
+                boxes[one.name] = localisation_scores(network, looks, words)
             if one.name == "clean":
-                turned = turned_scores(lease.model, words)
+                turned = turned_scores(network, words)
     return {
         "bench": "text_claims", "family": family.name, "device": cache.device, "crops_per_set": crops,
         "confidence": confidence, "boxes": boxes, "turned": turned,

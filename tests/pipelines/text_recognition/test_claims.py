@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.bench_text_claims import doubted_scripts, drawn, tables, turned_scores
+from benchmarks.bench_text_claims import SCRIPTS, doubted_scripts, drawn, measure, tables, turned_scores
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.registry import family
 from pipelines.shared.cache import ModelCache
+from pipelines.shared.family import ModelFamily
+from pipelines.text_recognition import evaluate as evaluation
+from pipelines.text_recognition.crops import read_crops
+from pipelines.text_recognition.datasets import Word
+from pipelines.text_recognition.igtr import IGTR
 from pipelines.text_recognition.metrics import is_right
+from pipelines.text_recognition.options import ReadingOptions
 from pipelines.text_recognition.photograph import as_picture
 from pipelines.text_recognition.pipeline import TextRecognitionPipeline
 from pipelines.text_recognition.question_scores import overlap
 from pipelines.text_recognition.results import RecognitionResult
 from pipelines.text_recognition.views import turned
+from tests.pipelines.text_recognition.tiny import FixedSet
 
 WORDS = [drawn(text) for text in ("Hotel", "market", "OPEN", "Station", "coffee", "river", "TAXI", "Museum")]
 
@@ -65,6 +74,22 @@ def test_three_ways_read_what_one_cannot(shipped: ModelCache) -> None:
 def test_letters_of_another_script_are_said_to_be_doubtful_and_latin_ones_are_not(shipped: ModelCache) -> None:
     found = doubted_scripts(family("igtr"), shipped, 12, ("latin", "arabic", "georgian"))
     assert found["latin"] <= 0.25 and min(found["arabic"], found["georgian"]) >= 0.5
+
+
+def test_every_claim_is_measured_on_the_crops_of_its_sets(
+    tiny_family: ModelFamily, cache: ModelCache, network: IGTR, crops: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (look,) = read_crops(network, crops[:1], ReadingOptions())
+    (text,) = look.reading.texts()
+    boxes = np.tile(np.array([[0, 0, 8, 8]], np.float32), (len(text), 1))
+    words = (Word(crops[0], text, boxes), Word(crops[2], "Tea"))
+    sets = tuple(FixedSet(name, words) for name in ("clean", "digits"))
+    monkeypatch.setattr(evaluation, "generated_sets", lambda split="test": sets)
+    report = measure(replace(tiny_family, default=MergeRecipe()), cache, 2)
+    assert report["confidence"].keys() == {"clean", "digits"} and report["boxes"].keys() == {"clean"}
+    assert report["boxes"]["clean"]["n"] == len(text)
+    assert report["turned"]["n"] == 1 and report["turned"]["upright"] == 1.0
+    assert report["doubted"].keys() == SCRIPTS.keys()
 
 
 def test_the_tables_have_a_row_for_each_set() -> None:
