@@ -13,6 +13,7 @@ from demos.lab_fed import FedExperiment
 from demos.lab_learned import LearnedExperiment
 from demos.lab_links import LabLinks
 from demos.lab_masks import MaskExperiment
+from demos.lab_menus import Menu, Ticks
 from demos.lab_own import OwnView
 from demos.lab_recipe import RecipeBox, document_text
 from demos.lab_storage import StorageExperiment
@@ -60,9 +61,9 @@ class LabTab:
         gr.HTML(hint(WHAT))
         with gr.Row():
             names = [one.name for one in self.bench.families()]
-            self.family = gr.Dropdown(names, value=first, label="Family", elem_id="lab-family", min_width=160)
+            self.family = Menu(names, value=first, label="Family", elem_id="lab-family", min_width=160)
             tasks = list(self.bench.tasks(first))
-            self.tasks = gr.CheckboxGroup(tasks, value=tasks, label="Experts", elem_id="lab-tasks", scale=3,
+            self.tasks = Ticks(tasks, value=tasks, label="Experts", elem_id="lab-tasks", scale=3,
                                           show_select_all=True)  # fmt: skip
             self.split = gr.Radio([("validation, quick", "validation"), ("test", "test")], value="validation",
                                   label="Scored on", elem_id="lab-split", min_width=160)  # fmt: skip

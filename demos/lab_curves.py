@@ -9,6 +9,7 @@ import gradio as gr
 
 from demos.lab_bench import Subject
 from demos.lab_charts import Line, LineChart
+from demos.lab_menus import Menu
 from demos.lab_work import Experiment, Plan
 from demos.sight import Updates, Values
 from pipelines.merging.recipe import MergeRecipe
@@ -35,8 +36,8 @@ class CurveExperiment(Experiment):
         tasks = list(self.common.bench.tasks(self.common.starts()[0]))
         with gr.Row():
             kind = gr.Radio([BETWEEN, SCALE], value=BETWEEN, label="Path", elem_id="lab-curves-kind")
-            first = gr.Dropdown(tasks, value=tasks[0], label="First expert", elem_id="lab-curves-first", min_width=120)
-            second = gr.Dropdown(tasks, value=tasks[1], label="Second expert", elem_id="lab-curves-second",
+            first = Menu(tasks, value=tasks[0], label="First expert", elem_id="lab-curves-first", min_width=120)
+            second = Menu(tasks, value=tasks[1], label="Second expert", elem_id="lab-curves-second",
                                  min_width=120)  # fmt: skip
             count = gr.Dropdown([6, 11, 21], value=6, label="Points", elem_id="lab-curves-count", min_width=80)
         self.settings = {"kind": kind, "first": first, "second": second, "count": count}

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from demos.lab_menus import Menu
 from demos.sight import Updates, Values
 from pipelines.lab.feeding import BASE, FED
 from pipelines.merging.recipe import OfflineMethod, Setting
@@ -41,9 +42,9 @@ class FedSettings:
     def _build_pair(self, tasks: Sequence[str]) -> None:
         names = [*tasks, BASE]
         with gr.Row():
-            self.settings["anchor"] = gr.Dropdown(names, value=names[0], label="Anchor", elem_id="lab-fed-anchor",
+            self.settings["anchor"] = Menu(names, value=names[0], label="Anchor", elem_id="lab-fed-anchor",
                                                   min_width=140)  # fmt: skip
-            self.settings["other"] = gr.Dropdown(names, value=names[1], label="Laid on it", elem_id="lab-fed-other",
+            self.settings["other"] = Menu(names, value=names[1], label="Laid on it", elem_id="lab-fed-other",
                                                  min_width=140)  # fmt: skip
             self.settings["shuffle"] = gr.Checkbox(
                 True, label="Shuffle its neurons first", elem_id="lab-fed-shuffle", min_width=200,

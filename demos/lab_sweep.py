@@ -11,6 +11,7 @@ import gradio as gr
 from demos.lab_bench import Subject
 from demos.lab_charts import HeatChart, Number
 from demos.lab_grid import score_grid
+from demos.lab_menus import Menu
 from demos.lab_work import Experiment, Plan
 from demos.sight import Updates, Values, with_updates
 from demos.tab import BESIDE_QUEUE, told
@@ -52,12 +53,12 @@ class SweepExperiment(Experiment):
         with gr.Row():
             for side, axis, values in (("columns", "scale", "0:1:6"), ("rows", "method", "task_arithmetic, ties")):
                 with gr.Column(min_width=240):
-                    self.settings[side] = gr.Dropdown(
+                    self.settings[side] = Menu(
                         axes, value=axis, label=f"Axis of the {side}", elem_id=f"lab-sweep-{side}"
                     )
                     self.settings[f"{side}_values"] = gr.Textbox(values, label=f"Values of the {side}", lines=1,
                                                                  elem_id=f"lab-sweep-{side}-values")  # fmt: skip
-        self.settings["measure"] = gr.Dropdown([NORMALISED], value=NORMALISED, label="Number in the cells",
+        self.settings["measure"] = Menu([NORMALISED], value=NORMALISED, label="Number in the cells",
                                                elem_id="lab-sweep-measure")  # fmt: skip
         gr.HTML(hint(SYNTAX))
         asked = {one: one.value for one in self.settings.values()}

@@ -154,6 +154,17 @@ def test_run_pressed_before_another_family_s_page_is_there_runs_that_family(lab:
     assert tab.subject(values).tasks == ("north",) and tab.recipe(values) == own
 
 
+def test_values_of_the_family_before_are_no_error_when_they_arrive_late(lab: Built) -> None:
+    menus = [menu for one in lab.tab.experiments.values() for menu in one.menus]
+    menus += [lab.tab.family, *(lab.tab.sweep.settings[key] for key in ("columns", "rows", "measure"))]
+    for menu in menus:
+        assert menu.preprocess("weight: elsewhere") == "weight: elsewhere" and menu.preprocess(["x"]) is None
+        assert menu.get_block_name() == "dropdown"
+    assert lab.tab.tasks.preprocess(["north", "elsewhere", 7]) == ["north", "elsewhere"]
+    late = lab.values({lab.tab.tasks: ["north", "elsewhere"]})
+    assert lab.tab.subject(late).tasks == ("north",)
+
+
 def test_what_a_family_lacks_disables_its_experiments_and_is_said(lab: Built) -> None:
     updates = lab.tab.chosen_family("mute", lab.values())
     learned, masks = lab.tab.experiments["learned"], lab.tab.experiments["masks"]
