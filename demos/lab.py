@@ -149,8 +149,11 @@ class LabTab:
     def when_family_chosen(self, request: gr.Request, values: Values) -> Updates:
         """A family chosen by hand. What still runs is of the one before: it ends, and its results stay with its name.
 
-        The menu is not written to: it may have moved on while this was on its way.
+        The menu is not written to: it may have moved on while this was on its way. A choice tells itself twice; the
+        second time the page is there already, and what the visitor did since must stay.
         """
+        if not self._is_behind(values):
+            return {self.shown: gr.skip()}
         for experiment in self.experiments.values():
             experiment.when_stopped(request)
         updates = self.chosen_family(values[self.family], values)

@@ -138,6 +138,7 @@ def test_a_family_chosen_while_a_sweep_runs_ends_it_and_its_cells_keep_their_fam
     assert "Stopped: 1 of 16 · toy" in after[sweep.progress]
     assert {name for name, _ in after[sweep.cells.cells].values()} == {"toy"}
     page = with_updates({**values, **shown, **after}, moved) | {tab.family: "mute"}
+    assert tab.when_family_chosen(me, page) == {tab.shown: gr.skip()}  # told twice: nothing is set back
     assert "below" not in str(tab.when_family_chosen(me, {**page, tab.family: "toy"})[sweep.reason])
     again = run(lab, "sweep", me, settings(lab, "sweep", columns_values="0", rows_values="ties") | {tab.family: "mute"})
     assert next(again)[sweep.reason] == "" and "Done: 1 of 1 · mute" in last(again)[sweep.progress]
