@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.fusion.segnet import WIDTHS, ChannelNorm, SegNet
+from pipelines.fusion.stripes import without_stripes
 
 CHANNELS = 32
 GROWTH = 16
@@ -46,14 +47,17 @@ class FuseOutput:
         return self.blend + self.residual
 
 
+def _conv(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
+    """3 x 3; beyond its border a picture goes on as it ends: zeros there would be a dark frame around it."""
+    return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="replicate")
+
+
 class DenseBlock(nn.Module):
     """Dilated residual dense block: three convolutions, each seeing all before it, and a 1 x 1 back (SegMiF 3.2)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(CHANNELS + i * GROWTH, GROWTH, 3, padding=i + 1, dilation=i + 1) for i in range(3)
-        )
+        self.convs = nn.ModuleList(_conv(CHANNELS + i * GROWTH, GROWTH, dilation=i + 1) for i in range(3))
         self.fuse = nn.Conv2d(CHANNELS + 3 * GROWTH, CHANNELS, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -134,8 +138,8 @@ class Stem(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(4, CHANNELS, 3, padding=1)
-        self.skip = nn.Conv2d(1, 8, 3, padding=1)
+        self.conv = _conv(4, CHANNELS)
+        self.skip = _conv(1, 8)
         self.role = nn.Parameter(torch.zeros(2, CHANNELS))
 
     def forward(self, frames: Tensor, roles: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,8 +156,8 @@ class Decoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.up = nn.Conv2d(CHANNELS, 4 * 12, 1)
-        self.conv = nn.Conv2d(12 + 8, 16, 3, padding=1)
-        self.head = nn.Conv2d(16, 2, 3, padding=1)
+        self.conv = _conv(12 + 8, 16)
+        self.head = _conv(16, 2)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = torch.cat([F.pixel_shuffle(self.up(x), 2), skip], 1)
@@ -185,7 +189,7 @@ class FuseNet(nn.Module):
         logit, residual = self._decode(padded, roles, maps)
         weights = torch.softmax(logit, 1)
         blend = (weights * padded).sum(1)
-        detail = (RESIDUAL_RANGE * torch.tanh(residual)).sum(1)
+        detail = without_stripes((RESIDUAL_RANGE * torch.tanh(residual)).sum(1))
         logits = self.segmentation.classify(maps) if maps is not None else None
         return FuseOutput(blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits)
 

@@ -73,3 +73,22 @@ def test_the_composite_prefers_the_rare_grey() -> None:
     composite = saliency_composite(torch.cat([hot, flat], 1))
     assert composite[0, 4, 4] > 0.8
     assert composite[0, 12, 12] == pytest.approx(0.2, abs=1e-6)
+
+
+@torch.inference_mode()
+def test_a_flat_picture_has_no_stripes(network: FuseNet) -> None:
+    residual = network(torch.full((1, 2, 64, 96), 0.6), torch.tensor([-1, -1])).residual[:, 20:-20, 20:-20]
+    assert (residual.max() - residual.min()).item() < 1e-4
+
+
+@torch.inference_mode()
+def test_no_convolution_of_the_fusion_draws_a_frame_around_a_flat_plane(network: FuseNet) -> None:
+    convolutions = [
+        module
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3) and not name.startswith("segmentation")
+    ]
+    assert len(convolutions) == 10
+    for convolution in convolutions:
+        plane = convolution(torch.ones(1, convolution.in_channels, 12, 12))
+        assert torch.allclose(plane, plane[..., :1, :1].expand_as(plane), atol=1e-5)
