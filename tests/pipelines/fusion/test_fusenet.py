@@ -92,3 +92,13 @@ def test_no_convolution_of_the_fusion_draws_a_frame_around_a_flat_plane(network:
     for convolution in convolutions:
         plane = convolution(torch.ones(1, convolution.in_channels, 12, 12))
         assert torch.allclose(plane, plane[..., :1, :1].expand_as(plane), atol=1e-5)
+
+
+def test_nothing_is_added_where_no_frame_shows_anything() -> None:
+    torch.manual_seed(0)
+    frames = torch.zeros(1, 2, 32, 32)
+    frames[:, :, 12:20, 12:20] = torch.rand(1, 2, 8, 8)
+    output = FuseNet().eval()(frames, torch.tensor([0, 1]))
+    assert output.fused[:, :8].abs().max() == 0 and output.residual[:, 12:20, 12:20].abs().max() > 0
+    flat = FuseNet().eval()(torch.full((1, 2, 32, 32), 0.4), torch.tensor([-1, -1]))
+    assert torch.allclose(flat.fused, torch.tensor(0.4))
