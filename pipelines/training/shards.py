@@ -34,9 +34,7 @@ def wait_for(shard: Shard) -> None:
     end = time.monotonic() + PATIENCE_S
     while not shard.is_there:
         if time.monotonic() > end:
-            raise UserError(
-                f"{shard.stem.name} did not come within {PATIENCE_S} s: did its process stop?"
-            )
+            raise UserError(f"{shard.stem.name} did not come within {PATIENCE_S} s: did its process stop?")
         time.sleep(0.5)
 
 
