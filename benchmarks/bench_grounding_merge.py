@@ -17,23 +17,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from pipelines.commands.loading import open_cache
-from pipelines.grounding.acceptance import FALL, KEPT, LOST, acceptance, is_dial
+from pipelines.grounding.acceptance import BAR, FALL, KEPT, LOST, acceptance, is_dial
 from pipelines.grounding.evaluate import expert_matrix, mix_matrix, refuse_dial
 from pipelines.grounding.metrics import wilson_interval
 from pipelines.merging.recipe import MergeRecipe, recipe_to_dict
 from pipelines.registry import family as family_named
+from pipelines.shared.acceptance import Row, best_mix, common_mixes
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.family import ModelFamily
 from pipelines.training.publish import geometry
 
-SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
-METHODS = ("task_arithmetic", "ties")
 CHOSEN, PAGE = "chosen mix", "starting mix"
-Row = Mapping[str, float]
 
 
 def run(scenes: int, validation: int) -> dict[str, Any]:
@@ -41,7 +38,7 @@ def run(scenes: int, validation: int) -> dict[str, Any]:
     family, cache, began = family_named("plvl"), open_cache("cpu"), time.perf_counter()
     mixes = common_mixes(family.tasks)
     tried = mix_matrix(family, cache, {"base": MergeRecipe(), **mixes}, "validation", validation)
-    best = best_mix(tried, family.tasks)
+    best = best_mix(tried, family.tasks, BAR)
     matrix = expert_matrix(family, cache, scenes, {CHOSEN: mixes[best], PAGE: family.default})
     judged, dial = acceptance(matrix, CHOSEN, family.tasks), refuse_dial(family, cache, limit=scenes)
     return {
@@ -52,22 +49,6 @@ def run(scenes: int, validation: int) -> dict[str, Any]:
                        "kept_of_all": kept_of_all(matrix, family.tasks)},
         "dial": dial, "is_dial": is_dial(dial), **vectors(family, cache),
     }  # fmt: skip
-
-
-def common_mixes(tasks: Sequence[str]) -> dict[str, MergeRecipe]:
-    """All experts with one coefficient: a mix for each method and scale."""
-    every = tuple((task, 1.0) for task in tasks)
-    return {f"{method} {scale}": MergeRecipe(method, every, scale) for method in METHODS for scale in SCALES}
-
-
-def best_mix(rows: Mapping[str, Row], tasks: Sequence[str]) -> str:
-    """The mix that is best on the experts' sets on average, among those that lose little on "iid".
-
-    Not the one that keeps the largest share of the gains: where an expert gained little, that share is noise.
-    """
-    losses = {name: rows["base"]["iid"] - row["iid"] for name, row in rows.items() if name != "base"}
-    affordable = [name for name, lost in losses.items() if lost <= LOST] or [min(losses, key=losses.__getitem__)]
-    return max(affordable, key=lambda name: fmean(rows[name][task] for task in tasks))
 
 
 def kept_of_all(matrix: Mapping[str, Row], tasks: Sequence[str]) -> float:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks import bench_grounding, bench_grounding_merge
+from pipelines.grounding.acceptance import BAR
 from pipelines.grounding.pipeline import GroundingPipeline
 from pipelines.grounding.random_scene import SceneRef
+from pipelines.shared.acceptance import common_mixes
 from pipelines.shared.cache import ModelCache
 from tests.pipelines.grounding.tiny_family import make_family
 
@@ -39,7 +42,7 @@ def test_ten_different_phrases_are_asked() -> None:
     ],
 )
 def test_the_best_mix_is_one_that_costs_little(mild: dict, strong: dict, chosen: str) -> None:
-    assert bench_grounding_merge.best_mix({"base": SETS, "mild": mild, "strong": strong}, ("a", "b")) == chosen
+    assert bench_grounding_merge.best_mix({"base": SETS, "mild": mild, "strong": strong}, ("a", "b"), BAR) == chosen
 
 
 def test_mixes_are_chosen_on_other_scenes_than_they_are_judged_on(
@@ -48,7 +51,8 @@ def test_mixes_are_chosen_on_other_scenes_than_they_are_judged_on(
     family = make_family(tmp_path, ("attribute", "refuse"))
     monkeypatch.setattr(bench_grounding_merge, "family_named", lambda name: family)
     monkeypatch.setattr(bench_grounding_merge, "open_cache", lambda device: ModelCache(tmp_path))
-    monkeypatch.setattr(bench_grounding_merge, "SCALES", (0.5,))
+    few = partial(common_mixes, scales=(0.5,))
+    monkeypatch.setattr(bench_grounding_merge, "common_mixes", few)
     bench_grounding_merge.main(tmp_path / "it.json", ["--scenes", "40", "--validation", "12"])
     result, text = json.loads((tmp_path / "it.json").read_text()), (tmp_path / "it.md").read_text()
     assert set(result["validation"]) == {"base", "task_arithmetic 0.5", "ties 0.5"}
