@@ -74,7 +74,8 @@ class SweepExperiment(Experiment):
     def wire(self, inputs: set[Any]) -> None:
         super().wire(inputs)
         texts = [self.settings[key] for key in ("columns", "columns_values", "rows", "rows_values")]
-        gr.on([one.input for one in texts], told(self.when_written), inputs, [self.echo], trigger_mode="always_last",
+        # `change`, not `input`: text that is pasted fires no `input`.
+        gr.on([one.change for one in texts], told(self.when_written), inputs, [self.echo], trigger_mode="always_last",
               **BESIDE_QUEUE)  # fmt: skip
 
     def when_written(self, values: Values) -> Updates:
