@@ -51,7 +51,7 @@ class FedSettings:
                 info="it answers as before, but shares no coordinate with the anchor",
             )  # fmt: skip
             self.file = gr.File(label="or a network of another start (.safetensors)", file_types=[".safetensors"],
-                                height=90, elem_id="lab-fed-stranger")  # fmt: skip
+                                height=140, elem_id="lab-fed-stranger")  # fmt: skip
 
     def when_method_changes(self, values: Values) -> Updates:
         """The boxes of the method that is chosen."""
