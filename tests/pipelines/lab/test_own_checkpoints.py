@@ -74,7 +74,7 @@ def test_two_files_of_one_name_and_endless_names_are_refused(folder: Folder, tmp
 
 def test_sizes_are_summed_before_anything_is_read(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     files = files_of_folder(folder(base=1.0, street=1.0))
-    monkeypatch.setattr(own_checkpoints, "_weights", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(own_checkpoints, "read_files", lambda *_: pytest.fail("read"))
     monkeypatch.setattr(own_checkpoints, "MOST_BYTES", 100)
     with pytest.raises(UserError, match="piece by piece"):
         own_family(files)
