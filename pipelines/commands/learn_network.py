@@ -52,7 +52,7 @@ def make(flags: argparse.Namespace) -> None:
 def wanted(flags: argparse.Namespace, method: OfflineMethod) -> dict[str, float]:
     """Settings that the command names. Raises UserError that quotes one that cannot be read."""
     known = {one.name for one in method.settings}
-    found = {name: float(getattr(flags, name)) for name in ("steps", "rate") if name in known}
+    found: dict[str, float] = {name: float(getattr(flags, name)) for name in ("steps", "rate") if name in known}
     for text in flags.set:
         name, _, value = text.partition("=")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.loading import named
 from pipelines.merging.recipe import MergeRecipe, OfflineMethod
@@ -53,6 +53,7 @@ def feed_of(family: ModelFamily, arena: Arena, tasks: Sequence[str] = ()) -> Fee
     from pipelines.merging.learning import Mergeable
 
     chosen = tuple(tasks) or arena.tasks
+    alignment: Any = named(family.alignment) if family.alignment else None
     ground = Mergeable.of(arena)
     ground = replace(ground, vectors={task: ground.vectors[task] for task in chosen})
     return Feed(
@@ -61,7 +62,7 @@ def feed_of(family: ModelFamily, arena: Arena, tasks: Sequence[str] = ()) -> Fee
         [(one.name, one.match) for one in family.blocks],
         samples=named(family.samples)(family.build().eval()) if family.samples else None,
         loss=named(family.surrogate)(family.build().eval()) if family.surrogate else None,
-        alignment=named(family.alignment) if family.alignment else None,
+        alignment=alignment,
     )
 
 

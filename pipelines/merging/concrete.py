@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.merging.adamerging import START, adamerging
@@ -190,7 +191,7 @@ def concrete_network(
         yield FeedStep(last.step + 1, total, f"density {last.density:.3f}", last.loss, made)
     if inner_rate and last is not None:
         for one in concrete_adamerging(ground, places, loss, last.logits, steps=steps, rate=rate):
-            yield FeedStep(steps + 2 + one.step, total, "coefficients", one.loss, lambda at=one.coefficients: made(at))
+            yield FeedStep(steps + 2 + one.step, total, "coefficients", one.loss, partial(made, one.coefficients))
 
 
 def _even(ground: Mergeable, places: Places, value: float) -> Tensor:

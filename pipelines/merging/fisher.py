@@ -25,7 +25,8 @@ def fisher(feed: Feed, *, floor: float = FLOOR, samples: int = 256, seed: int = 
     """
     source: Samples = feed.need("samples")
     keys = [slot.key for slot in feed.ground.layout.slots]
-    stretches, found = source.stretches(samples), {}
+    stretches = source.stretches(samples)
+    found: dict[str, dict[str, Tensor]] = {}
     total = len(stretches) * len(feed.experts)
     for task, expert in feed.experts.items():
         sums = {key: expert[key].new_zeros(expert[key].shape) for key in keys}

@@ -23,7 +23,8 @@ def regmean(feed: Feed, *, off_diagonal: float = 0.95, samples: int = 256) -> It
     All that is no matrix of a linear layer (biases, norms, convolutions) is the plain mean.
     """
     source: Samples = feed.need("samples")
-    stretches, found = source.stretches(samples), {}
+    stretches = source.stretches(samples)
+    found: dict[str, dict[str, Tensor]] = {}
     total = len(stretches) * len(feed.experts)
     for task, expert in feed.experts.items():
         found[task] = sums = {}

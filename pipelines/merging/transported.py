@@ -28,11 +28,11 @@ def transported(
     """
     alignment: Alignment = feed.need("alignment")
     (name, anchor), (title, other) = feed.need("pair").items()
-    seen = [_activations(feed, alignment, weights, samples) for weights in (other, anchor)]
+    seen, wanted = (_activations(feed, alignment, weights, samples) for weights in (other, anchor))
     streams = alignment.streams(anchor)
     plans: dict[str, Plan] = {}
     for number, stream in enumerate(streams, 1):
-        plans |= plans_by_activations([stream], *seen, epsilon or None)
+        plans |= plans_by_activations([stream], seen, wanted, epsilon or None)
         if number < len(streams):
             yield FeedStep(number, len(streams), stream.name)
     laid = alignment.joined(laid_on(alignment.apart(other), alignment.axes(anchor), plans))
