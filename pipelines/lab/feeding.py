@@ -86,7 +86,7 @@ def with_pair(feed: Feed, arena: Arena, anchor: str, other: str | Path, shuffle:
     if anchor == other and shuffle is None:
         raise UserError(f"Both networks are {anchor!r}: choose two, or shuffle the second.", "The same network")
     title = other.stem if isinstance(other, Path) else other
-    weights = (
+    weights: Mapping[str, Tensor] = (
         _stranger(other, feed.ground.views(feed.ground.base)) if isinstance(other, Path) else network_of(arena, other)
     )
     if shuffle is not None:

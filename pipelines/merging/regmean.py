@@ -27,7 +27,8 @@ def regmean(feed: Feed, *, off_diagonal: float = 0.95, samples: int = 256) -> It
     found: dict[str, dict[str, Tensor]] = {}
     total = len(stretches) * len(feed.experts)
     for task, expert in feed.experts.items():
-        found[task] = sums = {}
+        sums: dict[str, Tensor] = {}
+        found[task] = sums
         for number, stretch in enumerate(stretches, (len(found) - 1) * len(stretches) + 1):
             add_inner_products(sums, source, expert, task, stretch)
             if number < total:
