@@ -3,8 +3,8 @@
 After SegMiF (Liu et al. 2023, arXiv:2308.02097): dilated residual dense blocks, hierarchical interactive attention
 with the features of a segmentation branch. Departures: one encoder shared by all frames (their role is a learned
 offset), the heavy part at half resolution, an order-free exchange between frames, LayerNorm over channels only, and
-an output that is a convex blend of the sources plus a bounded residual, so that every point of every fader gives a
-sane picture.
+an output that is a convex blend of the sources plus a bounded residual, kept near the range of the sources, so that
+every point of every fader gives a sane picture.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ GROWTH = 16
 HEADS = 4
 STRIDE = 16  # inputs are padded to a multiple of this: the deepest stage of the segmentation branch
 RESIDUAL_RANGE = 0.25
-SHOWN_SPAN = 8 / 255
+SHOWN_SPAN, SHARE_REACH_PX = 8 / 255, 4
+OVERSHOOT = 0.1  # of luma, beyond what the frames show around a pixel
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class FuseOutput:
 
     Attributes:
         blend: sum of the sources by the weights, (B, H, W).
-        residual: added detail, (B, H, W), each frame's share within +-0.25.
+        residual: added detail, (B, H, W), each frame's share within +-0.25, less stripes and what leaves the frames' range.
         weights: (B, K, H, W), sums to 1 over K.
         logits: of the segmentation at a quarter of the size, (B, 7, H/4, W/4); None for tasks without it.
     """
@@ -190,7 +191,8 @@ class FuseNet(nn.Module):
         logit, residual = self._decode(padded, roles, maps)
         weights = torch.softmax(logit, 1)
         blend = (weights * padded).sum(1)
-        detail = without_stripes((RESIDUAL_RANGE * torch.tanh(residual)).sum(1)) * shown_share(padded)
+        added = (RESIDUAL_RANGE * torch.tanh(residual)).sum(1)
+        detail = within_range(blend + calm(blend, added, padded) * shown_share(padded), padded) - blend
         logits = self.segmentation.classify(maps) if maps is not None else None
         return FuseOutput(blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits)
 
@@ -205,13 +207,41 @@ class FuseNet(nn.Module):
         return decoded[:, :, 0], decoded[:, :, 1]
 
 
+def calm(blend: Tensor, added: Tensor, frames: Tensor) -> Tensor:
+    """`added` with the stripes of the pixel shuffle taken out, its own and those of the weights of `blend`; (B, H, W).
+
+    The plain mean of the frames (B, K, H, W) stays out of it: what a camera has drawn is no stripe of the network's.
+    """
+    drawn = blend - frames.mean(1)
+    return without_stripes(drawn + added) - drawn
+
+
+def within_range(fused: Tensor, frames: Tensor) -> Tensor:
+    """Pixels brought back that leave the range of all frames in 3 x 3; (B, H, W), (B, K, H, W) -> (B, H, W).
+
+    By `OVERSHOOT` they may, but no further than half way to black or white, where detail would drown. A mix of experts
+    that were never trained together may add the same edge several times.
+    """
+    lowest, highest = shown_range(frames)
+    floor = torch.maximum(lowest - OVERSHOOT, lowest / 2)
+    return torch.minimum(torch.maximum(fused, floor), torch.minimum(highest + OVERSHOOT, (1 + highest) / 2))
+
+
 def shown_share(frames: Tensor) -> Tensor:
     """Where there is anything to add detail to, (B, K, H, W) -> (B, H, W), 0 to 1: 0 where 3 x 3 pixels of all frames
-    are one grey, 1 where they span 8 of 255 steps. Without it the black around a medical slice was lifted to a haze.
+    are one grey, 1 where they span 8 of 255 steps, smoothed over 9 pixels so that no texture comes of it. Without it
+    the black around a medical slice was lifted to a haze.
     """
-    highest = F.max_pool2d(frames.amax(1, keepdim=True), 3, 1, 1)
+    lowest, highest = shown_range(frames)
+    share = ((highest - lowest) / SHOWN_SPAN).clamp(max=1)
+    around = F.pad(share[:, None], (SHARE_REACH_PX,) * 4, mode="replicate")
+    return F.avg_pool2d(around, 2 * SHARE_REACH_PX + 1, 1)[:, 0]
+
+
+def shown_range(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Darkest and brightest of all frames in 3 x 3 pixels, (B, K, H, W) -> two of (B, H, W)."""
     lowest = -F.max_pool2d(-frames.amin(1, keepdim=True), 3, 1, 1)
-    return ((highest - lowest)[:, 0] / SHOWN_SPAN).clamp(max=1)
+    return lowest[:, 0], F.max_pool2d(frames.amax(1, keepdim=True), 3, 1, 1)[:, 0]
 
 
 def pad_to_stride(frames: Tensor) -> Tensor:

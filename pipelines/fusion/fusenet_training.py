@@ -38,7 +38,7 @@ SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weigh
 
 @dataclass(frozen=True)
 class Preset:
-    """Steps and sizes of one training run; `cpu` fits one core in about an hour.
+    """Steps and sizes of one training run; `cpu` fits one core in about an hour and a half.
 
     `longer` names experts with more steps than `expert_steps`.
     """
@@ -64,7 +64,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(6000, 1200, 1000, 80, 6, longer={"ivis": 2000}),
+    "cpu": Preset(6000, 1200, 1000, 80, 6, longer={"ivis": 3000, "mef": 3000}),
     "gpu": Preset(20000, 20000, 5000, 128, 16),
     "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1),
 }

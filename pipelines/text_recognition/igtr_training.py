@@ -1,7 +1,7 @@
 """Training of the igtr family: the base on everyday words, then each expert from the base as it is stored.
 
-The base is trained with BatchNorm, which is then frozen away (freeze.py); experts start from the stored half precision,
-so task vectors are exact. Pictures are rendered words only. Measured on one core of an AMD EPYC with avx512_bf16, batch
+The base is trained with BatchNorm, which is then frozen away (freeze.py), and polished without it on words that it has
+not seen; experts start from the stored half precision, so task vectors are exact. Pictures are rendered words only. Measured on one core of an AMD EPYC with avx512_bf16, batch
 64, empty condition: float32 108 samples/s; bfloat16 autocast 141, of which half went into the backward of torch's fused
 attention; with attention written out 240, and with channels_last 248. Batches of 128 (228) and torch.compile (129, over
 a minute to compile) were no gain.
@@ -29,7 +29,7 @@ from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
 from pipelines.training.shards import start_making
 
-BASE = "base"  # the recipe
+BASE, UNPOLISHED = "base", "unpolished"  # the recipe and the file of the base; the file it is polished from
 EXPERT_SHARE = 0.7  # of an expert's batches; the rest is of the base's recipe
 SETTLING = 60  # batches that give the averaged weights their statistics
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Preset:
-    """Steps and sizes of one run; `cpu` fits one core in about an hour, beside a second that renders.
+    """Steps and sizes of one run; `cpu` fits one core in about two and a half hours, beside a second that renders.
 
     `gpu` differs from a renderer on the GPU in that crops are rendered by the CPU's cores and cached, as for `cpu`.
     """
@@ -48,6 +48,9 @@ class Preset:
     batch: int
     shards: int
     expert_shards: int
+    polish_steps: int = 0
+    polish_shards: int = 0
+    polish_rate: float = 6e-4
     shard_size: int = 10_000
     base_rate: float = 1e-3
     expert_rate: float = 2e-4
@@ -63,13 +66,13 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("N", 11_500, 400, 64, 24, 2),
+    "cpu": Preset("N", 11_500, 500, 64, 24, 2, polish_steps=5_000, polish_shards=20, expert_rate=4e-4),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
         ema=0.9995, renderers=14, workers=8,
     ),
     "smoke": Preset("N", 500, 30, 64, 2, 1, checkpoint_every=250, watched=100),
-    "test": Preset("test", 2, 1, 4, 1, 1, shard_size=8, workers=0, checkpoint_every=2, watched=4),
+    "test": Preset("test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, workers=0, checkpoint_every=2, watched=4),
 }  # fmt: skip
 
 
@@ -93,11 +96,16 @@ def train(
         raise UserError(f"No base at {run / 'base.safetensors'}: train the family without --expert first.")
     tasks = tuple(family.experts) if expert is None else (expert,)
     crops = folder / family.name / f"crops-seed{seed}"
-    sources = {recipe: source(crops, recipe, plan, seed) for recipe in (BASE, *tasks)}
-    start_making([shard for one in sources.values() for shard in one.shards], plan.renderers)
+    first = source(crops, BASE, plan.shards, plan, seed)
+    unseen = source(crops, BASE, plan.polish_shards, plan, seed, first=plan.shards)
+    sources = {BASE: unseen if plan.polish_shards else first}
+    sources |= {task: source(crops, task, plan.expert_shards, plan, seed) for task in tasks}
+    start_making([shard for one in (first, *sources.values()) for shard in one.shards], plan.renderers)
     files, total = {}, 0.0
     if expert is None:
-        files[BASE], total = train_base(plan, sources[BASE], seed, run, resume, device)
+        _, total = train_base(plan, first, seed, run, resume, device)
+        files[BASE], seconds = polish_base(plan, unseen, seed, run, resume, device)
+        total += seconds
     for task in tasks:
         files[task], seconds = train_expert(plan, task, sources, seed, run, resume, device)
         total += seconds
@@ -108,37 +116,54 @@ def train(
     return files
 
 
-def source(folder: Path, recipe: str, plan: Preset, seed: int) -> Source:
-    """Where the crops of a recipe lie."""
-    count = plan.shards if recipe == BASE else plan.expert_shards
-    return Source(tuple(Shard(folder, recipe, number, plan.shard_size, seed) for number in range(count)))
+def source(folder: Path, recipe: str, count: int, plan: Preset, seed: int, first: int = 0) -> Source:
+    """Where `count` shards of a recipe's crops lie, from number `first` on."""
+    return Source(tuple(Shard(folder, recipe, first + i, plan.shard_size, seed) for i in range(count)))
 
 
 def train_base(
     plan: Preset, crops: Source, seed: int, run: Path, resume: bool, device: str = "cpu"
 ) -> tuple[Path, float]:
-    """The base, stored frozen, and the seconds it took."""
+    """The base before it is polished, stored frozen, and the seconds it took."""
     torch.manual_seed(seed)
     model = IGTR(SHAPES[plan.shape], is_frozen=False).to(memory_format=torch.channels_last)
     batches = Batches((crops,), plan.batch, plan.base_steps, plan.alone, plan.more, plan.curriculum, plan.level)
     stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, seed), ema=plan.ema)
     seconds = train_stage(model, stage, batches, TripletLoss(plan.base_steps), run, resume, device)
     settle_statistics(model, _settling(replace(batches, more=0), seed, min(SETTLING, plan.base_steps), device))
-    return store(frozen(model), run / "base.safetensors", seconds), seconds
+    return store(frozen(model), run / f"{UNPOLISHED}.safetensors", seconds), seconds
+
+
+def polish_base(
+    plan: Preset, unseen: Source, seed: int, run: Path, resume: bool, device: str = "cpu"
+) -> tuple[Path, float]:
+    """The base after more steps on new crops, without BatchNorm, and the seconds they took."""
+    model = _started(plan, run / f"{UNPOLISHED}.safetensors")
+    batches = Batches((unseen,), plan.batch, plan.polish_steps, plan.alone, plan.more, level=plan.level)
+    stage = replace(_stage(f"polish-{BASE}", plan.polish_steps, plan.polish_rate, plan, seed), ema=plan.ema)
+    seconds = train_stage(
+        model, stage, batches, TripletLoss(plan.polish_steps, is_late=True), run, resume, device
+    )
+    return store(model, run / f"{BASE}.safetensors", seconds), seconds
 
 
 def train_expert(
     plan: Preset, task: str, sources: dict[str, Source], seed: int, run: Path, resume: bool, device: str = "cpu"
 ) -> tuple[Path, float]:
     """One expert from the stored base, and the seconds it took."""
-    model = IGTR(SHAPES[plan.shape], is_frozen=True)
-    model.load_state_dict(loaded(run / "base.safetensors"))
-    model.to(memory_format=torch.channels_last)
+    model = _started(plan, run / f"{BASE}.safetensors")
     mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
     batches = Batches(mixed, plan.batch, plan.expert_steps, 0.0, plan.more, level=plan.level)
     stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, seed)
-    seconds = train_stage(model, stage, batches, TripletLoss(plan.expert_steps, is_expert=True), run, resume, device)
+    seconds = train_stage(model, stage, batches, TripletLoss(plan.expert_steps, is_late=True), run, resume, device)
     return store(model, run / f"{task}.safetensors", seconds), seconds
+
+
+def _started(plan: Preset, file: Path) -> IGTR:
+    """The network of a stored checkpoint."""
+    model = IGTR(SHAPES[plan.shape], is_frozen=True)
+    model.load_state_dict(loaded(file))
+    return model.to(memory_format=torch.channels_last)
 
 
 def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage:
@@ -151,7 +176,7 @@ def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage
         betas=(0.9, 0.98),
         decays=decays,
         half=True,
-        watch=watcher(name.removeprefix("expert-"), plan.watched),
+        watch=watcher(name.rpartition("-")[2], plan.watched),
     )  # fmt: skip
 
 
@@ -174,17 +199,17 @@ def as_pixels(images: Tensor) -> Tensor:
 class TripletLoss:
     """Sum of the answers' losses over the conditions, and of CTC, which weighs most at the start.
 
-    The tokens of a picture are computed once, whatever is known and asked about it.
+    The tokens of a picture are computed once, whatever is known and asked about it. `is_late`: of a network that reads.
     """
 
-    def __init__(self, steps: int, is_expert: bool = False, every: int = 250) -> None:
-        self.steps, self.is_expert, self.every = steps, is_expert, every
+    def __init__(self, steps: int, is_late: bool = False, every: int = 250) -> None:
+        self.steps, self.is_late, self.every = steps, is_late, every
         self.sums: dict[str, float] = {}
 
     def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
         assert isinstance(model, IGTR)
         visual = model.encode(as_pixels(batch["pixels"]))
-        weight = 0.5 if step < self.steps / 3 and not self.is_expert else 0.1
+        weight = 0.5 if step < self.steps / 3 and not self.is_late else 0.1
         losses = {"ctc": weight * ctc_loss(model.ctc(visual), batch["words"], batch["lengths"])}
         for triplets in batch["triplets"]:
             for kind, loss in answer_loss(model, visual, triplets.to(visual.device), batch["boxes"]).items():

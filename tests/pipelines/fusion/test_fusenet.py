@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.fusion.fusenet import FuseNet, saliency_composite
+from pipelines.fusion.fusenet import OVERSHOOT, FuseNet, calm, saliency_composite, shown_share, within_range
+from pipelines.fusion.losses import gradients
 
 PAIR = torch.tensor([0, 1])
 
@@ -99,6 +100,36 @@ def test_nothing_is_added_where_no_frame_shows_anything() -> None:
     frames = torch.zeros(1, 2, 32, 32)
     frames[:, :, 12:20, 12:20] = torch.rand(1, 2, 8, 8)
     output = FuseNet().eval()(frames, torch.tensor([0, 1]))
-    assert output.fused[:, :8].abs().max() == 0 and output.residual[:, 12:20, 12:20].abs().max() > 0
+    assert output.fused[:, :6].abs().max() == 0 and output.residual[:, 12:20, 12:20].abs().max() > 0
     flat = FuseNet().eval()(torch.full((1, 2, 32, 32), 0.4), torch.tensor([-1, -1]))
     assert torch.allclose(flat.fused, torch.tensor(0.4))
+
+
+@torch.inference_mode()
+def test_detail_fades_in_without_an_edge_of_its_own() -> None:
+    frames = torch.full((1, 2, 40, 40), 0.5)
+    frames[:, :, :, 20:] += 0.1 * torch.rand(1, 1, 40, 20, generator=torch.Generator().manual_seed(0))
+    share = shown_share(frames)
+    assert (share >= 0).all() and (share <= 1).all() and share[0, 20, 5] == 0 and share[0, 20, 35] == 1
+    assert gradients(share).abs().max() <= 1 / 9 + 1e-6
+
+
+@torch.inference_mode()
+def test_stripes_of_weights_and_of_detail_are_taken_out_and_those_of_a_camera_stay() -> None:
+    turns = 0.05 * (torch.arange(64) % 2 * 2.0 - 1)
+    frames, added = torch.full((1, 2, 64, 64), 0.4), torch.zeros(1, 64, 64)
+    assert (frames.mean(1) + turns + calm(frames.mean(1) + turns, added, frames) - 0.4).abs().max() < 1e-3
+    assert calm(frames.mean(1), added + turns, frames).abs().max() < 1e-3
+    drawn = frames + turns
+    assert torch.allclose(calm(drawn.mean(1), added, drawn), added, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_pixel_stays_near_what_the_frames_show_around_it() -> None:
+    frames = torch.full((1, 2, 64, 64), 0.4)
+    frames[..., 32:] = 0.8
+    burst = frames.mean(1).clone()
+    burst[:, 30:34, 2:6], burst[:, 30:34, 58:62], burst[:, 8, 31] = 0.9, 0.1, 0.75
+    kept = within_range(burst, frames)
+    assert kept.min() == pytest.approx(0.4, abs=1e-6) and kept[0, 31, 3] == pytest.approx(0.4 + OVERSHOOT, abs=1e-6)
+    assert kept[0, 31, 60] == pytest.approx(0.8 - OVERSHOOT, abs=1e-6) and kept[0, 8, 31] == burst[0, 8, 31]
