@@ -33,7 +33,8 @@ class FuseOutput:
 
     Attributes:
         blend: sum of the sources by the weights, (B, H, W).
-        residual: added detail, (B, H, W), each frame's share within +-0.25, less stripes and what leaves the frames' range.
+        residual: added detail, (B, H, W), each frame's share within +-0.25, less stripes and what leaves the range of
+            the frames.
         weights: (B, K, H, W), sums to 1 over K.
         logits: of the segmentation at a quarter of the size, (B, 7, H/4, W/4); None for tasks without it.
     """

@@ -1,10 +1,10 @@
 """Training of the igtr family: the base on everyday words, then each expert from the base as it is stored.
 
 The base is trained with BatchNorm, which is then frozen away (freeze.py), and polished without it on words that it has
-not seen; experts start from the stored half precision, so task vectors are exact. Pictures are rendered words only. Measured on one core of an AMD EPYC with avx512_bf16, batch
-64, empty condition: float32 108 samples/s; bfloat16 autocast 141, of which half went into the backward of torch's fused
-attention; with attention written out 240, and with channels_last 248. Batches of 128 (228) and torch.compile (129, over
-a minute to compile) were no gain.
+not seen; experts start from the stored half precision, so task vectors are exact. Pictures are rendered words only.
+Measured on one core of an AMD EPYC with avx512_bf16, batch 64, empty condition: float32 108 samples/s; bfloat16
+autocast 141, of which half went into the backward of torch's fused attention; with attention written out 240, and with
+channels_last 248. Batches of 128 (228) and torch.compile (129, over a minute to compile) were no gain.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ PRESETS = {
         ema=0.9995, renderers=14, workers=8,
     ),
     "smoke": Preset("N", 500, 30, 64, 2, 1, checkpoint_every=250, watched=100),
-    "test": Preset("test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, workers=0, checkpoint_every=2, watched=4),
+    "test": Preset(
+        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, workers=0, checkpoint_every=2, watched=4
+    ),
 }  # fmt: skip
 
 
@@ -141,9 +143,7 @@ def polish_base(
     model = _started(plan, run / f"{UNPOLISHED}.safetensors")
     batches = Batches((unseen,), plan.batch, plan.polish_steps, plan.alone, plan.more, level=plan.level)
     stage = replace(_stage(f"polish-{BASE}", plan.polish_steps, plan.polish_rate, plan, seed), ema=plan.ema)
-    seconds = train_stage(
-        model, stage, batches, TripletLoss(plan.polish_steps, is_late=True), run, resume, device
-    )
+    seconds = train_stage(model, stage, batches, TripletLoss(plan.polish_steps, is_late=True), run, resume, device)
     return store(model, run / f"{BASE}.safetensors", seconds), seconds
 
 
