@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+from benchmarks.report import store
 from pipelines.shared.family import ModelFamily
 
 WITH_DATA = {"shapes_vit": "pipelines.lab.vit_claims:measure_with_data"}  # claims that need samples or another start
@@ -185,8 +186,7 @@ def main(json_path: Path | None = None) -> None:
 
     reports = [run(family, [None]) for family in FAMILIES if family.scorer and family.tier == "embedded"]
     print("\n".join(markdown(report) for report in reports))
-    if json_path is not None:
-        json_path.write_text(json.dumps(reports, indent=1) + "\n")
+    store(json_path, reports)
 
 
 def command() -> None:
@@ -208,8 +208,7 @@ def command() -> None:
         report = run(family, flags.folders or ([] if flags.earlier else [None]))
         report["seeds"] = earlier_seeds(flags.earlier, flags.family) + report["seeds"]
     print(markdown(report))
-    if flags.json is not None:
-        flags.json.write_text(json.dumps([report], indent=1) + "\n")
+    store(flags.json, [report])
     if flags.markdown is not None:
         flags.markdown.write_text(markdown(report))
 

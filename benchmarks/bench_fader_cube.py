@@ -10,7 +10,6 @@ the same scenes. `--sheet` writes the worst five as pictures: frames, base, poin
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report import store
 from pipelines.fusion.artefacts import VISIBLE, Artefacts, find_artefacts
 from pipelines.fusion.baselines import BASELINES
 from pipelines.fusion.operators import luma
@@ -152,8 +152,7 @@ def main(json_path: Path | None = None, points: int = 100, data: Path | None = N
     """Measure, print, and write what was asked for."""
     found, beside = measure(points, data)
     values = report(found, beside)
-    if json_path is not None:
-        Path(json_path).write_text(json.dumps(values, indent=1) + "\n")
+    store(json_path, values)
     if sheet is not None:
         write_sheet(sheet, found, beside)
 

@@ -10,7 +10,6 @@ in one batch, and one by one. Every round runs all of them in turn, so that drif
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.report import store
 from pipelines.commands.loading import open_cache
 from pipelines.grounding.letterbox import Letterbox
 from pipelines.grounding.pipeline import GroundingPipeline
@@ -117,8 +117,7 @@ def main(path: Path | None = None, arguments: Sequence[str] = ()) -> None:
     asked = parser.parse_args(arguments)
     report = run(GroundingPipeline(open_cache("cpu")), asked.rounds, asked.threads)
     print(table(report))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(report, indent=1) + "\n")
+    store(asked.json, report)
 
 
 if __name__ == "__main__":

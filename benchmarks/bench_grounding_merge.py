@@ -12,13 +12,13 @@ Beside FILE the tables are written as Markdown.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import markdown, matrix_table, store
 from pipelines.commands.loading import open_cache
 from pipelines.grounding.acceptance import BAR, FALL, KEPT, LOST, acceptance, is_dial
 from pipelines.grounding.evaluate import expert_matrix, mix_matrix, refuse_dial
@@ -91,18 +91,6 @@ def tables(result: Mapping[str, Any]) -> str:
     ])  # fmt: skip
 
 
-def matrix_table(matrix: Mapping[str, Row]) -> str:
-    """Networks down, sets across."""
-    sets = list(next(iter(matrix.values())))
-    return markdown(["network", *sets], [[name, *(f"{row[one]:.3f}" for one in sets)] for name, row in matrix.items()])
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; all columns but the first are numbers."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def main(path: Path | None = None, arguments: Sequence[str] = ()) -> None:
     """Run, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,9 +100,7 @@ def main(path: Path | None = None, arguments: Sequence[str] = ()) -> None:
     asked = parser.parse_args(arguments)
     result = run(asked.scenes, asked.validation)
     print(tables(result))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
-        asked.json.with_suffix(".md").write_text(tables(result) + "\n")
+    store(asked.json, result, tables(result))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ of the same meaning; how far a batch moves any output; and which thresholds add 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report import store
 from pipelines.commands.loading import open_cache
 from pipelines.grounding.metrics import wilson_interval
 from pipelines.grounding.pipeline import look
@@ -93,8 +93,7 @@ def main(path: Path | None = None, arguments: Sequence[str] = ()) -> None:
     asked = parser.parse_args(arguments)
     report = run(asked.scenes)
     print(table(report))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(report, indent=1) + "\n")
+    store(asked.json, report)
 
 
 if __name__ == "__main__":

@@ -3,21 +3,19 @@
 Frames lie in memory as 8-bit RGB; nothing is decoded or encoded. CPU milliseconds, the best of several rounds, so a
 machine that does other work changes the numbers little.
 
-    python benchmarks/bench_lut.py [--size 3840 2160] [--rounds 5] [--json FILE]
+    python -m benchmarks.bench_lut [--size 3840 2160] [--rounds 5] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.report import store
 
 SIZE_WH = (3840, 2160)
 
@@ -36,8 +34,7 @@ def main(json_path: Path | None = None, size_wh: tuple[int, int] = SIZE_WH, roun
     report |= {"size_wh": list(size_wh), "rounds": rounds, "best_cpu_ms": milliseconds}
     for name, value in milliseconds.items():
         print(f"{name:22} {value:8.1f} ms")
-    if json_path is not None:
-        Path(json_path).write_text(json.dumps(report, indent=2) + "\n")
+    store(json_path, report)
     return report
 
 

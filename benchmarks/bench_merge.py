@@ -9,7 +9,6 @@ that this machine has is measured; the native one, where present, decides whethe
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from benchmarks.report import store
 
 PARAMETERS = 10_000_000
 EXPERTS = 8
@@ -237,7 +238,7 @@ def main(json_path: Path | None = None) -> None:
         document = {"parameters": PARAMETERS, "experts": EXPERTS, "rounds": ROUNDS, "threads": 1, "device": "cpu"}
         document |= {"engines": list(present), "goals": goals_met(rows | moves), "ratios": rows, "moves": moves}
         document |= {"goals_met": all(goals_met(rows | moves).values()), "milliseconds": milliseconds}
-        json_path.write_text(json.dumps(document, indent=1) + "\n")
+        store(json_path, document)
 
 
 def show(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measured import cost_of
+from benchmarks.report import store
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, INNER, ROWS = 2048, 8192, 32_000
@@ -107,8 +108,7 @@ def main(gb: float, memory_gb: float, method: str, folder: Path | None, json_pat
         report = measure(Path(name), int(gb * 1e9), memory_gb, method)
     for key, value in report.items():
         print(f"{key:18} {value}")
-    if json_path is not None:
-        json_path.write_text(json.dumps(report, indent=2) + "\n")
+    store(json_path, report)
     return report
 
 

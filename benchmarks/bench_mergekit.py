@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measured import cost_of
+from benchmarks.report import store
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("mergekit", "peft", "immutables")
@@ -127,8 +128,7 @@ def main(mergekit: Path, megabytes: int = 100, json_path: Path | None = None) ->
             print(f"{label:18} {off['largest']:8.1e} {off['share_beyond_1e-5']:8.1e} {theirs['seconds']:9.2f} "
                   f"{ours['seconds']:7.2f} {theirs['peak_mb']:10.0f} {ours['peak_mb']:8.0f}")  # fmt: skip
     report = {"bench": "mergekit", "device": platform.machine(), "megabytes": megabytes, "threads": 1, "recipes": rows}
-    if json_path is not None:
-        json_path.write_text(json.dumps(report, indent=2) + "\n")
+    store(json_path, report)
     return report
 
 

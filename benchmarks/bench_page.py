@@ -4,13 +4,12 @@ The page runs in a process of its own. The clock is the browser's: it starts wit
 it go) and stops in the frame after the new picture is decoded. The server's CPU time stands beside it, for a machine
 that does other work changes it little; `load` is the load average before the rounds.
 
-    python benchmarks/bench_page.py [--size 640 480] [--rounds 10] [--json FILE]
+    python -m benchmarks.bench_page [--size 640 480] [--rounds 10] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -28,8 +27,9 @@ from urllib.request import urlopen
 
 import psutil
 
+from benchmarks.report import store
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 SIZE_WH, ROUNDS = (640, 480), 10
 FADER = "#fusion-desk-scale input[type=range]"
@@ -71,8 +71,7 @@ def main(json_path: Path | None = None, size_wh: tuple[int, int] = SIZE_WH, roun
         report[name] = {"median": round(statistics.median(times)), "least": round(min(times)),
                         "most": round(max(times))}  # fmt: skip
         print(f"{name:16} {report[name]}")
-    if json_path is not None:
-        Path(json_path).write_text(json.dumps(report, indent=2) + "\n")
+    store(json_path, report)
     return report
 
 

@@ -10,7 +10,6 @@ Late fusion has the same parameters; heads that are apart have a few more. Resum
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+from benchmarks.report import store
 from pipelines.grounding.decode import Thresholds
 from pipelines.grounding.evaluate import TEST
 from pipelines.grounding.metrics import set_scores, single_scores
@@ -97,8 +97,7 @@ def main(path: Path | None = None, arguments: Sequence[str] = ()) -> None:
     asked = parser.parse_args(arguments)
     result = run(asked.seeds, asked.folder)
     print(table(result))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+    store(asked.json, result)
 
 
 if __name__ == "__main__":

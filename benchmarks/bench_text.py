@@ -7,23 +7,21 @@ The CRNN has the layers of its paper (8.3 M parameters) and no training: only it
 Work is what PyTorch's FlopCounterMode counts of a call, two for each multiply-add of convolutions and matrix products;
 it does not see LSTM layers, whose products are added by their formula.
 
-    python benchmarks/bench_text.py [--rounds 30] [--threads 1 2] [--json FILE]
+    python -m benchmarks.bench_text [--rounds 30] [--threads 1 2] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.report import store
 
 LENGTH = 10
 BATCHES = (1, 32)
@@ -48,8 +46,7 @@ def main(json_path: Path | None = None, rounds: int = 30, threads: tuple[int, ..
     finally:
         torch.set_num_threads(kept)
     print(table(report))
-    if json_path is not None:
-        Path(json_path).write_text(json.dumps(report, indent=2) + "\n")
+    store(json_path, report)
     return report
 
 

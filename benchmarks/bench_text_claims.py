@@ -11,13 +11,14 @@ in one face, and how many of these readings are said to be doubtful; Latin ones 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from benchmarks.report import markdown, store
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
@@ -147,10 +148,9 @@ def tables(report: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Mapping[str, Scores], names: Sequence[str]) -> str:
-    lines = [["set", *names], ["---", *["---:"] * len(names)]]
-    lines += [[name, *(f"{row[one]:.3f}" if one != "n" else f"{row[one]:.0f}" for one in names)]
-              for name, row in rows.items() if row]  # fmt: skip
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    cells = [[name, *(f"{row[one]:.3f}" if one != "n" else f"{row[one]:.0f}" for one in names)]
+             for name, row in rows.items() if row]  # fmt: skip
+    return markdown(["set", *names], cells)
 
 
 def main(json_path: Path | None = None, crops: int = 300, data: Path | None = None) -> dict[str, Any]:
@@ -160,9 +160,7 @@ def main(json_path: Path | None = None, crops: int = 300, data: Path | None = No
 
     report = measure(family("igtr"), open_cache("cpu"), crops, data)
     print(tables(report))
-    if json_path is not None:
-        Path(json_path).write_text(json.dumps(report, indent=1) + "\n")
-        Path(json_path).with_suffix(".md").write_text(tables(report) + "\n")
+    store(json_path, report, tables(report))
     return report
 
 

@@ -4,7 +4,7 @@ The matrix of networks and sets; task arithmetic and TIES over curved, lowres, p
 that is best on validation crops, judged on test crops: share of each expert's gain that is kept, points lost on IIIT5K
 (without --data: on the generated set "base"). Then every expert at -0.5: its own set falls, the others stay.
 
-    python benchmarks/bench_text_merge.py [--crops 1000] [--validation 300] [--data DIR] [--run DIR] [--json FILE]
+    python -m benchmarks.bench_text_merge [--crops 1000] [--validation 300] [--data DIR] [--run DIR] [--json FILE]
 
 Beside FILE the tables are written as Markdown. DIR of --run holds the checkpoints of a training that has ended; without
 it the shipped ones are merged.
@@ -13,16 +13,13 @@ it the shipped ones are merged.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from benchmarks.report import markdown, matrix_table, store
 from pipelines.shared.acceptance import METHODS, Bar, Row, acceptance, best_mix, common_mixes
 
 if TYPE_CHECKING:
@@ -102,9 +99,9 @@ def tables(report: Mapping[str, Any]) -> str:
     plain = next(iter(report["acceptance"].values()))["bar"]["plain"]
     return "\n\n".join([
         f"Accuracy in parallel, {report['crops_per_set']} crops of each set, {report['seconds']} s:",
-        table(report["matrix"]),
+        matrix_table(report["matrix"]),
         f"Scales chosen on {report['validation_crops']} validation crops of each set:",
-        table(report["validation"]),
+        matrix_table(report["validation"]),
         f"Merged: {', '.join(MERGED)}. Asked for: {KEPT:.0%} of the gains, at most {LOST:.1%} lost on {plain}.",
         *(_accepted(report["chosen"][method], one) for method, one in report["acceptance"].items()),
         f"Each expert at {NEGATED:g}: its own set is to lose {FELL:.0%} or more, no other to change by more than "
@@ -121,18 +118,6 @@ def _accepted(mix: str, found: Mapping[str, Any]) -> str:
     return f"**{mix}**: kept {kept}; mean {found['mean_kept']:.0%}; lost {found['lost']:+.3f}: {verdict}."
 
 
-def table(matrix: Mapping[str, Row]) -> str:
-    """Networks down, sets across."""
-    sets = list(matrix["base"])
-    return markdown(["network", *sets], [[name, *(f"{row[one]:.3f}" for one in sets)] for name, row in matrix.items()])
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def main(json_path: Path | None = None, plan: Plan | None = None, family: ModelFamily | None = None) -> dict[str, Any]:
     """Measure, print, and write where a path is given."""
     from pipelines.registry import family as family_named
@@ -144,9 +129,7 @@ def main(json_path: Path | None = None, plan: Plan | None = None, family: ModelF
         family = on_files(family, finished_run(plan.run, ("base", *family.tasks)).files)
     report = measure(family, plan)
     print(tables(report))
-    if json_path is not None:
-        Path(json_path).write_text(json.dumps(report, indent=1) + "\n")
-        Path(json_path).with_suffix(".md").write_text(tables(report) + "\n")
+    store(json_path, report, tables(report))
     return report
 
 

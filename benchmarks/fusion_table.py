@@ -1,6 +1,6 @@
 """Turn the JSON of `python -m pipelines evaluate` into the Markdown table that README shows.
 
-python benchmarks/markdown.py RESULT.json [RESULT.json ...]
+python -m benchmarks.fusion_table RESULT.json [RESULT.json ...]
 """
 
 from __future__ import annotations
