@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Header:
     settable, query(values), opened_with(query), restored(text), then_run(event).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         with gr.Row(elem_id="header"):
             gr.HTML(TITLE)
             self.chip = gr.HTML(chip_of("no mix yet"), elem_id="mix-chip")
@@ -40,7 +40,8 @@ class Header:
         gr.HTML(help_page(), elem_id="help")
         self.current = gr.State("")
         self.is_read = gr.State(False)  # the address was
-        self.first: dict[str, gr.State] = {}  # of each tab: 1 once it was seen
+        # Of each tab: 1 once it was seen. Made here: among the tabs a state would count as one, and shift the others.
+        self.first = {name: gr.State(0) for name in names}
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, built: Mapping[str, Any]) -> None:
         """Events of the buttons, and of the page as its address wants it."""
@@ -61,7 +62,7 @@ class Header:
 
     def follow(self, opened: gr.Tab, name: str, tab: Any) -> None:
         """The tab that is opened is the current one: its mix is in the chip. What it runs first, it runs now."""
-        first = self.first[name] = gr.State(0)
+        first = self.first[name]
 
         def chosen(is_read: bool, seen: int, shown: Any) -> tuple[str, str, int]:
             return name, chip_of(tab.words(shown)), max(seen, int(is_read))

@@ -26,7 +26,7 @@ class Page:
 def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = TABS) -> Page:
     """Build it, with a tab per row; nothing is loaded."""
     with gr.Blocks(title="Mixdeck", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
-        header = Header()
+        header = Header([tab.name for tab in rows])
         built: dict[str, Any] = {}
         with gr.Tabs(selected=rows[0].name, overflow_behavior="wrap") as tabs:
             for tab in rows:

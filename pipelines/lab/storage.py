@@ -47,7 +47,8 @@ class StorageRow:
     @property
     def smallest(self) -> str:
         """What to keep: lossless differences where they are no larger than the lossy archive."""
-        return "differences" if self.deltas <= self.coded.total else "vector and masks"
+        sizes = {"differences": self.deltas, "masks coded": self.coded.total, "vector and masks": self.planes.total}
+        return min(sizes, key=lambda form: sizes[form])
 
 
 def storage_rows(arena: Arena, tasks: Sequence[str], counts: Sequence[int] = COUNTS) -> Iterator[StorageRow]:

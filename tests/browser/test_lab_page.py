@@ -57,6 +57,14 @@ def keep_experts(page: Any, *names: str) -> None:
         page.locator("#lab-tasks").get_by_label(name, exact=True).set_checked(name in names)
 
 
+def test_every_tab_keeps_its_place_when_it_is_chosen(page: Any) -> None:
+    for name in ("Fusion", "Lab"):
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.locator("[role=tab][aria-selected=true]", has_text=name).wait_for()
+        assert page.locator(".tab-container").first.locator("[role=tab]").all_inner_texts() == ["Lab", "Fusion"]
+    page.locator("#lab-table-run").wait_for()
+
+
 def test_a_table_is_cancelled_and_another_family_leaves_it_with_its_name(page: Any) -> None:
     page.locator("#lab-table-run").click()
     until_cells(page, "table", "table-scores", 3)

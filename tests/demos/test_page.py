@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,3 +117,18 @@ def test_a_tab_that_is_chosen_runs_once_the_address_was_read(built: Any) -> None
     assert chosen.queue is not False  # a State that is set outside the queue tells its listeners nothing
     assert chosen.fn(False, 0, None)[2] == 0
     assert chosen.fn(True, 0, None)[2] == 1
+
+
+def test_nothing_but_tabs_stands_among_the_tabs(config: dict[str, Any]) -> None:
+    """A tab's place is counted among all children, so anything between them would put a tab in another's place."""
+    kinds = {one["id"]: one["type"] for one in config["components"]}
+    rows = [node for node in nodes(config["layout"]) if kinds.get(node["id"]) == "tabs"]
+    assert rows
+    assert {kinds[child["id"]] for row in rows for child in row["children"]} == {"tabitem"}
+
+
+def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A node of the layout and all below it."""
+    yield node
+    for child in node.get("children", ()):
+        yield from nodes(child)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from pipelines.lab.storage import storage_rows, weigh, write_collection, write_deltas
+from pipelines.lab.storage import StorageRow, storage_rows, weigh, write_collection, write_deltas
 from pipelines.lab.trial import Trial
 from pipelines.shared.tall_archive import read_archive
 
@@ -37,3 +39,12 @@ def test_differences_are_smaller_than_experts_and_say_their_base(trial: Trial, t
     size = write_deltas(trial.arena, trial.tasks, tmp_path)
     assert size == sum(path.stat().st_size for path in tmp_path.iterdir())
     assert load_file(tmp_path / "base.safetensors")["rows"].shape == (3, 600)
+
+
+def test_the_smallest_is_named_and_of_equals_what_loses_nothing() -> None:
+    def named(deltas: int, planes: int, coded: int) -> str:
+        sizes: list[Any] = [SimpleNamespace(total=total) for total in (planes, coded)]
+        return StorageRow(2, 100, deltas, *sizes).smallest
+
+    assert named(50, 60, 55) == "differences" and named(50, 50, 50) == "differences"
+    assert named(60, 50, 55) == "vector and masks" and named(60, 55, 50) == "masks coded"
