@@ -132,7 +132,7 @@ class LabBench:
         family = self.family(name)
         if not family.surrogate:
             able = ", ".join(one.name for one in self.families() if one.surrogate)
-            raise UserError(f"{name} has no measure without labels to learn by; {able or 'no family'} has one.",
+            raise UserError(f"{name} has no measure without labels to learn by. With one: {able or 'none'}.",
                             "Nothing to learn by")  # fmt: skip
         return family
 

@@ -209,8 +209,8 @@ CONCRETE = OfflineMethod(
     settings=(
         Setting("steps", "Steps", 2000.0, "Of Adam on the logits", 10.0, 4000.0, 10.0),
         Setting("rate", "Rate", 1e-3, "Of Adam on the logits", 1e-4, 1e-1, 1e-4, is_log=True),
-        Setting("scale", "Coefficient", START, "Of every expert while the mask is learned", 0.0, 1.5),
-        Setting("inner_rate", "Inner rate", 0.0, "Of the step on the coefficients; 0 is task arithmetic", 0.0, 1.0),
+        Setting("scale", "Coefficient", START, "Of every expert meanwhile", 0.0, 1.5),
+        Setting("inner_rate", "Inner rate", 0.0, "Of the step on coefficients", 0.0, 1.0),
         Setting("seed", "Seed", 0.0, "Of the masks that are drawn", 0.0, 2.0**31, 1.0),
     ),
     needs="unlabelled samples of every task, and a network whose outputs are classes",
