@@ -169,7 +169,7 @@ def test_values_of_the_family_before_are_no_error_when_they_arrive_late(lab: Bui
 def test_what_a_family_lacks_disables_its_experiments_and_is_said(lab: Built) -> None:
     updates = lab.tab.chosen_family("mute", lab.values())
     learned, masks = lab.tab.experiments["learned"], lab.tab.experiments["masks"]
-    assert updates[learned.start]["interactive"] is False and "toy has one" in updates[learned.reason]
+    assert updates[learned.start]["interactive"] is False and "With one: toy." in updates[learned.reason]
     assert updates[masks.start]["interactive"] is True and updates[masks.reason] == ""
     assert "no desk on this page" in updates[lab.tab.box.line]
     assert updates[lab.tab.box.to_desk]["interactive"] is False
