@@ -7,7 +7,7 @@ import json
 from pipelines.grounding import examples
 from pipelines.grounding.examples import Answer, Candidate, chosen, easy_entries, task_entries
 from pipelines.grounding.family import PLVL_FAMILY
-from pipelines.grounding.random_scene import SceneRef
+from pipelines.grounding.random_scene import SceneRef, truth_of
 from pipelines.shared.ready_made import write_examples
 
 WRONG = Answer(False, 0.9)
@@ -82,3 +82,12 @@ def test_plain_scenes_have_no_expert_to_ask() -> None:
 
     examples.candidates("base", PLVL_FAMILY, ask, 1)
     assert recipes[1] == recipes[0] and not recipes[1].coefficients
+
+
+def test_only_the_expert_that_refuses_is_shown_with_what_is_not_there() -> None:
+    def shown(task: str) -> list[bool]:
+        found = examples.candidates(task, PLVL_FAMILY, lambda ref, phrases, recipe: [right(0.5)] * len(phrases), 8)
+        truths = [truth_of(one.ref, one.phrase) for one in found]
+        return [truth is not None and len(truth.boxes) > 0 for truth in truths]
+
+    assert all(shown("attribute")) and not all(shown("refuse"))
