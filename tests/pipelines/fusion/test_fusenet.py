@@ -133,3 +133,10 @@ def test_a_pixel_stays_near_what_the_frames_show_around_it() -> None:
     kept = within_range(burst, frames)
     assert kept.min() == pytest.approx(0.4, abs=1e-6) and kept[0, 31, 3] == pytest.approx(0.4 + OVERSHOOT, abs=1e-6)
     assert kept[0, 31, 60] == pytest.approx(0.8 - OVERSHOOT, abs=1e-6) and kept[0, 8, 31] == burst[0, 8, 31]
+
+
+@torch.inference_mode()
+def test_near_black_and_white_half_of_what_is_left_stays() -> None:
+    dark, bright = torch.full((1, 2, 8, 8), 0.1), torch.full((1, 2, 8, 8), 0.94)
+    assert within_range(torch.full((1, 8, 8), -0.3), dark).unique().item() == pytest.approx(0.05)
+    assert within_range(torch.full((1, 8, 8), 1.3), bright).unique().item() == pytest.approx(0.97)

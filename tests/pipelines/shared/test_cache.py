@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -111,6 +112,44 @@ def test_a_failed_load_reaches_every_waiter_and_leaves_the_cache_usable(
         assert len(list(pool.map(failing, range(4)))) == 4
     path.write_bytes(content)
     assert torch.equal(answer(cache, toy_family, None), stored(toy_family, tmp_path, "base"))
+
+
+def test_one_failed_attempt_answers_all_who_waited_for_it(
+    toy_family: ModelFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barrier, attempts = threading.Barrier(4), []
+
+    def slow(cache: ModelCache, family: ModelFamily) -> None:
+        attempts.append(family.name)
+        time.sleep(0.5)
+        raise UserError("the disk is gone")
+
+    monkeypatch.setattr(ModelCache, "_load", slow)
+    cache = ModelCache(tmp_path)
+
+    def failing(_: int) -> None:
+        barrier.wait()
+        with pytest.raises(UserError, match="the disk is gone"), cache.lease(toy_family, mix(0.3)):
+            pass
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(failing, range(4)))
+    assert attempts == ["toy"]
+
+
+def test_the_mix_that_was_used_longest_ago_goes_first(toy_family: ModelFamily, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    for left in (0.1, 0.2, 0.3, 0.4, 0.5):
+        answer(cache, toy_family, mix(left))
+    cache.ram_bytes = cache.counters().bytes_ram
+    answer(cache, toy_family, mix(0.1))
+    answer(cache, toy_family, mix(0.6))
+    assert 1 <= cache.counters().evictions <= 3
+    hits = []
+    for left in (0.1, 0.5, 0.2):
+        with cache.lease(toy_family, mix(left)) as lease:
+            hits.append(lease.is_hit)
+    assert hits == [True, True, False]
 
 
 def test_a_recipe_that_does_not_fit_is_refused_and_the_next_one_runs(toy_family: ModelFamily, tmp_path: Path) -> None:
