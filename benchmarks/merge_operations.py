@@ -1,0 +1,165 @@
+"""What bench_merge times: our moves and merges by engine, plain references, and what a script without us would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+EXPERTS = 8
+WIDTH = 512
+TOKENS = 50  # of one picture in a ViT-B/32
+
+Operation = Callable[[int], object]
+
+
+def make_arena(parameters: int, experts: int) -> Any:
+    """An arena of square layers with biases; task vectors have heavy tails."""
+    import torch
+
+    from pipelines.merging.arena import Arena
+
+    generator = torch.Generator().manual_seed(0)
+    layers = parameters // (WIDTH * WIDTH + WIDTH)
+    shapes = {
+        f"{i}.{name}": shape for i in range(layers) for name, shape in (("weight", (WIDTH, WIDTH)), ("bias", (WIDTH,)))
+    }
+    base = {key: 0.02 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+
+    def moved(tensor: torch.Tensor) -> torch.Tensor:
+        steps, tail = (torch.randn(tensor.shape, generator=generator) for _ in range(2))
+        return tensor + 3e-4 * steps * tail.exp()
+
+    return Arena.from_checkpoints(
+        base, {f"task{i}": {key: moved(tensor) for key, tensor in base.items()} for i in range(experts)}
+    )
+
+
+def engines() -> dict[str, Any]:
+    """Name -> kernels, None for tensor operations."""
+    from pipelines.merging.native import ENGINE
+
+    native = ENGINE.wait()
+    return {"eager": None} | ({"native": native} if native is not None else {})
+
+
+def plain_operations(arena: Any, live: Any, spare: int) -> dict[str, Operation]:
+    """References, and the moves that need no engine. `spare`: how often networks are filled."""
+    import torch
+
+    from pipelines.merging.recipe import MergeRecipe
+
+    other, third = arena.new_buffer().zero_(), arena.new_buffer().zero_()
+    plain = MergeRecipe(coefficients=faders(arena), scale=0.3)
+    held = arena.residual(plain, arena.tasks[0])
+    return {
+        "copy": lambda number: live.copy_(other),
+        "triad": lambda number: torch.add(other, third, alpha=0.3, out=live),
+        "full": lambda number: arena.merge(plain, live),
+        "fader": lambda number: held.move(0.01 * number, live),
+        **network_operations(arena, live, held, spare),
+        **plane_operations(arena, live),
+        **scripted_operations(arena, plain),
+    }
+
+
+def network_operations(arena: Any, live: Any, held: Any, spare: int) -> dict[str, Operation]:
+    """A forward of the merged network, alone and after a fader, and the exchange of its parameters."""
+    import torch
+
+    from pipelines.shared.shells import Shell
+
+    tokens, views = torch.zeros(TOKENS, WIDTH), arena.views(live)
+    network = Shell(lambda: network_of(arena)).filled(views)
+    shells = [Shell(lambda: network_of(arena)) for _ in range(spare)]  # the cache makes them ahead, in the background
+
+    def fader_and_forward(number: int) -> object:
+        held.move(0.01 * number, live)
+        return network(tokens)
+
+    return {"forward": lambda number: network(tokens), "shown": fader_and_forward,
+            "swap": lambda number: shells[number].filled(views)}  # fmt: skip
+
+
+def network_of(arena: Any) -> Any:
+    """Square layers, as many as the arena has."""
+    import torch
+
+    return torch.nn.Sequential(*(torch.nn.Linear(WIDTH, WIDTH) for _ in range(len(arena.layout.slots) // 2)))
+
+
+def scripted_operations(arena: Any, recipe: Any) -> dict[str, Operation]:
+    """A script over state dicts: a task vector for every expert, their weighted sum, the network filled with it."""
+    base = arena.views(arena.base)
+    experts = {task: arena.views(arena.base + expert.vector) for task, expert in arena.experts.items()}
+    network, weights = network_of(arena), dict(recipe.coefficients)
+
+    def loop(number: int) -> dict[str, Any]:
+        merged = {}
+        for key, start in base.items():
+            total = sum(weights[task] * (expert[key] - start) for task, expert in experts.items())
+            merged[key] = start + recipe.scale * total
+        return merged
+
+    return {"loop": loop, "loaded": lambda number: network.load_state_dict(loop(number))}
+
+
+def file_operations(arena: Any, folder: Any) -> dict[str, Operation]:
+    """A family opened from its files, and the base alone into its network."""
+    from safetensors.torch import load_file, save_file
+
+    from pipelines.merging.arena import Arena
+
+    whole = {"base": arena.base} | {task: arena.base + expert.vector for task, expert in arena.experts.items()}
+    for name, flat in whole.items():
+        save_file({key: value.contiguous() for key, value in arena.views(flat).items()}, folder / f"{name}.safetensors")
+
+    def read(name: str) -> dict[str, Any]:
+        return load_file(folder / f"{name}.safetensors")
+
+    return {
+        "opened": lambda number: Arena.from_checkpoints(read("base"), {task: read(task) for task in arena.tasks}),
+        "base": lambda number: network_of(arena).load_state_dict(read("base")),
+    }
+
+
+def plane_operations(arena: Any, live: Any) -> dict[str, Operation]:
+    """The byte plane of one vector, built tile by tile as the background does."""
+    from pipelines.merging.planes import count_stops
+    from pipelines.merging.recipe import MergeRecipe
+
+    tiles = list(arena.mixture(MergeRecipe(coefficients=faders(arena), scale=0.3)).tiles())
+    return {"built": lambda number: [count_stops(one.parts[0], live[one.start : one.stop], "gt") for one in tiles]}
+
+
+def faders(arena: Any) -> tuple[tuple[str, float], ...]:
+    """Both signs, all at different heights."""
+    return tuple((task, (-1) ** place * (0.5 + 0.05 * place)) for place, task in enumerate(arena.tasks))
+
+
+def engine_operations(arena: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
+    """What depends on the engine; every number asks for a setting that the numbers around it did not ask for."""
+    from pipelines.merging.recipe import MaskChoice, MergeRecipe
+
+    consensus = MergeRecipe("consensus", faders(arena), 0.4, masks=MaskChoice("consensus"))
+
+    def at(limit: float, votes: int = 2) -> MergeRecipe:
+        masks = MaskChoice("consensus", thresholds=tuple((task, limit) for task in arena.tasks), votes=votes)
+        return replace(consensus, masks=masks)
+
+    def ties(number: int) -> MergeRecipe:
+        return MergeRecipe("ties", faders(arena), settings=(("density", (20 + number % 60) / 100),))
+
+    def merged(recipe_of: Callable[[int], MergeRecipe]) -> Operation:
+        def merge(number: int) -> object:
+            arena.engine = lambda: kernels
+            return arena.merge(recipe_of(number), live)
+
+        return merge
+
+    return {
+        f"tall {name}": merged(lambda number: at(0.3005 + number / 100)),  # between the stops of the planes
+        f"votes {name}": merged(lambda number: at(0.4, 1 + number % EXPERTS)),
+        f"planes {name}": merged(lambda number: at(0.41 + number / 100)),
+        f"ties {name}": merged(ties),
+    }
