@@ -55,7 +55,6 @@ def plain_operations(arena: Any, live: Any, spare: int) -> dict[str, Operation]:
     return {
         "copy": lambda number: live.copy_(other),
         "triad": lambda number: torch.add(other, third, alpha=0.3, out=live),
-        "full": lambda number: arena.merge(plain, live),
         "fader": lambda number: held.move(0.01 * number, live),
         **network_operations(arena, live, held, spare),
         **plane_operations(arena, live),
@@ -157,7 +156,9 @@ def engine_operations(arena: Any, live: Any, name: str, kernels: Any) -> dict[st
 
         return merge
 
+    plain = MergeRecipe(coefficients=faders(arena), scale=0.3)
     return {
+        f"full {name}": merged(lambda number: plain),
         f"tall {name}": merged(lambda number: at(0.3005 + number / 100)),  # between the stops of the planes
         f"votes {name}": merged(lambda number: at(0.4, 1 + number % EXPERTS)),
         f"planes {name}": merged(lambda number: at(0.41 + number / 100)),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeMethod
-from pipelines.merging.task_arithmetic import add_weighted
+from pipelines.merging.task_arithmetic import adder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,9 +21,11 @@ def average(mixture: Mixture) -> TileWriter:
     raised fader alone gives its whole expert at any height.
     """
 
+    add = adder(mixture)
+
     def write(tile: Tile, live: Tensor) -> None:
         total = sum(abs(part.coefficient) for part in tile.parts)
-        add_weighted(replace(tile, factor=tile.factor / total), live)
+        add(replace(tile, factor=tile.factor / total), live)
 
     return write
 

@@ -131,6 +131,17 @@ static inline Block block_of(const float *base, const float *merged, const float
     return b;
 }
 
+/* `linear` of a few experts; count is known when this is compiled */
+LOOP linear_few(const Block b, const int count) {
+    const float *restrict base = b.base;
+    float *restrict live = b.live;
+    EACH(i, b.lanes) {
+        float total = base[i];
+        EXPERTS(t, count) total = fmaf(b.weights[t], b.vectors[t][i], total);
+        live[i] = total;
+    }
+}
+
 /* `tall` of a few experts; count, is_given and is_equal are known when this is compiled */
 LOOP tall_few(const Block b, const int count, const int is_given, const int is_equal, int needed) {
     const float *restrict base = b.base, *restrict merged = b.merged;
@@ -174,6 +185,24 @@ static inline int64_t __attribute__((always_inline)) ties_few(const Block b, con
     }
     *balance += positive;
     return decided;
+}
+
+/* live = base + the sum of weights[t] * vectors[t] */
+void linear(const float *base, const float *const *vectors, const float *weights, int count, float *live, int64_t n) {
+    BLOCKS(start, m, n, LANES) {
+        if (count <= UNROLLED) {
+            const Block b = block_of(base, 0, vectors, weights, weights, count, 1.0f, live, start, m);
+#define FEW(c) linear_few(b, c)
+            WITH_COUNT(count, FEW)
+#undef FEW
+        } else {
+            memcpy(live + start, base + start, m * sizeof(float));
+            for (int t = 0; t < count; t++) {
+                fetch_next(vectors[t] + start, m * 4);
+                add_scaled(live + start, vectors[t] + start, weights[t], m);
+            }
+        }
+    }
 }
 
 /* live = base + factor * TIES of weights[t] * vectors[t], entries of size below limits[t] dropped, mean or sum.

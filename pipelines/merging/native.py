@@ -34,6 +34,14 @@ class Kernels:
 
     library: ctypes.CDLL
 
+    def linear(self, tile: Tile, live: Tensor) -> None:
+        """Fill a tile with base + factor * the sum of the weighted vectors."""
+        scaled = [coefficient * tile.factor for coefficient in weights(tile.parts)]
+        self.library.linear(
+            address(tile.base), addresses([part.vector for part in tile.parts]), floats(scaled), len(tile.parts),
+            address(live), ctypes.c_int64(live.numel()),
+        )  # fmt: skip
+
     def ties(
         self, tile: Tile, stretches: list[tuple[slice, list[float]]], is_mean: bool, tied: float, live: Tensor
     ) -> tuple[bool, int]:

@@ -47,6 +47,8 @@ def odd_vectors(count: int) -> list[Tensor]:
 def recipes(tasks: tuple[str, ...]) -> Iterator[MergeRecipe]:
     """Every kernel with each of its branches; a recipe that comes twice is taken from the remembered votes."""
     faders = tuple(zip(tasks, WEIGHTS, strict=False))
+    yield MergeRecipe("task_arithmetic", faders, 0.8)
+    yield MergeRecipe("average", faders, 0.8)
     for aggregate in ("mean", "sum"):
         for density in (0.3, 1.0):
             yield MergeRecipe("ties", faders, 0.8, (("density", density), ("aggregate", aggregate)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.merging.dare import WORD, draws
 from pipelines.merging.recipe import MergeMethod, Setting
 from pipelines.merging.sparsify import SEED
-from pipelines.merging.task_arithmetic import add_weighted
+from pipelines.merging.task_arithmetic import adder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,18 +24,18 @@ def plain_masks(mixture: Mixture, *, pick: str, density: float, seed: float) -> 
         density: share that each mask keeps. seed: of "random"; a larger density only adds entries.
     """
     modes = {"off": 0, "consensus": mixture.masks.votes}
-    needed = modes.get(mixture.masks.mode, 1)
+    needed, add = modes.get(mixture.masks.mode, 1), adder(mixture)
 
     def write(tile: Tile, live: Tensor) -> None:
         import torch
 
-        add_weighted(tile, live)
+        add(tile, live)
         votes = torch.zeros(live.shape, dtype=torch.uint8)
         for _, keep in picked_masks(mixture, tile, pick=pick, density=density, seed=seed):
             votes += keep
         torch.where(votes >= needed, live, tile.base, out=live)
 
-    return add_weighted if needed == 0 else write
+    return add if needed == 0 else write
 
 
 def picked_masks(

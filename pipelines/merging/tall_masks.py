@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.merging.masks import VECTOR, merged_vector
 from pipelines.merging.recipe import MergeMethod
-from pipelines.merging.task_arithmetic import add_weighted
+from pipelines.merging.task_arithmetic import adder
 from pipelines.merging.votes import voted_writer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def keep_used(mixture: Mixture, *, vector: str) -> TileWriter:
     needed = {"off": 0, "consensus": mixture.masks.votes}.get(mixture.masks.mode, 1)
     if needed:
         return voted_writer(mixture, vector, needed)
-    return add_weighted if vector == "sum" else unmasked_writer(mixture, vector)
+    return adder(mixture) if vector == "sum" else unmasked_writer(mixture, vector)
 
 
 def unmasked_writer(mixture: Mixture, vector: str) -> TileWriter:

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 def task_arithmetic(mixture: Mixture) -> TileWriter:
     """base + factor * sum of coefficient * vector, with no tensor besides the live buffer."""
-    return add_weighted
+    return adder(mixture)
+
+
+def adder(mixture: Mixture) -> TileWriter:
+    """Writes base + factor * the weighted sum by the fastest engine that is ready."""
+    kernels = mixture.kernels
+    return add_weighted if kernels is None else kernels.linear
 
 
 def add_weighted(tile: Tile, live: Tensor) -> None:

@@ -11,7 +11,7 @@ from pipelines.merging import native
 from pipelines.merging.layout import same_bits
 from pipelines.merging.native import Engine, Kernels, compiled
 from pipelines.merging.native_check import is_exact
-from pipelines.merging.recipe import MaskChoice, MergeRecipe
+from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,15 @@ def test_cancelled_votes_fall_alike(network, kernels, heights):
     faders = tuple(zip(network.tasks, heights, strict=True))
     asked = MergeRecipe("ties", faders, settings=(("density", 1.0),))
     assert same_bits(*both(network, kernels, asked))
+
+
+@pytest.mark.parametrize("tile_size", [64, 131072])
+@pytest.mark.parametrize("name", ["task_arithmetic", "average"])
+@pytest.mark.parametrize("heights", [(1.0, 0.7, -0.4, 0.25), (0.0, 0.6, 0.0, 0.3)])
+def test_plain_sums_are_the_same_to_the_bit(network, kernels, heights, name, tile_size):
+    faders = tuple(zip(network.tasks, heights, strict=True))
+    asked = MergeRecipe(name, faders, 0.8, blocks=(BlockRule("*", -0.3),))
+    assert same_bits(*both(network, kernels, asked, tile_size=tile_size))
 
 
 @pytest.mark.parametrize("vector", ["sum", "ties"])
