@@ -17,13 +17,6 @@ FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-
          "--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that needs a browser runs beside the rest, in one process: two browsers would take turns on two cores."""
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Headless Chromium of the distribution; CHROMIUM names another."""

@@ -34,9 +34,10 @@ FAMILY = replace(
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All shards of a test run, of noise; nothing is rendered, nothing watched."""
-    rng = np.random.default_rng(0)
-    for recipe in ("base", *EXPERTS):
-        for shard in source(tmp_path / "igtr" / "crops-seed0", recipe, PRESETS["test"], 0).shards:
+    rng, plan = np.random.default_rng(0), PRESETS["test"]
+    counts = {"base": plan.shards + plan.polish_shards, **dict.fromkeys(EXPERTS, plan.expert_shards)}
+    for recipe, count in counts.items():
+        for shard in source(tmp_path / "igtr" / "crops-seed0", recipe, count, plan, 0).shards:
             corners = np.tile(np.float32([[(2, 2), (20, 2), (20, 20), (2, 20)]]), (3, 1, 1))
             noise = (rng.integers(0, 256, (24, 64, 3), dtype=np.uint8) for _ in range(shard.size))
             shard.store(crop_cache.fitted(image, "a1B", corners) for image in noise)
