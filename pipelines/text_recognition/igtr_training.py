@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Preset:
-    """Steps and sizes of one run; `cpu` fits one core in about two and a half hours, beside a second that renders.
+    """Steps and sizes of one run; `cpu` fits one core in about three hours, beside a second that renders.
 
     `gpu` differs from a renderer on the GPU in that crops are rendered by the CPU's cores and cached, as for `cpu`.
     """
@@ -105,9 +105,8 @@ def train(
     start_making([shard for one in (first, *sources.values()) for shard in one.shards], plan.renderers)
     files, total = {}, 0.0
     if expert is None:
-        _, total = train_base(plan, first, seed, run, resume, device)
-        files[BASE], seconds = polish_base(plan, unseen, seed, run, resume, device)
-        total += seconds
+        _, earlier = train_base(plan, first, seed, run, resume, device)
+        files[BASE], total = polish_base(plan, unseen, earlier, seed, run, resume, device)
     for task in tasks:
         files[task], seconds = train_expert(plan, task, sources, seed, run, resume, device)
         total += seconds
@@ -137,14 +136,14 @@ def train_base(
 
 
 def polish_base(
-    plan: Preset, unseen: Source, seed: int, run: Path, resume: bool, device: str = "cpu"
+    plan: Preset, unseen: Source, earlier: float, seed: int, run: Path, resume: bool, device: str = "cpu"
 ) -> tuple[Path, float]:
-    """The base after more steps on new crops, without BatchNorm, and the seconds they took."""
+    """The base after more steps on new crops, without BatchNorm, and the seconds of both; `earlier`: of the first."""
     model = _started(plan, run / f"{UNPOLISHED}.safetensors")
     batches = Batches((unseen,), plan.batch, plan.polish_steps, plan.alone, plan.more, level=plan.level)
     stage = replace(_stage(f"polish-{BASE}", plan.polish_steps, plan.polish_rate, plan, seed), ema=plan.ema)
     seconds = train_stage(model, stage, batches, TripletLoss(plan.polish_steps, is_late=True), run, resume, device)
-    return store(model, run / f"{BASE}.safetensors", seconds), seconds
+    return store(model, run / f"{BASE}.safetensors", earlier + seconds), earlier + seconds
 
 
 def train_expert(
