@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "examples" / "text_recognition"
 SEED = 2028  # those of the held-out sets are others
 SEARCHED, PER_TASK, EASY = 400, 4, 3
+LONG = 6  # letters: words from here on are alike as examples
 LENGTHS, LEAST_SIDE_PX = range(3, 12), 12  # of what is worth looking at
 PHOTO_HW, PHOTO_WORDS, PHOTOS_TRIED = (360, 480), 6, 8
 
@@ -61,10 +62,10 @@ class Candidate:
         return not self._right(self.base) and self._right(self.expert) and not self._right(self.mix)
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """Higher is a better example: case and marks as they stand, then the surer of those who read it."""
+    def rank(self) -> tuple[bool, int, float]:
+        """Higher is a better example: case and marks as they stand, then more letters, then a surer reading."""
         reading = self.mix if self.is_mixed else self.expert
-        return reading.text == self.word.label, reading.certainty
+        return reading.text == self.word.label, min(len(self.word.label), LONG), reading.certainty
 
     def _right(self, reading: Reading) -> bool:
         return is_right(reading.text, self.word.label)
