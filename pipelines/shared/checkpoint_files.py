@@ -234,6 +234,7 @@ def _merged(
     """One piece merged, in the base's dtypes."""
     from pipelines.merging.arena import Arena
     from pipelines.merging.merge import finished
+    from pipelines.merging.mixture import no_engine
 
     base = {cut.key: read(files, job.slots[0][cut.key], cut.start, cut.stop) for cut in cuts}
     experts = {}
@@ -245,7 +246,7 @@ def _merged(
             else folded(base, adapters[expert.name])
         )
     rules = tuple(rule for rule in plan.recipe.blocks if any(fnmatchcase(key, rule.match) for key in base))
-    arena = Arena.from_checkpoints(base, experts)
+    arena = Arena.from_checkpoints(base, experts, engine=no_engine)  # compiling one takes longer, and memory
     experts.clear()
     kinship.add(arena, base)
     return finished(arena, base, replace(plan.recipe, blocks=rules))
