@@ -52,7 +52,7 @@ def launch_options(flags: argparse.Namespace) -> dict[str, Any]:
         "enable_monitoring": False,
         "max_file_size": "20mb" if flags.public or on_space else "50mb",
         "mcp_server": flags.mcp,
-        "state_session_capacity": 500,  # half a megabyte each
+        "state_session_capacity": 500,
         "footer_links": ["api", "settings"],
         "theme": THEME,
         "css": CSS,

@@ -11,6 +11,7 @@ import gradio as gr
 from demos.endpoints import add_endpoints
 from demos.header import Header
 from demos.registry import TABS
+from demos.sessions import light_sessions
 from demos.status import StatusBar
 from demos.tab import Tab, Workshop
 
@@ -42,5 +43,6 @@ def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = T
             status.follow([header.first_run(one), *one.runs], one, header)
             one.add_endpoints()
         add_endpoints(workshop)
+    light_sessions(page)
     page.queue(max_size=queue_size)
     return Page(page, built)
