@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.shared.family import Block, ModelFamily, ModelSpec
+from pipelines.shared.family import Block, ModelFamily, embedded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,10 +23,6 @@ def build() -> nn.Module:
     from pipelines.fusion.fusenet import FuseNet
 
     return FuseNet()
-
-
-def _spec(name: str, task: str = "") -> ModelSpec:
-    return ModelSpec(f"fusenet/{name}", f"assets:fusenet/{name}.safetensors", None, "Apache-2.0", task)
 
 
 def _layers() -> tuple[Block, ...]:
@@ -52,8 +48,8 @@ FUSENET = ModelFamily(
     pipeline="fusion",
     tier="embedded",
     build=build,
-    base=_spec("base", "all four tasks, before any expert"),
-    experts={name: _spec(name, task) for name, task in EXPERTS.items()},
+    base=embedded("fusenet", "base", "all four tasks, before any expert"),
+    experts={name: embedded("fusenet", name, task) for name, task in EXPERTS.items()},
     paper="SegMiF, Liu et al. 2023, arXiv:2308.02097",
     blocks=(
         Block("stem", "stem.*"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.shared.family import Block, ModelFamily, ModelSpec
+from pipelines.shared.family import Block, ModelFamily, embedded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,17 +26,13 @@ def build() -> nn.Module:
     return PLVL()
 
 
-def _spec(name: str, task: str) -> ModelSpec:
-    return ModelSpec(f"plvl/{name}", f"assets:plvl/{name}.safetensors", None, "Apache-2.0", task)
-
-
 PLVL_FAMILY = ModelFamily(
     name="plvl",
     pipeline="grounding",
     tier="embedded",
     build=build,
-    base=_spec("base", "attributes, places, sides and simple orders on plain scenes"),
-    experts={name: _spec(name, task) for name, task in EXPERTS.items()},
+    base=embedded("plvl", "base", "attributes, places, sides and simple orders on plain scenes"),
+    experts={name: embedded("plvl", name, task) for name, task in EXPERTS.items()},
     paper="PLVL, Wang et al. 2025, arXiv:2504.16145",
     blocks=(
         Block("text", "text.*"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.shared.family import Block, ModelFamily, ModelSpec
+from pipelines.shared.family import Block, ModelFamily, embedded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,17 +40,13 @@ def _layers() -> tuple[Block, ...]:
     return tuple(Block(*pair) for pair in (*pairs, ("norm", "norm.*"), ("prototypes", "prototypes")))
 
 
-def _spec(name: str, task: str) -> ModelSpec:
-    return ModelSpec(f"shapes_vit/{name}", f"assets:shapes_vit/{name}.safetensors", None, "Apache-2.0", task)
-
-
 SHAPES_VIT = ModelFamily(
     name="shapes_vit",
     pipeline="lab",
     tier="embedded",
     build=build,
-    base=_spec("base", "all eight tasks in their plain look"),
-    experts={name: _spec(name, task) for name, task in EXPERTS.items()},
+    base=embedded("shapes_vit", "base", "all eight tasks in their plain look"),
+    experts={name: embedded("shapes_vit", name, task) for name, task in EXPERTS.items()},
     paper="ViT, Dosovitskiy et al. 2021, arXiv:2010.11929",
     blocks=(
         Block("stem", "stem.*"),

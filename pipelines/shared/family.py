@@ -31,6 +31,11 @@ class ModelSpec:
     task: str = ""
 
 
+def embedded(family: str, checkpoint: str, task: str) -> ModelSpec:
+    """A checkpoint of ours, in assets/weights; its hash is in the manifest there."""
+    return ModelSpec(f"{family}/{checkpoint}", f"assets:{family}/{checkpoint}.safetensors", None, "Apache-2.0", task)
+
+
 @dataclass(frozen=True)
 class Block:
     """A named part of the network, a stage of the block equaliser: the keys that match the glob."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.shared.family import Block, ModelFamily, ModelSpec
+from pipelines.shared.family import Block, ModelFamily, embedded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,17 +26,13 @@ def build() -> nn.Module:
     return IGTR()
 
 
-def _spec(name: str, task: str) -> ModelSpec:
-    return ModelSpec(f"igtr/{name}", f"assets:igtr/{name}.safetensors", None, "Apache-2.0", task)
-
-
 IGTR_FAMILY = ModelFamily(
     name="igtr",
     pipeline="text_recognition",
     tier="embedded",
     build=build,
-    base=_spec("base", "everyday words on signs, posters and plates"),
-    experts={name: _spec(name, task) for name, task in EXPERTS.items()},
+    base=embedded("igtr", "base", "everyday words on signs, posters and plates"),
+    experts={name: embedded("igtr", name, task) for name, task in EXPERTS.items()},
     paper="IGTR, Zheng et al. 2025, arXiv:2401.17851",
     blocks=(
         Block("stem", "stem.*"),
