@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from demos.tab import Workshop
 
 ROOT = Path(__file__).resolve().parent
+VECTORS_HELP = "task vectors in memory; float16 takes half and changes mixes by 2e-4 of what they add"
 MCP_EXTRA = '--mcp needs an extra: pip install "gradio[mcp]"'
 QUIET_ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -34,6 +35,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as MCP tools")
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
+    parser.add_argument("--vectors", choices=("float32", "float16"), default="float32", help=VECTORS_HELP)
     parser.add_argument("--cache-gb", type=float, default=None, help="memory for merged models, in GB")
     return parser.parse_args(arguments)
 
@@ -71,7 +73,8 @@ def build_workshop(flags: argparse.Namespace) -> Workshop:
     ram_bytes = None if flags.cache_gb is None else int(flags.cache_gb * 1e9)
     assets = ROOT / "assets"
     device = chosen_device(flags.device)
-    return Workshop(ModelCache(assets, device=device, precision=flags.precision, ram_bytes=ram_bytes), assets)
+    cache = ModelCache(assets, device=device, precision=flags.precision, vectors=flags.vectors, ram_bytes=ram_bytes)
+    return Workshop(cache, assets)
 
 
 def build_app(workshop: Workshop, is_public: bool = False) -> gr.Blocks:

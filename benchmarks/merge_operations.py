@@ -35,6 +35,15 @@ def make_arena(parameters: int, experts: int) -> Any:
     )
 
 
+def compact_of(arena: Any) -> Any:
+    """The same family with task vectors in 16 bits."""
+    from pipelines.merging.arena import Arena
+
+    base = arena.views(arena.base)
+    experts = {task: arena.views(arena.base + expert.vector) for task, expert in arena.experts.items()}
+    return Arena.from_checkpoints(base, experts, is_compact=True)
+
+
 def engines() -> dict[str, Any]:
     """Name -> kernels, None for tensor operations."""
     from pipelines.merging.native import ENGINE
@@ -136,7 +145,25 @@ def faders(arena: Any) -> tuple[tuple[str, float], ...]:
     return tuple((task, (-1) ** place * (0.5 + 0.05 * place)) for place, task in enumerate(arena.tasks))
 
 
-def engine_operations(arena: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
+def compact_operations(compact: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
+    """A full merge and a fader of vectors in 16 bits."""
+    from pipelines.merging.recipe import MergeRecipe
+
+    plain = MergeRecipe(coefficients=faders(compact), scale=0.3)
+    held = compact.residual(plain, compact.tasks[0])
+
+    def merge(number: int) -> object:
+        compact.engine = lambda: kernels
+        return compact.merge(plain, live)
+
+    def move(number: int) -> object:
+        compact.engine = lambda: kernels
+        return held.move(0.01 * number, live)
+
+    return {f"full16 {name}": merge, f"fader16 {name}": move}
+
+
+def engine_operations(arena: Any, compact: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
     """What depends on the engine; every number asks for a setting that the numbers around it did not ask for."""
     from pipelines.merging.recipe import MaskChoice, MergeRecipe
 
@@ -159,6 +186,7 @@ def engine_operations(arena: Any, live: Any, name: str, kernels: Any) -> dict[st
     plain = MergeRecipe(coefficients=faders(arena), scale=0.3)
     return {
         f"full {name}": merged(lambda number: plain),
+        **compact_operations(compact, live, name, kernels),
         f"tall {name}": merged(lambda number: at(0.3005 + number / 100)),  # between the stops of the planes
         f"votes {name}": merged(lambda number: at(0.4, 1 + number % EXPERTS)),
         f"planes {name}": merged(lambda number: at(0.41 + number / 100)),

@@ -11,6 +11,7 @@ import gradio as gr
 
 from demos.header import Header
 from demos.tab import BESIDE_QUEUE, Workshop, told
+from pipelines.shared.cache import ModelCache
 
 TEMPLATE = (
     "<div>{{value.device}} · {{value.memory}} in use · {{value.models}} models, {{value.merged}} · "
@@ -51,7 +52,7 @@ def status_of(workshop: Workshop) -> dict[str, Any]:
     """What the bar shows; also what the endpoint `status` answers."""
     counters = workshop.cache.counters()
     return {
-        "device": str(workshop.cache.device),
+        "device": device_words(workshop.cache),
         "memory": f"{peak_memory_bytes() / 1e9:.1f} GB at most",
         "models": len(counters.models),
         "merged": f"{counters.bytes_ram / 1e6:.0f} MB",
@@ -59,6 +60,13 @@ def status_of(workshop: Workshop) -> dict[str, Any]:
         "misses": counters.misses,
         "evictions": counters.evictions,
     }
+
+
+def device_words(cache: ModelCache) -> str:
+    """Where networks run, and what is held or run in fewer bits than 32."""
+    fewer = [f"{what} {held}" for what, held in (("networks", cache.precision), ("task vectors", cache.vectors))
+             if held != "float32"]  # fmt: skip
+    return " · ".join([str(cache.device), *fewer])
 
 
 def peak_memory_bytes() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines.merging.halves import Halves, Stored, decoded, fits
 from pipelines.merging.layout import (
     Layout,
     Weights,
@@ -47,13 +48,13 @@ class Merged:
 
 @dataclass(frozen=True)
 class Expert:
-    """A task vector, (length,) float32, and what it takes to get the expert back to the bit.
+    """A task vector, (length,), and what it takes to get the expert back to the bit.
 
     base + (expert - base) is not the expert in float32 where both differ much; `index` holds those places, `values`
-    the expert's own numbers there. For fine-tuned siblings they are few.
+    the expert's own numbers there. For fine-tuned siblings they are few. A vector of 16 bits gives no expert back.
     """
 
-    vector: Tensor
+    stored: Stored
     index: Tensor
     values: Tensor
 
@@ -63,6 +64,16 @@ class Expert:
         differs = (base + out).view(torch.int32) != expert.view(torch.int32)
         index = differs.nonzero().squeeze(1)
         return cls(out, index, expert[index])
+
+    @property
+    def vector(self) -> Tensor:
+        """(length,) float32."""
+        return decoded(self.stored)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `restore` gives the expert to the bit."""
+        return not isinstance(self.stored, Halves)
 
     def restore(self, base: Tensor, live: Tensor) -> None:
         torch.add(base, self.vector, out=live)
@@ -116,6 +127,7 @@ class Arena:
         blocks: Sequence[tuple[str, str]] = (),
         tile_size: int = TILE,
         engine: Callable[[], Kernels | None] = ENGINE.kernels,
+        is_compact: bool = False,
     ) -> Arena:
         """Lay out a base and the experts tuned from it.
 
@@ -123,6 +135,7 @@ class Arena:
             base, experts: state dicts; the order of `experts` is the order of summation, that of `base` of the layout.
             blocks: (name, glob over keys); together they hold every key once.
             engine: gives the native engine or None; the results are the same to the bit.
+            is_compact: task vectors in 16 bits (halves.py), where they fit.
 
         Raises:
             MergeError: a key is missing, has another shape, is not finite, or belongs to no block or to two.
@@ -136,7 +149,7 @@ class Arena:
         layout = Layout.of((key, tuple(base[key].shape)) for key in base if classes[key] == "MERGE")
         flat_base = flatten(layout, base, 0)
         vectors = {
-            task: Expert.between(flat_base, flatten(layout, expert, 0), staggered(layout.length, number))
+            task: expert_of(flat_base, flatten(layout, expert, 0), number, is_compact)
             for number, (task, expert) in enumerate(experts.items(), start=1)
         }
         return cls(
@@ -155,7 +168,7 @@ class Arena:
     @property
     def size_bytes(self) -> int:
         """Memory of base and task vectors."""
-        return 4 * self.layout.length * (1 + len(self.tasks))
+        return self.base.nbytes + sum(expert.stored.nbytes for expert in self.experts.values())
 
     def new_buffer(self) -> Tensor:
         """An uninitialised live buffer, (length,) float32, at an offset that no other stream of this arena has."""
@@ -185,7 +198,7 @@ class Arena:
         return Mixture(
             layout=self.layout,
             base=self.base,
-            vectors={task: expert.vector for task, expert in self.experts.items()},
+            stored={task: expert.stored for task, expert in self.experts.items()},
             spans=spans_of(self.layout, recipe, self.tasks),
             masks=recipe.masks,
             selected=() if is_base(recipe, self.tasks) else selected_tasks(recipe, self.tasks),
@@ -241,7 +254,9 @@ class Arena:
         if recipe.masks.mode != "off" or not is_whole or len(mixture.spans) > 1 or span.factor != 1:
             return None
         active = [task for task, value in zip(self.tasks, span.coefficients, strict=True) if value != 0]
-        return self.experts[active[0]] if len(active) == 1 and sum(span.coefficients) == 1 else None
+        if len(active) != 1 or sum(span.coefficients) != 1 or not self.experts[active[0]].is_exact:
+            return None
+        return self.experts[active[0]]
 
     def _check_expert_count(self, recipe: MergeRecipe) -> None:
         record = method(recipe.method)
@@ -266,12 +281,21 @@ def is_base(recipe: MergeRecipe, tasks: Sequence[str]) -> bool:
     return recipe.scale == 0 or all(recipe.coefficient(task) == 0 for task in tasks)
 
 
-def staggered(length: int, number: int) -> Tensor:
-    """Uninitialised float32 memory, (length,), starting on 64 bytes and `number` staggers into a page."""
-    offset_bytes = number * STAGGER_BYTES
-    memory = torch.empty(length + offset_bytes // 4 + 16, dtype=torch.float32)
-    start = (-memory.data_ptr() % 64 + offset_bytes) // 4
+def staggered(length: int, number: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Uninitialised memory, (length,), starting on 64 bytes and `number` staggers into a page."""
+    offset_bytes, size = number * STAGGER_BYTES, dtype.itemsize
+    memory = torch.empty(length + (offset_bytes + 64) // size, dtype=dtype)
+    start = (-memory.data_ptr() % 64 + offset_bytes) // size
     return memory[start : start + length]
+
+
+def expert_of(base: Tensor, expert: Tensor, number: int, is_compact: bool) -> Expert:
+    """The expert of two flat checkpoints, float32, in memory of its own; `number` as `staggered` takes it."""
+    whole = Expert.between(base, expert, staggered(len(base), number))
+    if not is_compact or not fits(whole.vector):
+        return whole
+    values = staggered(len(base), number, torch.float16)
+    return Expert(Halves.of(whole.vector, values), whole.index[:0], whole.values[:0])
 
 
 def flatten(layout: Layout, weights: Weights, number: int) -> Tensor:

@@ -187,6 +187,53 @@ static inline int64_t __attribute__((always_inline)) ties_few(const Block b, con
     return decided;
 }
 
+/* The bits of a float16 where those of a float32 stand: the number times 2^-112, which its weight makes up for. */
+static inline float __attribute__((always_inline)) half(uint16_t bits) {
+    const uint32_t wide = ((uint32_t)(bits & 0x8000u) << 16) | ((uint32_t)(bits & 0x7fffu) << 13);
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+LOOP add_halves(float *restrict total, const uint16_t *restrict vector, float weight, int64_t m) {
+    EACH(i, m) total[i] = fmaf(weight, half(vector[i]), total[i]);
+}
+
+/* `linear_halves` of a few experts; count is known when this is compiled */
+LOOP halves_few(const float *restrict base, const uint16_t *const *vectors, const float *weights, const int count,
+                float *restrict live, int64_t start, int64_t m) {
+    const uint16_t *own[UNROLLED];
+    float weight[UNROLLED];
+    EXPERTS(t, count) {
+        own[t] = vectors[t] + start;
+        weight[t] = weights[t];
+        fetch_next(own[t], m * 2);
+    }
+    EACH(i, m) {
+        float total = base[i];
+        EXPERTS(t, count) total = fmaf(weight[t], half(own[t][i]), total);
+        live[i] = total;
+    }
+}
+
+/* live = base + the sum of weights[t] * vectors[t] of 16 bits; weights as HALF_BIAS in native.py makes them */
+void linear_halves(const float *base, const uint16_t *const *vectors, const float *weights, int count, float *live,
+                   int64_t n) {
+    BLOCKS(start, m, n, LANES) {
+        if (count <= UNROLLED) {
+#define FEW(c) halves_few(base + start, vectors, weights, c, live + start, start, m)
+            WITH_COUNT(count, FEW)
+#undef FEW
+        } else {
+            memcpy(live + start, base + start, m * sizeof(float));
+            for (int t = 0; t < count; t++) {
+                fetch_next(vectors[t] + start, m * 2);
+                add_halves(live + start, vectors[t] + start, weights[t], m);
+            }
+        }
+    }
+}
+
 /* live = base + the sum of weights[t] * vectors[t] */
 void linear(const float *base, const float *const *vectors, const float *weights, int count, float *live, int64_t n) {
     BLOCKS(start, m, n, LANES) {

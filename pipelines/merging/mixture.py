@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 
+from pipelines.merging.halves import Decoded, Stored, decoded
 from pipelines.merging.layout import Layout, Slot
 from pipelines.merging.native import MOST_EXPERTS, Kernels
 from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
@@ -24,8 +26,13 @@ class Part:
     """One expert inside a tile: its task vector there, (tile,), and its coefficient, not 0."""
 
     task: str
-    vector: Tensor
+    stored: Stored
     coefficient: float
+
+    @cached_property
+    def vector(self) -> Tensor:
+        """(tile,) float32."""
+        return decoded(self.stored)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Mixture:
     """One merge to be done.
 
     Attributes:
-        vectors: task -> flat task vector, in family order, which is the order of summation.
+        stored: task -> flat task vector, in family order, which is the order of summation.
         selected: tasks whose masks count, in family order; muted ones are not among them.
         memory: small things that outlive a merge, such as thresholds of the vectors.
         store: large ones.
@@ -70,7 +77,7 @@ class Mixture:
 
     layout: Layout
     base: Tensor
-    vectors: Mapping[str, Tensor]
+    stored: Mapping[str, Stored]
     spans: tuple[Span, ...]
     masks: MaskChoice
     selected: tuple[str, ...]
@@ -80,9 +87,14 @@ class Mixture:
     tile_size: int = TILE
 
     @property
+    def vectors(self) -> Mapping[str, Tensor]:
+        """task -> flat task vector, float32."""
+        return Decoded(self.stored)
+
+    @property
     def kernels(self) -> Kernels | None:
         """The native engine, if it is ready and can take this many experts."""
-        return self.engine() if len(self.vectors) <= MOST_EXPERTS else None
+        return self.engine() if len(self.stored) <= MOST_EXPERTS else None
 
     def tiles(self, size: int | None = None) -> Iterator[Tile]:
         """All elements once, in order, at most `size` at a time (None: `tile_size`)."""
@@ -109,8 +121,8 @@ class Mixture:
 
     def _tile(self, span: Span, start: int, stop: int) -> Tile:
         parts = tuple(
-            Part(task, vector[start:stop], coefficient)
-            for (task, vector), coefficient in zip(self.vectors.items(), span.coefficients, strict=True)
+            Part(task, stored[start:stop], coefficient)
+            for (task, stored), coefficient in zip(self.stored.items(), span.coefficients, strict=True)
             if coefficient != 0
         )
         return Tile(start, stop, self.base[start:stop], parts, span.factor)

@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pipelines.merging.halves import Halves
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).with_name("kernels.c")
 FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 MOST_EXPERTS = 32  # as in kernels.c
+HALF_BIAS = 112  # of exponents: bits of float16 at the place of float32's are the number times 2^-112
 COMPILE_TIMEOUT_S = 120
 
 
@@ -37,9 +40,17 @@ class Kernels:
     def linear(self, tile: Tile, live: Tensor) -> None:
         """Fill a tile with base + factor * the sum of the weighted vectors."""
         scaled = [coefficient * tile.factor for coefficient in weights(tile.parts)]
-        self.library.linear(
-            address(tile.base), addresses([part.vector for part in tile.parts]), floats(scaled), len(tile.parts),
-            address(live), ctypes.c_int64(live.numel()),
+        halves = [part.stored for part in tile.parts if isinstance(part.stored, Halves)]
+        if len(halves) < len(tile.parts):
+            self._sum(self.library.linear, tile, [part.vector for part in tile.parts], scaled, live)
+            return
+        raised = [one * 2.0 ** (HALF_BIAS - half.shift) for one, half in zip(scaled, halves, strict=True)]
+        self._sum(self.library.linear_halves, tile, [half.values for half in halves], raised, live)
+
+    def _sum(self, kernel: Any, tile: Tile, vectors: list[Tensor], scaled: list[float], live: Tensor) -> None:
+        kernel(
+            address(tile.base), addresses(vectors), floats(scaled), len(vectors), address(live),
+            ctypes.c_int64(live.numel()),
         )  # fmt: skip
 
     def ties(

@@ -22,13 +22,17 @@ def is_exact(kernels: Kernels) -> bool:
     """Merge everything that the engine serves both ways, with one expert, two, and so on."""
     base, *experts = odd_vectors(1 + len(WEIGHTS))
     tasks = {f"task{i}": {"w": base + 0.1 * vector} for i, vector in enumerate(experts)}
-    return all(agrees(kernels, base, dict(list(tasks.items())[:count])) for count in range(1, 1 + len(WEIGHTS)))
+    return all(
+        agrees(kernels, base, dict(list(tasks.items())[:count]), is_compact)
+        for count in range(1, 1 + len(WEIGHTS))
+        for is_compact in (False, True)
+    )
 
 
-def agrees(kernels: Kernels, base: Tensor, tasks: dict[str, dict[str, Tensor]]) -> bool:
+def agrees(kernels: Kernels, base: Tensor, tasks: dict[str, dict[str, Tensor]], is_compact: bool = False) -> bool:
     """Whether both engines merge these experts to the same bits."""
-    native = Arena.from_checkpoints({"w": base}, tasks, engine=lambda: kernels)
-    eager = Arena.from_checkpoints({"w": base}, tasks, engine=lambda: None)
+    native = Arena.from_checkpoints({"w": base}, tasks, engine=lambda: kernels, is_compact=is_compact)
+    eager = Arena.from_checkpoints({"w": base}, tasks, engine=lambda: None, is_compact=is_compact)
     return all(same_bits(native.merge(recipe).flat, eager.merge(recipe).flat) for recipe in recipes(native.tasks))
 
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pipelines.merging.halves import Halves
+from pipelines.merging.mixture import Part, Tile
 from pipelines.merging.recipe import MergeRecipe, check_recipe
 from pipelines.merging.registry import method
+from pipelines.merging.task_arithmetic import add_weighted
 
 if TYPE_CHECKING:
     from pipelines.merging.arena import Arena
@@ -54,8 +57,19 @@ class Residual:
         if self.rest is None:
             return self.arena.merge(self.recipe.with_coefficient(self.task, value), out).flat
         weight = self.recipe.with_coefficient(self.task, value).coefficient(self.task)
-        vector = self.arena.experts[self.task].vector
         for start, stop, factor in self.factors:
-            stretch = slice(start, stop)
-            torch.add(self.rest[stretch], vector[stretch], alpha=weight * factor, out=out[stretch])
+            self._add(slice(start, stop), weight, factor, out)
         return out
+
+    def _add(self, stretch: slice, weight: float, factor: float, out: Tensor) -> None:
+        assert self.rest is not None
+        stored = self.arena.experts[self.task].stored
+        if not isinstance(stored, Halves):
+            torch.add(self.rest[stretch], stored[stretch], alpha=weight * factor, out=out[stretch])
+            return
+        kernels = self.arena.engine()
+        write = add_weighted if kernels is None else kernels.linear
+        for start in range(stretch.start, stretch.stop, self.arena.tile_size):
+            here = slice(start, min(start + self.arena.tile_size, stretch.stop))
+            part = Part(self.task, stored[here], weight)
+            write(Tile(here.start, here.stop, self.rest[here], (part,), factor), out[here])

@@ -119,6 +119,8 @@ class ModelCache:
         assets: folder that holds weights/.
         device: "cpu", "cuda", "cuda:1".
         precision: of the lent networks' floats; mixes are summed in float32 and rounded once.
+        vectors: how task vectors are held, "float32" or "float16": half the memory, mixes differ by 2e-4 of what is
+            added to the base.
         ram_bytes, device_bytes: budgets; None takes MIXDECK_RAM_GB and MIXDECK_VRAM_GB, else half of what is free at
             the first load. What is lent is never evicted, so a budget may be passed while leases are out.
     """
@@ -126,6 +128,7 @@ class ModelCache:
     assets: Path
     device: str = "cpu"
     precision: str = "float32"
+    vectors: str = "float32"
     ram_bytes: int | None = None
     device_bytes: int | None = None
     _entries: dict[tuple[str, str], _Entry] = field(default_factory=dict, repr=False)
@@ -267,7 +270,8 @@ class ModelCache:
         read = self._read_pretrained if isinstance(family.build, Pretrained) else self._read
         base, mould = read(family, family.base)
         experts = {task: read(family, spec)[0] for task, spec in family.experts.items()}
-        arena = Arena.from_checkpoints(base, experts, [(block.name, block.match) for block in family.blocks])
+        blocks = [(block.name, block.match) for block in family.blocks]
+        arena = Arena.from_checkpoints(base, experts, blocks, is_compact=self.vectors == "float16")
         with self._lock:
             self._tally.loads += 1
             self._tally.load_s += time.perf_counter() - began

@@ -15,7 +15,7 @@ import pytest
 class FakeCache:
     """Counts nothing, holds nothing; enough of a ModelCache for a page."""
 
-    device = "cpu"
+    device, precision, vectors = "cpu", "float32", "float32"
 
     def __init__(self, assets: Path) -> None:
         self.assets = assets

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
+
+from demos.status import device_words
+from pipelines.shared.cache import ModelCache
 
 BUTTONS = {"click", "load", "then", "success", "failure"}
 IMAGES = {"image", "imageslider", "gallery"}
@@ -132,3 +136,9 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node.get("children", ()):
         yield from nodes(child)
+
+
+def test_the_status_names_what_is_held_in_fewer_bits(tmp_path: Path) -> None:
+    assert device_words(ModelCache(tmp_path)) == "cpu"
+    assert device_words(ModelCache(tmp_path, vectors="float16")) == "cpu · task vectors float16"
+    assert device_words(ModelCache(tmp_path, precision="bfloat16")) == "cpu · networks bfloat16"

@@ -54,6 +54,19 @@ def test_plain_sums_are_the_same_to_the_bit(network, kernels, heights, name, til
     assert same_bits(*both(network, kernels, asked, tile_size=tile_size))
 
 
+@pytest.mark.parametrize("tile_size", [64, 131072])
+@pytest.mark.parametrize("heights", [(1.0, 0.7, -0.4, 0.25), (0.0, 0.6, 0.0, 0.3)])
+def test_sums_of_sixteen_bits_are_the_same_to_the_bit(network, kernels, heights, tile_size):
+    faders = tuple(zip(network.tasks, heights, strict=True))
+    asked = MergeRecipe("task_arithmetic", faders, 0.8, blocks=(BlockRule("*", -0.3),))
+    assert same_bits(*both(network, kernels, asked, tile_size=tile_size, is_compact=True))
+    moved = []
+    for engine in (kernels, None):
+        arena = network.arena(engine=lambda engine=engine: engine, tile_size=tile_size, is_compact=True)
+        moved.append(arena.residual(asked, network.tasks[1]).move(0.9, arena.new_buffer()))
+    assert same_bits(*moved)
+
+
 @pytest.mark.parametrize("vector", ["sum", "ties"])
 @pytest.mark.parametrize("compare", ["gt", "ge"])
 @pytest.mark.parametrize("chosen", [(), (1,), (0, 2)])

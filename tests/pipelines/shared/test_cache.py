@@ -183,6 +183,14 @@ def test_lower_precision_is_one_rounding_of_the_mix(toy_family: ModelFamily, tmp
         assert all(torch.equal(value, wanted[key]) for key, value in lease.model.state_dict().items())
 
 
+def test_vectors_of_sixteen_bits_take_less_and_mix_almost_alike(toy_family: ModelFamily, tmp_path: Path) -> None:
+    exact, compact = ModelCache(tmp_path), ModelCache(tmp_path, vectors="float16")
+    with exact.lease(toy_family, mix(0.3)) as wanted, compact.lease(toy_family, mix(0.3)) as found:
+        for key, value in wanted.model.state_dict().items():
+            assert torch.allclose(found.model.state_dict()[key], value, rtol=0, atol=5e-4)
+    assert compact.arena(toy_family).size_bytes < exact.arena(toy_family).size_bytes
+
+
 def test_tensors_that_no_expert_moved_are_shared_by_mixes_and_counted_once(
     toy_family: ModelFamily, tmp_path: Path
 ) -> None:
