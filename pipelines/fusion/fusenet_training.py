@@ -33,6 +33,7 @@ from pipelines.training.loop import Batch, Stage, train_stage
 TASKS = ("ivis", "mef", "mff", "med")
 OF_TWO = ("ivis", "med")  # a pair with roles; the others are stacks of frames without
 OWN_PER_REHEARSED = 4  # batches of an expert's own task for each batch of another
+EXPERT_GRADIENT_SHARE = 40.0
 SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weight
 
 
@@ -64,7 +65,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(6000, 1200, 1000, 80, 6, longer={"ivis": 3000, "mef": 3000}),
+    "cpu": Preset(6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 5000}),
     "gpu": Preset(20000, 20000, 5000, 128, 16),
     "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1),
 }
@@ -92,7 +93,7 @@ def train(
     for task in TASKS if expert is None else (expert,):
         model.load_state_dict(loaded(run / "base.safetensors"))
         stage = Stage(f"expert-{task}", plan.steps_of(task), plan.learning_rate / 3, seed, trains=_of_fusion)
-        seconds = train_stage(model, stage, BatchMaker(rehearsal(task), plan), TaskLoss(), run, resume, device)
+        seconds = train_stage(model, stage, BatchMaker(rehearsal(task), plan), TaskLoss(task), run, resume, device)
         files[task] = store(model, run / f"{task}.safetensors", seconds)
         total += seconds
     if expert is None and preset != "test":
@@ -165,9 +166,13 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class TaskLoss:
-    """The loss of whichever task the batch is of; for infrared the labels' loss joins by dynamic weights."""
+    """The loss of whichever task the batch is of; for infrared the labels' loss joins by dynamic weights.
 
-    def __init__(self) -> None:
+    `expert`: whose training this is; its own pairs get sharper than those of the base and of rehearsal.
+    """
+
+    def __init__(self, expert: str | None = None) -> None:
+        self.expert = expert
         self.balance = DynamicWeights(2)
 
     def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
@@ -179,7 +184,8 @@ class TaskLoss:
             return losses.focus_loss(output.fused, batch["target"], output.weights, batch["matte"])
         if task == "med":
             return losses.medical_loss(output.fused, frames)
-        fusion = losses.infrared_visible_loss(output.fused, frames)
+        sharp = EXPERT_GRADIENT_SHARE if task == self.expert else losses.GRADIENT_SHARE
+        fusion = losses.infrared_visible_loss(output.fused, frames, sharp)
         again = model.segmentation(segmentation_input(frames, output.fused.clamp(0, 1)))
         labels = label_loss(again, batch["labels"])
         fusion_weight, label_weight = self.balance(fusion.item(), labels.item())

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from pipelines.fusion.mef_ssim import mef_luminance, mef_ssim
 
+GRADIENT_SHARE = 5.0
+
 
 def gradients(plane: Tensor) -> Tensor:
     """Forward differences in x and y, (B, H, W) -> (B, 2, H-1, W-1)."""
@@ -38,10 +40,15 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     return score.mean((1, 2))
 
 
-def intensity_and_gradient(fused: Tensor, frames: Tensor, intensity_share: float = 1.0) -> Tensor:
-    """|F - max| + 5 |dF - dM|: the target that lifts detail (CDDFuse 2023, phase 2, with signed gradients)."""
+def intensity_and_gradient(
+    fused: Tensor, frames: Tensor, intensity_share: float = 1.0, gradient_share: float = GRADIENT_SHARE
+) -> Tensor:
+    """|F - max| + share |dF - dM|: the target that lifts detail (CDDFuse 2023, phase 2, with signed gradients).
+
+    The paper's factor of 10 is of Sobel gradients, whose weights sum to 8 times a difference of neighbours.
+    """
     intensity = intensity_share * (fused - frames.amax(1)).abs().mean()
-    return intensity + 5 * (gradients(fused) - strongest_gradients(frames)).abs().mean()
+    return intensity + gradient_share * (gradients(fused) - strongest_gradients(frames)).abs().mean()
 
 
 def difference_correlation(fused: Tensor, frames: Tensor) -> Tensor:
@@ -60,11 +67,12 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(1) / energy.sqrt()
 
 
-def infrared_visible_loss(fused: Tensor, frames: Tensor) -> Tensor:
+def infrared_visible_loss(fused: Tensor, frames: Tensor, gradient_share: float = GRADIENT_SHARE) -> Tensor:
     """Expert `ivis`, without its segmentation term; the last term keeps what only one source shows."""
     similarity = (2 - ssim(fused, frames[:, 0]) - ssim(fused, frames[:, 1])) / 2
     complement = difference_correlation(fused, frames)
-    return intensity_and_gradient(fused, frames) + 0.5 * similarity.mean() + 0.1 * complement.mean()
+    lifted = intensity_and_gradient(fused, frames, gradient_share=gradient_share)
+    return lifted + 0.5 * similarity.mean() + 0.1 * complement.mean()
 
 
 def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:

@@ -48,6 +48,18 @@ def test_every_task_has_a_loss_with_a_gradient() -> None:
         assert model.decoder.head.weight.grad.abs().sum() > 0
 
 
+def test_only_the_experts_own_pairs_are_sharpened(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = training.BatchMaker(("ivis",), SMALL)(np.random.default_rng(0), 0)
+    shares = []
+    monkeypatch.setattr(
+        training.losses, "infrared_visible_loss", lambda fused, frames, share: shares.append(share) or fused.mean()
+    )
+    for expert in (None, "mef", "ivis"):
+        training.TaskLoss(expert)(FuseNet(), batch, 0)
+    assert shares == [training.losses.GRADIENT_SHARE] * 2 + [training.EXPERT_GRADIENT_SHARE]
+    assert training.EXPERT_GRADIENT_SHARE > training.losses.GRADIENT_SHARE
+
+
 def test_a_run_trains_base_and_experts_and_leaves_the_segmentation_branch(tmp_path: Path) -> None:
     files = training.train(FUSENET, preset="test", seed=3, folder=tmp_path)
     assert set(files) == {"base", *training.TASKS}

@@ -56,3 +56,10 @@ def test_a_loss_is_the_stated_sum_of_its_terms() -> None:
     rest = losses.intensity_and_gradient(fused, frames, 2.0)
     expected = (rest + 0.25 * likeness + 0.8 * complement).item()
     assert losses.medical_loss(fused, frames).item() == pytest.approx(expected)
+    lifted = losses.intensity_and_gradient(fused, frames, gradient_share=40.0)
+    similarity = 1 - (losses.ssim(fused, frames[:, 0]) + losses.ssim(fused, frames[:, 1])).mean() / 2
+    expected = (lifted + 0.5 * similarity + 0.1 * complement).item()
+    assert losses.infrared_visible_loss(fused, frames, 40.0).item() == pytest.approx(expected)
+    intensity = (fused - frames.amax(1)).abs().mean()
+    steep = (losses.gradients(fused) - losses.strongest_gradients(frames)).abs().mean()
+    assert lifted.item() == pytest.approx((intensity + 40 * steep).item())
