@@ -19,7 +19,7 @@ from pipelines.fusion.differentiable import guided_blend, pyramid_blend, reduce_
 from pipelines.fusion.mef_ssim import mef_index, mef_luminance, mef_ssim
 from pipelines.fusion.meflut import COUNTS, ENTRIES, KINDS, table_key
 from pipelines.fusion.meflut_net import MefLutNet, extract_tables
-from pipelines.fusion.synthetic.exposures import expose, exposures, radiance
+from pipelines.fusion.synthetic.exposures import expose_metered, exposures, radiance
 from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
@@ -212,11 +212,11 @@ def _batch(seed: int, count: int, step: int, size: int, crop_px: int) -> Tensor:
 
 
 def _bracket(rng: np.random.Generator, size_hw: tuple[int, int], count: int) -> FusionSample:
-    """A pair at any gap, or a bracket as phones take it: about 6 EV in all, leaning to the dark side (EV -4 to +2)."""
+    """A pair at any gap, or a bracket as phones take it: metered, 6 EV in all, EV -4 to +2, give or take."""
     if count == 2:
         return exposures(rng, size_hw, count)
     gap, lean = float(rng.uniform(4.0, 7.5)) / (count - 1), float(rng.uniform(-2.5, 0.5))
-    return expose(rng, radiance(rng, size_hw), count, gap, lean)
+    return expose_metered(rng, radiance(rng, size_hw), count, gap, lean)
 
 
 def _look_up(planes: Tensor, curves: Tensor) -> Tensor:

@@ -22,17 +22,28 @@ def expose(
 ) -> FusionSample:
     """Photograph linear radiance (H, W, 3), any unit, `count` times with `gap` EV between neighbours.
 
-    `bias` shifts all exposures, in EV; None: up to 0.8 either way at random.
+    The middle of its tones becomes middle grey. `bias` shifts all exposures, in EV; None: up to 0.8 either way.
     """
     light = np.log2(scene.mean(2) + 1e-6)
     middle = float(np.median(light) * 0.35 + (light.min() + light.max()) * 0.325)
     shift = float(rng.uniform(-0.8, 0.8)) if bias is None else bias
-    key = -2.3 - middle + shift  # log2 of the grey that the middle of the scene is put at
-    stops = key + gap * ((count - 1) / 2 - np.arange(count))
+    return _photographed(rng, scene, -2.3 - middle + shift, count, gap)
+
+
+def expose_metered(rng: np.random.Generator, scene: np.ndarray, count: int, gap: float, bias: float) -> FusionSample:
+    """As `expose`, with the exposure that a camera's meter asks for: the mean of the light becomes 18 % grey.
+
+    Where lights are far above the rest this is darker than what puts the tones into the middle.
+    """
+    return _photographed(rng, scene, float(np.log2(0.18 / scene.mean())) + bias, count, gap)
+
+
+def _photographed(rng: np.random.Generator, scene: np.ndarray, key: float, count: int, gap: float) -> FusionSample:
+    """`key`: factor of the middle exposure, in EV."""
     respond, noise = _response(rng), float(rng.uniform(0.001, 0.012))
     compress = rng.random() < 0.4
     frames = []
-    for stop in stops:
+    for stop in key + gap * ((count - 1) / 2 - np.arange(count)):
         exact = scene * np.float32(2.0**stop)
         shot = sensor_noise(rng, exact.shape, noise) * np.sqrt(np.minimum(exact, 1) + 0.02)
         frame = np.round(respond(np.clip(exact + shot, 0, 1)) * 255) / np.float32(255)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.fusion.synthetic.exposures import expose, exposures, radiance
+from pipelines.fusion.synthetic.exposures import expose, expose_metered, exposures, radiance
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 6])
@@ -56,3 +56,18 @@ def test_bias_moves_the_exposure() -> None:
     scene = radiance(np.random.default_rng(1), (48, 48))
     dark, light = (expose(np.random.default_rng(2), scene, 2, 3.0, bias).frames.mean() for bias in (-1.0, 1.0))
     assert dark < light
+
+
+def test_a_metered_exposure_puts_the_mean_of_the_light_at_middle_grey() -> None:
+    even = np.full((32, 32, 3), 7.0, np.float32)
+    middle = expose_metered(np.random.default_rng(3), even, 3, 2.0, 0.0).frames[1]
+    assert 0.18 ** (1 / 2.0) * 0.9 < middle.mean() < 0.18 ** (1 / 2.6)
+
+
+def test_a_meter_sees_lights_and_lets_the_rest_go_dark() -> None:
+    lit = np.full((48, 48, 3), 1.0, np.float32)
+    lit[:8, :8] = 200.0
+    metered, centred = (
+        np.median(shot(np.random.default_rng(4), lit, 3, 2.0, 0.0).frames[1]) for shot in (expose_metered, expose)
+    )
+    assert metered < centred
