@@ -65,7 +65,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 5000}),
+    "cpu": Preset(6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 3000}),
     "gpu": Preset(20000, 20000, 5000, 128, 16),
     "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1),
 }
