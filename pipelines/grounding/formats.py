@@ -63,6 +63,7 @@ def _annotation(one: GroundedObject, number: int, picture: int, category: int) -
         "segmentation": run_lengths(one.mask),
         "iscrowd": 0,
         "score": one.score,
+        "is_corrected": one.is_corrected,
     }
 
 

@@ -26,9 +26,10 @@ class GroundedObject:
         box_xyxy: pixels of the picture.
         score: 0 to 1.
         mask: bool, (H, W).
-        center: x, y in pixels.
+        center: x, y in pixels: the middle of the box, or of the pixels of a corrected mask.
         consistency: IoU of box and mask, 0 to 1; below 0.5 they disagree.
         cell: row and column of the network's grid that it was found at; None where there is no grid.
+        is_corrected: whether the mask, and with it box and centre, is a person's and not the network's.
     """
 
     id: int
@@ -39,6 +40,7 @@ class GroundedObject:
     center: tuple[float, float]
     consistency: float
     cell: tuple[int, int] | None = None
+    is_corrected: bool = False
 
     @property
     def area_share(self) -> float:
@@ -120,6 +122,7 @@ def _object(one: GroundedObject) -> dict[str, Any]:
         "center": list(one.center),
         "area_share": one.area_share,
         "consistency": one.consistency,
+        "is_corrected": one.is_corrected,
         "mask_rle": run_lengths(one.mask),
     }
 
