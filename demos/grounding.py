@@ -16,6 +16,7 @@ from demos.grounding_answer import AnswerView
 from demos.grounding_batch import BatchView
 from demos.grounding_bench import GroundingBench, Job
 from demos.grounding_compare import CompareView
+from demos.grounding_correction import CorrectionView
 from demos.grounding_endpoints import add_grounding
 from demos.grounding_export import FIGURE, FIGURE_START, GroundingExport, figure_caption, panels
 from demos.grounding_point import PointView
@@ -26,8 +27,8 @@ from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
 from demos.sight import Sight, Updates, Values, View
-from demos.tab import Tab, Workshop, told
-from demos.tab_events import LAST, TabEvents, wire
+from demos.tab import ON_DEVICE, QUIET, Tab, Workshop, told
+from demos.tab_events import LAST, TabEvents, then_settle, wire
 from demos.tab_links import TabLinks
 from demos.words import hint, tier_line, version_label
 from pipelines.grounding.query import parse_queries
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pipelines.shared.family import ModelFamily
     from pipelines.shared.recipe_file import RecipeDocument
 
+BY_HAND = "corrected_by_hand"  # the option of a recipe that names objects; their masks stand in no recipe
+NOT_STORED = "Masks that were corrected by hand are not part of a recipe: the network's own are shown."
 WHAT = "Say what you mean, get its box, its mask, and why; move a fader, and what the network understands changes."
 
 
@@ -56,7 +59,8 @@ class GroundingTab(MixTab):
         self._list()
         wire(self, self._events())
         self.source.wire_quietly()
-        self.batch.wire(self.inputs, self.job)
+        self._wire_corrections()
+        self.batch.wire(self.inputs, self.looked)
         self.links = TabLinks(self)
 
     # --- layout
@@ -86,6 +90,7 @@ class GroundingTab(MixTab):
     def _build_details(self) -> None:
         with gr.Accordion("Thresholds", open=False, elem_id=f"{self.name}-settings"):
             self.settings = GroundingSettings()
+        self.correction = CorrectionView(self.sight)
         self.compare = CompareView(self.sight, self.family, self.answer)
         self.past = PastView(self.name, self.answer.plain, run_caption, self.example_of, paths_of)
         self.figure = FigureView(
@@ -96,7 +101,8 @@ class GroundingTab(MixTab):
         self.batch = BatchView(self.sight)
         self.export = GroundingExport(self, self.sight)
         self.runs: list[Any] = []
-        self.views: tuple[View, ...] = (self.answer, self.point, self.compare, self.past, self.figure, self.export)
+        self.views: tuple[View, ...] = (self.answer, self.point, self.correction, self.compare, self.past, self.figure,
+                                        self.export)  # fmt: skip
 
     def _list(self) -> None:
         """What handlers are told, what a run updates, and what an example or a restore sets."""
@@ -112,7 +118,7 @@ class GroundingTab(MixTab):
             *panel.memory_components, panel.stages.box, panel.masks.counts,
         ]  # fmt: skip
         self.desk_outputs = panel.outputs
-        self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs]
+        self.settable = [*source.shown_components, *settings.controls, self.correction.kept, *self.desk_outputs]
 
     def _events(self) -> TabEvents:
         source, point = self.source, self.point
@@ -136,6 +142,14 @@ class GroundingTab(MixTab):
             busy=(self.answer.lines,),
         )
 
+    def _wire_corrections(self) -> None:
+        mask = self.correction
+        for button, handler, more in ((mask.use, self.when_mask_used, {mask.editor}),
+                                      (mask.back, self.when_masks_wanted_back, set())):  # fmt: skip
+            run = button.click(told(handler), self.inputs | more, self.pictures, trigger_mode="once", **QUIET,
+                               **ON_DEVICE)  # fmt: skip
+            then_settle(self, run)
+
     def add_endpoints(self) -> None:
         """What clients may call."""
         add_grounding(self.bench)
@@ -143,7 +157,11 @@ class GroundingTab(MixTab):
     # --- values to jobs, jobs to the page
 
     def job(self, values: Values) -> Job:
-        """What the page asks for."""
+        """What the page asks for; a look that was corrected by hand keeps its corrections."""
+        return self.correction.asked(self.looked(values), values)
+
+    def looked(self, values: Values) -> Job:
+        """What the network is asked."""
         source = self.source
         return Job(source.path(values), values[source.scene], parse_queries(source.text(values)),
                    self.settings.thresholds(values), self.panel.recipe(values), values[source.network])  # fmt: skip
@@ -156,6 +174,18 @@ class GroundingTab(MixTab):
     def when_name_asked(self, values: Values) -> Updates:
         """The name of what was pointed at becomes the question."""
         return {self.source.phrase: values[self.point.name] or gr.skip(), self.source.more: ""}
+
+    def when_mask_used(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """The result that is shown, with the mask that was painted."""
+        yield from self._kept(request, values, self.correction.used(values))
+
+    def when_masks_wanted_back(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """The result that is shown, with the network's masks."""
+        yield from self._kept(request, values, self.correction.restored(values))
+
+    def _kept(self, request: gr.Request, values: Values, job: Job) -> Iterator[Updates]:
+        for updates in self.show(request, values, job):
+            yield updates | {self.correction.kept: job}
 
     def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """As for every tab; where picture or phrase is still missing, the answer says so and nothing is refused."""
@@ -208,6 +238,7 @@ class GroundingTab(MixTab):
 
         options: dict[str, Any] = {"phrases": [query.text for query in job.queries]} | asdict(job.thresholds)
         options |= {"network": job.network} if job.network else {}
+        options |= {BY_HAND: job.by_hand} if job.corrections else {}
         if job.scene is not None:
             return RecipeDocument("grounding", self.family.name, job.recipe, options | {"scene": asdict(job.scene)})
         image = self.bench.image(job)
@@ -219,7 +250,7 @@ class GroundingTab(MixTab):
         options = dict(example.options)
         for mine in ("scene", "network"):
             options.pop(mine, None)
-        return self._with_options(options)
+        return self._with_options(options) | {self.correction.kept: None}
 
     def _with_options(self, options: dict[str, Any]) -> Updates:
         """Phrases, and thresholds by name. Raises UserError: an unknown name, or a value out of range."""
@@ -232,9 +263,11 @@ class GroundingTab(MixTab):
         document, report = parse_for(text, self.family)
         options = dict(document.options)
         scene, network = options.pop("scene", None), str(options.pop("network", ""))
+        if options.pop(BY_HAND, None):
+            report = (*report, NOT_STORED)
         self.bench.grounder(network)  # refused here where nobody knows it
         updates = self.panel.shown(document.recipe) | self._with_options(options)
-        updates[self.source.network] = network
+        updates |= {self.source.network: network, self.correction.kept: None}
         if scene is not None:
             updates |= self.source.with_scene(SceneRef(**scene))
         return updates | self.reported(report)
@@ -244,7 +277,7 @@ class GroundingTab(MixTab):
         job: Job = run.job
         asked = self.settings.shown(job.thresholds) | self.source.with_queries(job.queries)
         return self.panel.shown(job.recipe) | asked | self.source.with_input(job.path, job.scene, run.example) | {
-            self.source.network: job.network
+            self.source.network: job.network, self.correction.kept: job
         }  # fmt: skip
 
 

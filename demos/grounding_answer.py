@@ -87,7 +87,8 @@ class AnswerView:
     def _shown(self, job: Job, result: GroundingResult, looked: Looked) -> Updates:
         bench: GroundingBench = self._sight.bench
         colours, truths = colours_of(job.phrases), bench.truths(job)
-        verdicts = {phrase: is_hit(objects_of(result, phrase), truth) for phrase, truth in truths.items()}
+        own = bench.result(job.uncorrected)[0] if job.corrections else result  # hit or miss is the network's
+        verdicts = {phrase: is_hit(objects_of(own, phrase), truth) for phrase, truth in truths.items()}
         pixels = to_bytes(bench.image(job).pixels)
         return {
             self.picture: answer_picture(pixels, scenery_of(result, looked, colours, truths)),

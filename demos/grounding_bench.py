@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from demos.shelf import Shelf
+from pipelines.grounding.correction import Correction, corrected
 from pipelines.grounding.query import Query, restricted
 from pipelines.grounding.random_scene import SceneRef, Truth, picture_of, truth_of
 from pipelines.grounding.thresholds import Thresholds
@@ -36,7 +37,8 @@ class Job:
     """One look that a visitor asks for: everything that decides its answer.
 
     `scene` is a generated picture; without one, `path` is a file that the page has received. `network` names a
-    published network that is asked instead of the mix; empty is the mix.
+    published network that is asked instead of the mix; empty is the mix. `corrections` are masks that a person has
+    painted for objects of the answer, by their number.
     """
 
     path: str
@@ -45,17 +47,28 @@ class Job:
     thresholds: Thresholds
     recipe: MergeRecipe
     network: str = ""
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def key(self) -> str:
         """Equal for equal jobs."""
-        told = (self.path, self.scene, self.queries, self.thresholds, self.recipe, self.network)
+        told = (self.path, self.scene, self.queries, self.thresholds, self.recipe, self.network, self.corrections)
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
     @property
     def phrases(self) -> tuple[str, ...]:
         """What is looked for."""
         return tuple(query.phrase for query in self.queries)
+
+    @property
+    def uncorrected(self) -> Job:
+        """The same look with the network's own masks."""
+        return replace(self, corrections=())
+
+    @property
+    def by_hand(self) -> list[int]:
+        """Numbers of the objects whose masks are a person's."""
+        return [one.object_id for one in self.corrections]
 
 
 class GroundingBench:
@@ -142,7 +155,8 @@ class GroundingBench:
         image = self.image(job)
         raws, run = self.raws(image, job.phrases, job.recipe, job.network)
         described = self.grounder(job.network).described
-        return restricted(described(image, job.phrases, raws, job.thresholds, run), job.queries)
+        found = restricted(described(image, job.phrases, raws, job.thresholds, run), job.queries)
+        return corrected(found, job.corrections)
 
     def raws(
         self, image: OpenedImage, phrases: Sequence[str], recipe: MergeRecipe, network: str = ""
@@ -186,8 +200,8 @@ class GroundingBench:
         )
 
     def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, GroundingResult]:
-        """The same look with other mixes."""
-        return {name: self.result(replace(job, recipe=recipe))[0] for name, recipe in recipes.items()}
+        """The same look with other mixes, each with its own masks."""
+        return {name: self.result(replace(job.uncorrected, recipe=recipe))[0] for name, recipe in recipes.items()}
 
     def dial(self, job: Job) -> dict[float, list[float]]:
         """Existence of each phrase as the `refuse` fader is turned and all else stays."""

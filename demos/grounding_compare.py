@@ -53,7 +53,8 @@ class CompareView:
 
     def pictured(self, job: Job, result: GroundingResult, values: Values) -> Updates:
         """Tables of another question or another mix go with it."""
-        if values[self._sight.shown] == job:
+        before = values[self._sight.shown]
+        if before is not None and before.uncorrected == job.uncorrected:
             return {}
         return {self.gallery: gr.update(value=None, visible=False), self.table: "", self.dial: ""}
 

@@ -13,7 +13,7 @@ from demos.export_view import CHECKPOINT, ExportView
 from demos.figure_layout import Panel, title_text
 from demos.grounding_answer import to_bytes
 from demos.grounding_drawing import Scenery, answer_picture, cut_out
-from demos.grounding_words import clipped
+from demos.grounding_words import clipped, numbers_of
 from demos.merge_words import describe
 from demos.sight import Values
 from pipelines.merging.recipe import recipe_hash, recipe_to_dict
@@ -51,9 +51,10 @@ class GroundingExport(ExportView):
 
 def made_with(job: Job) -> dict[str, Any]:
     """What an answer was made with, for files and answers."""
+    by_hand = {"corrected_by_hand": job.by_hand} if job.corrections else {}
     if job.network:
-        return {"network": job.network}
-    return {"recipe": recipe_to_dict(job.recipe), "recipe_hash": recipe_hash(job.recipe)}
+        return {"network": job.network} | by_hand
+    return {"recipe": recipe_to_dict(job.recipe), "recipe_hash": recipe_hash(job.recipe)} | by_hand
 
 
 def write_files(
@@ -108,4 +109,5 @@ def figure_caption(bench: GroundingBench, job: Job) -> str:
     phrases = ", ".join(f"“{clipped(phrase)}”" for phrase in job.phrases)
     faders = ", ".join(f"{task} {job.recipe.coefficient(task):.2f}" for task, _ in job.recipe.coefficients)
     mark = f"Recipe #{recipe_hash(job.recipe)[:8]}"
-    return title_text((f"{phrases} in {bench.image(job).name}", describe(job.recipe), faders, mark))
+    by_hand = f"Corrected by hand: mask of {numbers_of(job)}" if job.corrections else ""
+    return title_text((f"{phrases} in {bench.image(job).name}", describe(job.recipe), faders, by_hand, mark))

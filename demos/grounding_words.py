@@ -43,6 +43,7 @@ def about(job: Job, result: GroundingResult, is_kept: bool) -> str:
     who = f"{job.network}, as published" if job.network else describe(job.recipe)
     parts = [f"<b>v{result.run.weights_version}</b>", html.escape(who)]
     parts.append(f"{count} object{'s' if count != 1 else ''}")
+    parts += [f"{numbers_of(job)} corrected by hand"] if job.corrections else []
     total = result.run.seconds.get("total", 0.0)
     parts.append(f"{1000 * total:.0f} ms" if total else "no network run")
     return " · ".join([*parts, "cached"] if is_kept else parts)
@@ -58,7 +59,13 @@ def prompt(has_picture: bool) -> str:
 def run_caption(job: Job, result: GroundingResult) -> str:
     """A few words on a run, below its thumbnail."""
     told = clipped(job.phrases[0], 24) + (f" +{len(job.phrases) - 1}" if len(job.phrases) > 1 else "")
-    return f"{told} · {len(result.objects)} found · α {job.recipe.scale:.2f}"
+    by_hand = f" · {numbers_of(job)} by hand" if job.corrections else ""
+    return f"{told} · {len(result.objects)} found · α {job.recipe.scale:.2f}{by_hand}"
+
+
+def numbers_of(job: Job) -> str:
+    """The objects whose masks were corrected by hand: "#1, #3"."""
+    return ", ".join(f"#{number}" for number in job.by_hand)
 
 
 def clipped(text: str, most: int = 60) -> str:
@@ -67,8 +74,8 @@ def clipped(text: str, most: int = 60) -> str:
 
 
 def label_of(one: GroundedObject) -> str:
-    """An object's own name, like no other's: "#1 red cube 0.93"."""
-    return f"#{one.id} {clipped(one.phrase, 40)} {one.score:.2f}"
+    """An object's own name, like no other's: "#1 red cube 0.93"; it says where the mask is a person's."""
+    return f"#{one.id} {clipped(one.phrase, 40)} {one.score:.2f}{', by hand' if one.is_corrected else ''}"
 
 
 def phrase_lines(result: GroundingResult, colours: Mapping[str, Colour], verdicts: Mapping[str, bool]) -> str:
@@ -129,7 +136,8 @@ def _object_row(one: GroundedObject, shade: str, existence: float, is_chosen: bo
         f'style="--shade:{shade}" title="show it alone">#{one.id}</button>'
     )
     copy = f'<button type="button" class="copy" data-copy="{box}" title="copy the box">copy</button>'
-    cells = (pick, html.escape(clipped(one.phrase)), f"{one.score:.2f}", f"{existence:.2f}", f"{box} {copy}",
+    phrase = html.escape(clipped(one.phrase)) + ("<small>corrected by hand</small>" if one.is_corrected else "")
+    cells = (pick, phrase, f"{one.score:.2f}", f"{existence:.2f}", f"{box} {copy}",
              f"{one.area_share:.1%}", agree)  # fmt: skip
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 

@@ -133,12 +133,15 @@ class MixTab:
         yield from self.force(request, values)
 
     def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """One full run: the picture first, then what stands around it.
+        """One full run of what the page asks for."""
+        yield from self.show(request, values, self.job(values))
+
+    def show(self, request: gr.Request, values: Values, job: Any) -> Iterator[Updates]:
+        """The result of a job: the picture first, then what stands around it.
 
         Writes only if no later run of this visitor has written and none was stopped.
         """
         visitor, turn = visitor_of(request), self.workshop.turns.take()
-        job = self.job(values)
         result, is_kept = self.bench.result(job)
         picture = self.pictured(job, result, values, is_kept)
         if not self.workshop.turns.may_write(visitor, turn):

@@ -74,7 +74,7 @@ def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents)
     drag = gr.on([one.input for one in (*moved, *own.live)], told(tab.preview), tab.inputs, tab.drawing,
                  trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
     for run in (drag, *tab.runs):
-        _then_settle(tab, run)
+        then_settle(tab, run)
     tab.source.stop.click(told(tab.halt), None, [tab.version], cancels=tab.runs, **BESIDE_QUEUE)
 
 
@@ -82,10 +82,10 @@ def then_run(tab: MixTab, event: Any) -> None:
     """After an event that moved widgets from Python, which fires nothing by itself."""
     run = event.success(told(tab.commit), tab.inputs, tab.pictures, **QUIET, **ON_DEVICE)
     tab.runs.append(run)
-    _then_settle(tab, run)
+    then_settle(tab, run)
 
 
-def _then_settle(tab: MixTab, run: Any) -> None:
+def then_settle(tab: MixTab, run: Any) -> None:
     """Answers may arrive in another order than they were made: look once more at what is on the page."""
     run.then(told(tab.settle), tab.inputs, tab.drawing, **BESIDE_QUEUE)
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pipelines.shared.family import ModelFamily
+
+
+class _Place(NamedTuple):
+    """Key in the state dict, the dict of its module that holds the tensor, and its name there."""
+
+    key: str
+    owner: dict[str, Any]
+    name: str
+    shape: Any
+    is_parameter: bool
 
 
 class Shell:
@@ -20,7 +30,7 @@ class Shell:
 
         with torch.device("meta"):
             self._model = build().requires_grad_(False).eval()
-        self._places = list(_places(self._model))
+        self._places = tuple(_places(self._model))
 
     def filled(self, weights: Mapping[str, Tensor]) -> nn.Module:
         """The network with these tensors as its parameters and buffers; nothing is copied.
@@ -31,14 +41,15 @@ class Shell:
         from torch import nn
 
         if len(weights) != len(self._places):
-            known = {key for key, *_ in self._places}
+            known = {place.key for place in self._places}
             raise ValueError(f"the network has other tensors than the mix: {sorted(known ^ set(weights))}")
-        for key, tensors, name in self._places:
-            tensor, old = weights.get(key), tensors[name]
-            if tensor is None or tensor.shape != old.shape:
+        parameter = nn.Parameter
+        for key, owner, name, shape, is_parameter in self._places:
+            tensor = weights.get(key)
+            if tensor is None or tensor.shape != shape:
                 came = "none" if tensor is None else str(tuple(tensor.shape))
-                raise ValueError(f"{key}: the network takes {tuple(old.shape)}, the mix has {came}")
-            tensors[name] = nn.Parameter(tensor, requires_grad=False) if isinstance(old, nn.Parameter) else tensor
+                raise ValueError(f"{key}: the network takes {tuple(shape)}, the mix has {came}")
+            owner[name] = parameter(tensor, False) if is_parameter else tensor
         return self._model
 
 
@@ -74,12 +85,11 @@ class Shells:
             return Shell(family.build)
 
 
-def _places(model: nn.Module) -> Iterator[tuple[str, dict, str]]:
-    """Key in the state dict, the dict of its module that holds the tensor, and its name there."""
+def _places(model: nn.Module) -> Iterator[_Place]:
     kept = set(model.state_dict())  # without the buffers that are made anew rather than stored
     for prefix, module in model.named_modules(remove_duplicate=False):
-        for tensors in (module._parameters, module._buffers):
-            for name in tensors:
+        for owner, is_parameter in ((module._parameters, True), (module._buffers, False)):
+            for name, tensor in owner.items():
                 key = f"{prefix}.{name}" if prefix else name
                 if key in kept:
-                    yield key, tensors, name
+                    yield _Place(key, owner, name, tensor.shape, is_parameter)
