@@ -78,8 +78,8 @@ def ground_endpoint(bench: GroundingBench) -> Callable[..., Answers]:
 
         Returns:
             size_wh, triplets (phrase, decode, targets), existence by phrase, objects (id, phrase, box_xyxy in pixels,
-            score, center, area_share, consistency, mask_rle as COCO has it), thresholds, notices, recipe, recipe_hash,
-            weights_version, device, seconds.
+            score, center, area_share, consistency, is_corrected by a person, which only the page does, mask_rle as COCO
+            has it), thresholds, notices, recipe, recipe_hash, weights_version, device, seconds.
         """
         job = asked_job(bench, image, phrase, thresholds, recipe, network)
         result, is_cached = bench.result(job)

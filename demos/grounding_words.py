@@ -136,7 +136,7 @@ def _object_row(one: GroundedObject, shade: str, existence: float, is_chosen: bo
         f'style="--shade:{shade}" title="show it alone">#{one.id}</button>'
     )
     copy = f'<button type="button" class="copy" data-copy="{box}" title="copy the box">copy</button>'
-    phrase = html.escape(clipped(one.phrase)) + ("<small>corrected by hand</small>" if one.is_corrected else "")
+    phrase = html.escape(clipped(one.phrase)) + (" <small>corrected by hand</small>" if one.is_corrected else "")
     cells = (pick, phrase, f"{one.score:.2f}", f"{existence:.2f}", f"{box} {copy}",
              f"{one.area_share:.1%}", agree)  # fmt: skip
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
