@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer",
-         "--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
+# Without a GPU, but with WebGL in software: gradio's image editor draws with nothing else.
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none",
+         "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One visit to the grounding tab with the shipped network: a scene, a phrase, a fader, the dial, and files."""
+"""One visit to the grounding tab with the shipped network: a scene, a phrase, a fader, the dial, files, a brush."""
 
 from __future__ import annotations
 
@@ -116,3 +116,46 @@ def test_the_answer_leaves_as_json(page: Any) -> None:
     told = json.loads(page.request.get(link.get_attribute("href")).body())
     assert [one["phrase"] for one in told["triplets"]][:1] == ["the highest thing in the picture"]
     assert told["recipe"]["weights"]["ordinal"] == -0.9
+
+
+def stroke(page: Any) -> None:
+    """Paint on the editor with the mouse until it is ready and takes it: then there is something to undo."""
+    editor = page.locator(f"#{TAB}-correct-editor")
+    canvas = editor.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    undo = editor.locator("button[aria-label=Undo]")
+    for _ in range(60):
+        box = canvas.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 40, y + 25, steps=6)
+        page.mouse.up()
+        if undo.is_enabled():
+            return
+        page.wait_for_timeout(500)
+    pytest.fail("the editor takes no stroke")
+
+
+def test_a_mask_is_painted_over_and_the_answer_says_so(page: Any) -> None:
+    page.locator(f"#{TAB}-settings button").first.click()
+    least = page.locator(f"#{TAB}-existence input[type=number]")
+    least.fill("0")
+    least.press("Tab")
+    page.locator(f"#{TAB}-objects button.pick").first.wait_for()
+    settled(page)
+    before, cells = picture(page), page.locator(f"#{TAB}-objects tbody td")
+    row = cells.all_inner_texts()
+    page.locator(f"#{TAB}-correct-box button").first.click()
+    page.locator(f"#{TAB}-correct-take").click()
+    stroke(page)
+    page.locator(f"#{TAB}-correct-use").click()
+    page.locator(f"#{TAB}-objects td", has_text="corrected by hand").wait_for()
+    page.wait_for_function(f"(src) => document.querySelector('#{TAB}-out img').src !== src", arg=before)
+    settled(page)
+    after = cells.all_inner_texts()
+    assert "#1 corrected by hand" in page.locator(f"#{TAB}-version").inner_text()
+    assert after[2] == row[2] and after[5] != row[5]  # the score stays, the area does not
+    page.locator(f"#{TAB}-correct-back").click()
+    page.wait_for_function(f"(src) => document.querySelector('#{TAB}-out img').src === src", arg=before)
+    assert cells.all_inner_texts() == row
