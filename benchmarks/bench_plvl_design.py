@@ -1,7 +1,7 @@
 """Two claims of PLVL on the generated world: language injected progressively beats late fusion, a joint head two heads.
 
 Three networks of shape C, the same but for one switch (pipelines/grounding/shape.py), are trained on the same scenes in
-the same order for a seventh of the CPU preset's steps, each with three seeds, and scored on held-out scenes at 128 px.
+the same order for a twelfth of the CPU preset's steps, each with three seeds, and scored on held-out scenes at 128 px.
 Late fusion has the same parameters; heads that are apart have a few more. Resumes where it stopped.
 
     python -m benchmarks.bench_plvl_design [--seeds 0 1 2] [--folder checkpoints/plvl-design] [--json FILE]
@@ -33,7 +33,7 @@ DESIGNS: Mapping[str, Shape] = {
     "late fusion": replace(SHAPES["C"], is_progressive=False),
     "separate heads": replace(SHAPES["C"], is_joint=False),
 }
-PLAN = replace(PRESETS["cpu"], base_steps=700, shards=4, sides=((0.6, 96), (1.0, 128)), checkpoint_every=500)
+PLAN = replace(PRESETS["cpu"], base_steps=400, shards=4, sides=((0.6, 96), (1.0, 128)), checkpoint_every=500)
 SPLITS = ("iid", "comp", "long", "rel-hard", "notarget")
 SCENES, SIDE_PX = 500, 128
 MEASURES = ("acc@0.5", "mIoU", "consistency")

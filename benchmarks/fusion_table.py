@@ -13,12 +13,16 @@ MEASURES = ("vif", "qabf", "scd", "ssim", "sf", "mef_ssim", "mef_index", "mean")
 
 
 def table(paths: list[Path]) -> str:
-    """One row per set and method, the measures in a fixed order."""
+    """One row per set and method, the measures in a fixed order; what two results share is shown once."""
     rows = ["| set | n | method | " + " | ".join(MEASURES) + " |", "| --- | ---: | --- |" + " ---: |" * len(MEASURES)]
+    shown = set()
     for path in paths:
         result = json.loads(path.read_text())
         for name, entry in result["sets"].items():
             for method, values in entry["methods"].items():
+                if (name, method) in shown:
+                    continue
+                shown.add((name, method))
                 cells = [f"{values[key]:.3f}" if key in values else "" for key in MEASURES]
                 rows.append(f"| {name} | {entry['n']} | {method} | " + " | ".join(cells) + " |")
     return "\n".join(rows)

@@ -1,7 +1,8 @@
 """Reads the public evaluation sets of image fusion from a folder, and generates stand-ins where there is none.
 
-Expected below the root: mef/NAME_A and NAME_B (under- and over-exposed), mef_stacks/NAME/0..5 (brightest first),
-irvis/SET/ir and vi, medical/mri_X/mri and X, multifocus/lytro/NAME-A and -B. For evaluation only, not for training.
+Expected below the root: mef/NAME_A and NAME_B (under- and over-exposed), mef_stacks/NAME/0..5 (brightest first; those
+of phones, NAME meflut_N, are also a set of their own), irvis/SET/ir and vi, medical/mri_X/mri and X,
+multifocus/lytro/NAME-A and -B. For evaluation only, not for training.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class EvaluationSet:
         for index in spread(len(self.files), limit):
             name, paths = self.files[index]
             frames = tuple(read_rgb(path) for path in paths)
-            yield Scene(name, tuple(_reduced(frame) for frame in frames) if self.name == "mef_stacks" else frames)
+            is_stack = self.name.startswith("mef_stacks")
+            yield Scene(name, tuple(_reduced(frame) for frame in frames) if is_stack else frames)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def find_sets(root: Path) -> tuple[EvaluationSet, ...]:
     if (root / "fusion").is_dir():
         root = root / "fusion"
     found = [EvaluationSet("mef", "mef", _suffixed(root / "mef", "_B", "_A"))]
-    found.append(EvaluationSet("mef_stacks", "mef", _stacks(root / "mef_stacks")))
+    stacks = _stacks(root / "mef_stacks")
+    phones = tuple(one for one in stacks if one[0].startswith("meflut_"))
+    found += [EvaluationSet("mef_stacks", "mef", stacks), EvaluationSet("mef_stacks/phone", "mef", phones)]
     for name in ("tno", "roadscene"):
         found.append(EvaluationSet(f"irvis/{name}", "ivis", _paired(root / "irvis" / name, "ir", "vi")))
     for name in ("ct", "pet", "spect"):

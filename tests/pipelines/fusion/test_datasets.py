@@ -55,6 +55,15 @@ def test_frames_come_in_the_order_of_the_task(folder: Path, name: str, greys: tu
     assert all(frame.ndim == 3 and frame.dtype == np.uint8 for frame in scene.frames)
 
 
+def test_brackets_of_phones_are_also_a_set_of_their_own(folder: Path) -> None:
+    for index, grey in enumerate((220, 120, 20)):
+        write(folder / f"mef_stacks/meflut_7/{index}.png", grey, (768, 2048))
+    sets = {one.name: one for one in find_sets(folder)}
+    assert len(sets["mef_stacks"]) == 2 and len(sets["mef_stacks/phone"]) == 1
+    scene = next(sets["mef_stacks/phone"].scenes())
+    assert scene.name == "meflut_7" and scene.frames[0].shape == (384, 1024, 3)
+
+
 def test_scenes_come_by_name_and_limited(folder: Path) -> None:
     one = find_sets(folder)[0]
     assert [scene.name for scene in one.scenes()] == ["a", "b"]
