@@ -203,6 +203,10 @@ def test_compare_and_dial_ask_the_uncorrected_mixes(grounding_page: Any, mended:
     assert tab.compare.pictured(job.uncorrected, None, mended) == {}
 
 
+def test_a_batch_is_asked_without_corrections(grounding_page: Any, mended: Any) -> None:
+    assert grounding_page.tab.batch._job_of(mended) == mended[grounding_page.tab.shown].uncorrected
+
+
 def test_two_objects_can_be_corrected_one_after_the_other(grounding_page: Any, mended: Any, visitor: Any) -> None:
     tab = grounding_page.tab
 
