@@ -94,6 +94,7 @@ def test_a_threshold_turns_an_answer_into_nothing_and_says_why(page: Any) -> Non
     number.fill("0")
     number.press("Tab")
     page.locator(f"#{TAB}-objects button.pick").first.wait_for(timeout=WAIT_MS)
+    panel.wait_for(state="detached", timeout=WAIT_MS)  # it goes last: nothing of this run is still to come
 
 
 def test_an_object_is_shown_alone_and_a_layer_changes_the_picture(page: Any) -> None:

@@ -99,7 +99,7 @@ def test_a_click_on_a_character_shows_where_the_network_looked_and_a_second_one_
 def test_a_question_is_answered_with_a_picture(journey: Journey) -> None:
     journey.open("ask-box")
     line = journey.part("ask-free", "input, textarea").first
-    line.fill("How many characters?")
+    line.press_sequentially("How many characters?")
     line.press("Enter")
     journey.part("answer", ".answer b").wait_for()
     assert journey.part("answer", ".answer b").inner_text().isdigit()
@@ -132,7 +132,8 @@ def test_procedures_stand_side_by_side(journey: Journey) -> None:
 def test_what_cannot_be_is_told_and_the_reading_is_marked(journey: Journey) -> None:
     journey.open("settings")
     pattern = journey.part("pattern", "input, textarea").first
-    pattern.fill("A*B")
+    pattern.press_sequentially("A*B")
+    journey.part("version", ".version.stale").wait_for()  # the page has heard it
     pattern.press("Enter")
     toast = journey.page.locator("[data-testid=toast-body]").first
     toast.wait_for()
