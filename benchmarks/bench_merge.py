@@ -73,13 +73,8 @@ GOALS = (
     Goal("P2", "fader", "loop", 1 / 10, "one fader, against the script, which begins anew"),
     Goal("P3", "full", "loaded", 1 / 5, "full merge, whose network needs no loading, against script and loading"),
 )
-MOVES = (
-    "fader",
-    "fader16",
-    "votes",
-    "planes",
-    "ties",
-)  # what a person drags: no large allocation, hardly a page fault (G12)
+# What a person drags: no large allocation, hardly a page fault (G12).
+MOVES = ("fader", "fader16", "votes", "planes", "ties")
 
 
 def warm(arena: Any, operations: dict[str, Operation]) -> None:

@@ -39,9 +39,12 @@ def compact_of(arena: Any) -> Any:
     """The same family with task vectors in 16 bits."""
     from pipelines.merging.arena import Arena
 
-    base = arena.views(arena.base)
-    experts = {task: arena.views(arena.base + expert.vector) for task, expert in arena.experts.items()}
-    return Arena.from_checkpoints(base, experts, is_compact=True)
+    return Arena.from_checkpoints(arena.views(arena.base), experts_of(arena), is_compact=True)
+
+
+def experts_of(arena: Any) -> dict[str, dict[str, Any]]:
+    """State dicts of the experts, in memory of their own."""
+    return {task: arena.views(arena.base + expert.vector) for task, expert in arena.experts.items()}
 
 
 def engines() -> dict[str, Any]:
@@ -98,8 +101,7 @@ def network_of(arena: Any) -> Any:
 
 def scripted_operations(arena: Any, recipe: Any) -> dict[str, Operation]:
     """A script over state dicts: a task vector for every expert, their weighted sum, the network filled with it."""
-    base = arena.views(arena.base)
-    experts = {task: arena.views(arena.base + expert.vector) for task, expert in arena.experts.items()}
+    base, experts = arena.views(arena.base), experts_of(arena)
     network, weights = network_of(arena), dict(recipe.coefficients)
 
     def loop(number: int) -> dict[str, Any]:

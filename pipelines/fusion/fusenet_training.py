@@ -39,7 +39,7 @@ SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weigh
 
 @dataclass(frozen=True)
 class Preset:
-    """Steps and sizes of one training run; `cpu` fits one core in about an hour and a half.
+    """Steps and sizes of one training run; `cpu` fits one core in about three hours.
 
     `longer` names experts with more steps than `expert_steps`.
     """
