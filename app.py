@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 VECTORS_HELP = "task vectors in memory; float16 takes half and changes mixes by 2e-4 of what they add"
+BANKS_HELP = "folder to keep families in as they are merged: mapped at the next start, which takes milliseconds"
 MCP_EXTRA = '--mcp needs an extra: pip install "gradio[mcp]"'
 QUIET_ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -36,6 +37,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument("--vectors", choices=("float32", "float16"), default="float32", help=VECTORS_HELP)
+    parser.add_argument("--banks", type=Path, metavar="FOLDER", help=BANKS_HELP)
     parser.add_argument("--cache-gb", type=float, default=None, help="memory for merged models, in GB")
     return parser.parse_args(arguments)
 
@@ -66,6 +68,7 @@ def build_workshop(flags: argparse.Namespace) -> Workshop:
     """The cache and what the tabs share; no torch is imported and no file is read."""
     from demos.memory import few_arenas
     from demos.tab import Workshop
+    from pipelines.shared.bank import Banks
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.device import chosen_device
 
@@ -73,7 +76,8 @@ def build_workshop(flags: argparse.Namespace) -> Workshop:
     ram_bytes = None if flags.cache_gb is None else int(flags.cache_gb * 1e9)
     assets = ROOT / "assets"
     device = chosen_device(flags.device)
-    cache = ModelCache(assets, device=device, precision=flags.precision, vectors=flags.vectors, ram_bytes=ram_bytes)
+    banks = None if flags.banks is None else Banks(flags.banks)
+    cache = ModelCache(assets, device, flags.precision, flags.vectors, banks, ram_bytes)
     return Workshop(cache, assets)
 
 

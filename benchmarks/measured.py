@@ -49,3 +49,13 @@ def cost_of(command: Sequence[str], folder: Path, environment: Mapping[str, str]
         words = [*done.stdout.splitlines()[:-1], *done.stderr.splitlines()]
         raise RuntimeError(f"{' '.join(command[1:4])} failed: {words[-1:]}")
     return Cost(seconds, spent, peak * (1 if platform.system() == "Darwin" else 1024))
+
+
+def anonymous_bytes() -> int:
+    """Memory of this process that no file stands behind, as Linux counts it.
+
+    Raises:
+        OSError: another system.
+    """
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))

@@ -115,22 +115,30 @@ def scripted_operations(arena: Any, recipe: Any) -> dict[str, Operation]:
 
 
 def file_operations(arena: Any, folder: Any) -> dict[str, Operation]:
-    """A family opened from its files, and the base alone into its network."""
+    """A family opened from its bank, and the base alone into its network."""
     from safetensors.torch import load_file, save_file
 
-    from pipelines.merging.arena import Arena
+    from pipelines.shared.bank import open_bank, write_bank
 
-    whole = {"base": arena.base} | {task: arena.base + expert.vector for task, expert in arena.experts.items()}
-    for name, flat in whole.items():
-        save_file({key: value.contiguous() for key, value in arena.views(flat).items()}, folder / f"{name}.safetensors")
-
-    def read(name: str) -> dict[str, Any]:
-        return load_file(folder / f"{name}.safetensors")
-
+    write_bank(arena, folder / "bank")
+    base = folder / "base.safetensors"
+    save_file({key: value.contiguous() for key, value in arena.views(arena.base).items()}, base)
     return {
-        "opened": lambda number: Arena.from_checkpoints(read("base"), {task: read(task) for task in arena.tasks}),
-        "base": lambda number: network_of(arena).load_state_dict(read("base")),
+        "opened": lambda number: open_bank(folder / "bank"),
+        "base": lambda number: network_of(arena).load_state_dict(load_file(base)),
     }
+
+
+def private_bytes(folder: Any, live: Any) -> int:
+    """Memory of its own that a process takes for a mapped family and a merge of it into `live`."""
+    from benchmarks.measured import anonymous_bytes
+    from pipelines.merging.recipe import MergeRecipe
+    from pipelines.shared.bank import open_bank
+
+    before = anonymous_bytes()
+    arena = open_bank(folder / "bank")
+    arena.merge(MergeRecipe(coefficients=faders(arena), scale=0.3), live)
+    return anonymous_bytes() - before
 
 
 def plane_operations(arena: Any, live: Any) -> dict[str, Operation]:

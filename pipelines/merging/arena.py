@@ -86,7 +86,10 @@ class Arena:
     Attributes:
         tasks: names of the experts, in family order.
         key_classes: key -> "MERGE", "FROZEN", "COPY" or "TIED".
+        others: the tensors that are not merged, by key; the base's.
+        tied: second name of a tensor -> its first.
         block_names: names of the blocks, in order of depth.
+        is_mapped: base and task vectors lie in files; their memory is the system's to take back.
         notices: what a person should know about the checkpoints, such as counters that differ between them.
         store: votes and planes that earlier merges left, at most as large as base and task vectors together.
     """
@@ -103,6 +106,7 @@ class Arena:
         notices: tuple[str, ...] = (),
         tile_size: int = TILE,
         engine: Callable[[], Kernels | None] = ENGINE.kernels,
+        is_mapped: bool = False,
     ) -> None:
         self.layout = layout
         self.base = base
@@ -113,9 +117,10 @@ class Arena:
         self.notices = notices
         self.tile_size = tile_size
         self.engine = engine
+        self.is_mapped = is_mapped
         self.store = Store(self.size_bytes)
-        self._others = dict(others)
-        self._tied = dict(tied)
+        self.others = dict(others)
+        self.tied = dict(tied)
         self._memory: dict[Any, Any] = {}
         self._buffers = 1 + len(self.tasks)
 
@@ -170,6 +175,11 @@ class Arena:
         """Memory of base and task vectors."""
         return self.base.nbytes + sum(expert.stored.nbytes for expert in self.experts.values())
 
+    @property
+    def private_bytes(self) -> int:
+        """What of it is this process's own."""
+        return 0 if self.is_mapped else self.size_bytes
+
     def new_buffer(self) -> Tensor:
         """An uninitialised live buffer, (length,) float32, at an offset that no other stream of this arena has."""
         self._buffers += 1
@@ -211,8 +221,8 @@ class Arena:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """The whole state dict: merged keys are views of `flat`, the others share the base's memory."""
         merged = {slot.key: flat[slot.start : slot.stop].view(slot.shape) for slot in self.layout.slots}
-        merged |= self._others
-        return {key: merged[self._tied.get(key, key)] for key in self.key_classes}
+        merged |= self.others
+        return {key: merged[self.tied.get(key, key)] for key in self.key_classes}
 
     def residual(self, recipe: MergeRecipe, task: str) -> Residual:
         """Hold a fader: the merge of all others, ready for `move`."""

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.shared.bank import Banks
 from pipelines.shared.device import budget_bytes, free_bytes
-from pipelines.shared.family import ModelFamily, ModelSpec
-from pipelines.shared.full_tier import Pretrained, Turns, emptied, folder_of, place
+from pipelines.shared.family import ModelFamily
+from pipelines.shared.full_tier import Turns, place
+from pipelines.shared.loading import Loader
 from pipelines.shared.shells import Shells
-from pipelines.shared.weights import Listener, LoadProgress, read_weights
+from pipelines.shared.weights import Listener, LoadProgress
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -121,6 +123,7 @@ class ModelCache:
         precision: of the lent networks' floats; mixes are summed in float32 and rounded once.
         vectors: how task vectors are held, "float32" or "float16": half the memory, mixes differ by 2e-4 of what is
             added to the base.
+        banks: where families are kept laid out, to be mapped at the next start; None reads the checkpoints each time.
         ram_bytes, device_bytes: budgets; None takes MIXDECK_RAM_GB and MIXDECK_VRAM_GB, else half of what is free at
             the first load. What is lent is never evicted, so a budget may be passed while leases are out.
     """
@@ -129,6 +132,7 @@ class ModelCache:
     device: str = "cpu"
     precision: str = "float32"
     vectors: str = "float32"
+    banks: Banks | None = None
     ram_bytes: int | None = None
     device_bytes: int | None = None
     _entries: dict[tuple[str, str], _Entry] = field(default_factory=dict, repr=False)
@@ -264,32 +268,13 @@ class ModelCache:
             self._evict()
 
     def _load(self, family: ModelFamily) -> _Entry:
-        from pipelines.merging.arena import Arena
-
         began = time.perf_counter()
-        read = self._read_pretrained if isinstance(family.build, Pretrained) else self._read
-        base, mould = read(family, family.base)
-        experts = {task: read(family, spec)[0] for task, spec in family.experts.items()}
-        blocks = [(block.name, block.match) for block in family.blocks]
-        arena = Arena.from_checkpoints(base, experts, blocks, is_compact=self.vectors == "float16")
+        loader = Loader(self.assets, self.vectors, self.banks, self._tell, self._building)
+        arena, mould = loader.load(family)
         with self._lock:
             self._tally.loads += 1
             self._tally.load_s += time.perf_counter() - began
-        return _Entry(family.name, arena, arena.size_bytes + _unmerged_bytes(arena), mould=mould)
-
-    def _read(self, family: ModelFamily, spec: ModelSpec) -> tuple[dict[str, Tensor], nn.Module | None]:
-        return read_weights(spec, self.assets, self._tell), None
-
-    def _read_pretrained(self, family: ModelFamily, spec: ModelSpec) -> tuple[dict[str, Tensor], nn.Module | None]:
-        assert isinstance(family.build, Pretrained)
-        folder = folder_of(spec)
-        size_bytes = sum(path.stat().st_size for path in folder.glob("**/*.safetensors"))
-        self._tell(LoadProgress(spec.name, 0, size_bytes))
-        with self._building:
-            model = family.build.load(folder)
-        weights = dict(model.state_dict())
-        self._tell(LoadProgress(spec.name, size_bytes, size_bytes))
-        return weights, emptied(model)
+        return _Entry(family.name, arena, arena.private_bytes + _unmerged_bytes(arena), mould=mould)
 
     def _merge(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> _Entry:
         if family.tier == "full":

@@ -24,11 +24,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, is_local, job_of, pieces
-from pipelines.shared.checkpoint_slots import Slot, read, read_slots
+from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
 from pipelines.shared.checkpoint_sources import Checkpoint, checkpoint_of, folded, only, read_adapter
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
@@ -134,7 +134,7 @@ def merge_files(
     about = _about(plan, [_content_hash(checkpoint, listener) for checkpoint in (plan.base, *plan.experts)])
     kinship = Kinship()
     with whole_file(out) as draft, draft.open("wb") as file:
-        _write_header(file, base, about)
+        write_header(file, base, about)
         _write_pieces(file, plan, job, adapters, kinship, listener)
         notices = kinship.notices(refuses=not allows_strangers)
     return FileMerge(about, job.bound_bytes, notices)
@@ -189,18 +189,6 @@ def _about(plan: FilePlan, hashes: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _write_header(file: BinaryIO, slots: Mapping[str, Slot], about: Mapping[str, str]) -> None:
-    header: dict[str, Any] = {"__metadata__": dict(about)}
-    start = 0
-    for key, slot in slots.items():
-        stop = start + slot.stop - slot.start
-        header[key] = {"dtype": slot.dtype, "shape": list(slot.shape), "data_offsets": [start, stop]}
-        start = stop
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-(len(text) + 8) % 64)  # data start on 64 bytes
-    file.write(len(text).to_bytes(8, "little") + text)
-
-
 def _write_pieces(
     file: BinaryIO,
     plan: FilePlan,
@@ -218,7 +206,7 @@ def _write_pieces(
         for cuts in pieces(job.slots[0], job.piece, job.is_split):
             merged = _merged(plan, job, adapters, cuts, files, kinship)
             for cut in cuts:
-                done += file.write(_bytes(merged.pop(cut.key)))
+                done += file.write(bytes_of(merged.pop(cut.key)))
             if listener:
                 listener(LoadProgress("merged", done, total))
 
@@ -250,10 +238,3 @@ def _merged(
     experts.clear()
     kinship.add(arena, base)
     return finished(arena, base, replace(plan.recipe, blocks=rules))
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    import torch
-
-    flat = tensor.detach().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")

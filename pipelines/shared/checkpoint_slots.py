@@ -1,4 +1,4 @@
-"""Where the tensors of safetensors files lie, and reading any stretch of one: headers first, bytes when asked for."""
+"""Where the tensors of safetensors files lie: headers read and written, bytes of any stretch when asked for."""
 
 from __future__ import annotations
 
@@ -106,3 +106,31 @@ def read(files: Mapping[Path, BinaryIO], slot: Slot, first: int = 0, last: int |
         raise UserError(f"{slot.path.name} ends too early or has a damaged header.", title="Weights are damaged")
     shape = slot.shape if last is None else (count,)
     return torch.frombuffer(content, dtype=dtype).view(shape) if content else torch.empty(shape, dtype=dtype)
+
+
+def write_header(
+    file: BinaryIO, slots: Mapping[str, Slot], about: Mapping[str, str], step: int = 64, offset: int = 0
+) -> None:
+    """Begin a safetensors file whose tensors follow end to end, in the order of `slots`.
+
+    Args:
+        about: the header's metadata.
+        step, offset: data start `offset` bytes behind a multiple of `step`; the header ends in spaces.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(about)}
+    start = 0
+    for key, slot in slots.items():
+        stop = start + slot.stop - slot.start
+        header[key] = {"dtype": slot.dtype, "shape": list(slot.shape), "data_offsets": [start, stop]}
+        start = stop
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * ((offset - len(text) - 8) % step)
+    file.write(len(text).to_bytes(8, "little") + text)
+
+
+def bytes_of(tensor: Tensor) -> memoryview:
+    """A tensor's numbers in order, without a copy where it is contiguous."""
+    import torch
+
+    flat = tensor.detach().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")

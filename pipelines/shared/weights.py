@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,7 +171,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> tuple[str, ...]:
     """Remove what `whole_file` left in a folder when its process was killed; gives the names the files were for.
 
-    A draft of a process that lives is left alone, one of this process too.
+    A draft of a process that lives is left alone, one of this process too. Drafts of whole folders are called alike.
     """
     import psutil
 
@@ -178,7 +179,7 @@ def remove_leftovers(folder: Path) -> tuple[str, ...]:
     for draft in sorted(folder.glob(".*.part")) if folder.is_dir() else ():
         found = re.fullmatch(r"\.(.+)\.(\d+)\.part", draft.name)
         if found and not psutil.pid_exists(int(found[2])):
-            draft.unlink(missing_ok=True)
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink(missing_ok=True)
             removed.append(found[1])
     return tuple(removed)
 
