@@ -5,8 +5,6 @@ time on one thread. Absolute times say little on a shared machine and are printe
 that this machine has is measured; the native one, where present, decides whether a goal is met.
 
     python -m benchmarks.bench_merge [--parameters 10000000] [--json FILE]
-
-Not built, so not measured: a plane's bits without the merge (G9), which no merge of ours asks for.
 """
 
 from __future__ import annotations
@@ -67,6 +65,7 @@ GOALS = (
     Goal("G6", "votes", "copy", 1.7, "new k over remembered votes"),
     Goal("G7", "planes", "copy", 3.5, "new lambda for all tasks over their planes"),
     Goal("G8", "ties", "full", 2.0, "new density: trim, elect, merge"),
+    Goal("G9", "bits", "copy", 0.2, "bits of a plane without the merge, for densities"),
     Goal("G10", "built", "copy", 50, "byte plane of one vector, once, in the background"),
     Goal("G11", "swap", "forward", 0.01, "finished merge into the network, against a forward of one picture"),
     Goal("G13", "shown", "forward", 1.5, "one fader and a forward of one picture, against the forward"),

@@ -201,4 +201,16 @@ def engine_operations(arena: Any, compact: Any, live: Any, name: str, kernels: A
         f"votes {name}": merged(lambda number: at(0.4, 1 + number % EXPERTS)),
         f"planes {name}": merged(lambda number: at(0.41 + number / 100)),
         f"ties {name}": merged(ties),
+        **bit_operations(arena, name, kernels),
     }
+
+
+def bit_operations(arena: Any, name: str, kernels: Any) -> dict[str, Operation]:
+    """Bits of a byte plane without a merge, which densities are counted from; the native engine's."""
+    import torch
+
+    if kernels is None:
+        return {}
+    plane = torch.arange(arena.layout.length, dtype=torch.int32).to(torch.uint8)
+    words = torch.zeros(arena.layout.length // 64, dtype=torch.int64)
+    return {f"bits {name}": lambda number: kernels.plane_bits(plane, 1 + number, words)}

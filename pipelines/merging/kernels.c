@@ -340,3 +340,16 @@ void planes(const float *base, const float *merged, const uint8_t *const *bytes,
         keep(live + start, base + start, merged + start, votes, (uint8_t)needed, factor, m);
     }
 }
+
+/* bit i of the words is bytes[i] >= level; n is a multiple of 64 */
+void plane_bits(const uint8_t *restrict bytes, uint8_t level, uint8_t *restrict words, int64_t n) {
+    for (int64_t start = 0; start < n; start += 64) {
+        uint8_t passed[64];
+        EACH(i, 64) passed[i] = bytes[start + i] >= level ? 1 : 0;
+        EACH(i, 8) {
+            uint64_t eight;
+            memcpy(&eight, passed + 8 * i, sizeof eight);
+            words[start / 8 + i] = (uint8_t)(eight * 0x0102040810204080u >> 56);
+        }
+    }
+}

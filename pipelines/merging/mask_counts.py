@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines.merging.bit_counts import ones, stored_bits, votes_of, words_of
 from pipelines.merging.emr import emr_mask, unified_vector
 from pipelines.merging.masks import merged_vector, task_masks, weighted_sum
 from pipelines.merging.mixture import Mixture, Tile
 from pipelines.merging.plain_masks import picked_masks
 from pipelines.merging.recipe import MergeError, MergeRecipe
 
+VOTED = ("tall_masks", "consensus")  # whose masks leave planes in the store
 MASKING = ("tall_masks", "consensus", "emr", "plain_masks")
 
 
@@ -86,6 +88,9 @@ def counts_by_tensor(mixture: Mixture, recipe: MergeRecipe) -> Iterator[tuple[st
     heard = tuple(task for task in mixture.vectors if recipe.coefficient(task) != 0)
     mixture = replace(mixture, selected=heard)
     settings: dict[str, Any] = recipe.full_settings()
+    if recipe.method in VOTED and (bits := stored_bits(mixture, str(settings["vector"]))) is not None:
+        yield from counts_of_bits(mixture, *bits)
+        return
     vectors = {"emr": unified_vector, "plain_masks": weighted_sum}
     merged_of = vectors.get(recipe.method) or merged_vector(mixture, str(settings["vector"]))
     for slot, tile in mixture.slots():
@@ -95,6 +100,22 @@ def counts_by_tensor(mixture: Mixture, recipe: MergeRecipe) -> Iterator[tuple[st
             yield slot.key, count(heard, merged != 0, masks)
         else:
             yield slot.key, replace(total(heard, ()), weights=tile.stop - tile.start)
+
+
+def counts_of_bits(mixture: Mixture, active: Tensor, masks: list[Tensor]) -> Iterator[tuple[str, MaskCounts]]:
+    """The same from words of bits; a task with coefficient 0 in a tensor keeps nothing there, as in its plane."""
+    for slot in mixture.layout.slots:
+        where = words_of(slot.start, slot.stop)
+        used = [mask[where] & active[where] for mask in masks]
+        pairs = torch.tensor([[ones(one & other) for other in used] for one in used], dtype=torch.int64)
+        pairs = pairs.reshape(len(used), len(used))
+        votes = votes_of(active[where], used)
+        yield (
+            slot.key,
+            MaskCounts(
+                mixture.selected, slot.stop - slot.start, ones(active[where]), pairs.diagonal().clone(), pairs, votes
+            ),
+        )
 
 
 def count(tasks: tuple[str, ...], active: Tensor, masks: Mapping[str, Tensor]) -> MaskCounts:

@@ -100,6 +100,12 @@ class Kernels:
             len(levels), needed, ctypes.c_float(tile.factor), address(live), ctypes.c_int64(live.numel()),
         )  # fmt: skip
 
+    def plane_bits(self, plane: Tensor, level: int, words: Tensor) -> None:
+        """Fill words, (n / 64,) int64, with the bits of plane >= level; plane (n,) uint8."""
+        self.library.plane_bits(
+            address(plane), ctypes.c_uint8(level), address(words), ctypes.c_int64(plane.numel())
+        )  # fmt: skip
+
 
 def weights(parts: Sequence[Part]) -> list[float]:
     """Coefficients in order."""
