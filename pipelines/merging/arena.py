@@ -19,6 +19,7 @@ from pipelines.merging.layout import (
     Layout,
     Weights,
     as_float32,
+    beside,
     check_blocks,
     check_finite,
     check_same_names_and_shapes,
@@ -183,6 +184,8 @@ class Arena:
     def new_buffer(self) -> Tensor:
         """An uninitialised live buffer, (length,) float32, at an offset that no other stream of this arena has."""
         self._buffers += 1
+        if self.base.device.type != "cpu":
+            return torch.empty_like(self.base)
         return staggered(self.layout.length, self._buffers % 16)
 
     def merge(self, recipe: MergeRecipe, out: Tensor | None = None) -> Merged:
@@ -195,9 +198,9 @@ class Arena:
             MergeError: the recipe names an unknown expert, setting or key, or the method cannot take it.
         """
         start_s = time.perf_counter()
-        mixture = self.mixture(recipe)
         live = self.new_buffer() if out is None else out
-        streams = self._write(recipe, mixture, live)
+        with beside(self.base):
+            streams = self._write(recipe, self.mixture(recipe), live)
         return Merged(live, 4 * self.layout.length * streams, time.perf_counter() - start_s)
 
     def mixture(self, recipe: MergeRecipe) -> Mixture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -52,6 +53,11 @@ class Layout:
 def round_up(value: int, step: int) -> int:
     """The smallest multiple of `step` that is at least `value`."""
     return -(-value // step) * step
+
+
+def beside(tensor: Tensor) -> AbstractContextManager[object]:
+    """Within it new tensors are made where this one lies; on the processor that is nothing and costs nothing."""
+    return nullcontext() if tensor.device.type == "cpu" else tensor.device
 
 
 def same_bits(first: Tensor, second: Tensor) -> bool:

@@ -48,9 +48,10 @@ def ranked_sizes(vector: Tensor, ranks: Iterable[int], histogram: Tensor | None 
 
     Two passes: the histogram tells in which bins the ranks lie, and only what lies in those bins is sorted.
     """
-    wanted = torch.tensor(sorted(set(ranks)))
+    found = sorted(set(ranks))
+    wanted = torch.tensor(found)
     if vector.numel() <= CHUNK:
-        return by_rank(wanted, vector.abs().sort(descending=True).values[wanted - 1])
+        return by_rank(found, vector.abs().sort(descending=True).values[wanted - 1])
     counts = (magnitude_histogram(vector) if histogram is None else histogram).flip(0)  # largest first
     from_above = counts.cumsum(0)
     places = torch.searchsorted(from_above, wanted)
@@ -59,12 +60,12 @@ def ranked_sizes(vector: Tensor, ranks: Iterable[int], histogram: Tensor | None 
     searched = (counts * is_searched).cumsum(0)
     inside = sizes_in_bins(vector, is_searched.flip(0)).sort(descending=True).values
     skipped = from_above[places] - searched[places]  # larger entries, in bins that no rank lies in
-    return by_rank(wanted, inside[wanted - skipped - 1])
+    return by_rank(found, inside[wanted - skipped - 1])
 
 
-def by_rank(ranks: Tensor, sizes: Tensor) -> dict[int, float]:
+def by_rank(ranks: Iterable[int], sizes: Tensor) -> dict[int, float]:
     """Two lists as one mapping."""
-    return dict(zip(ranks.tolist(), sizes.tolist(), strict=True))
+    return dict(zip(ranks, sizes.tolist(), strict=True))
 
 
 def sizes_in_bins(vector: Tensor, is_searched: Tensor) -> Tensor:

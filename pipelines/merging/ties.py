@@ -101,7 +101,7 @@ def keep_from(vector: Tensor, threshold: float, out: Tensor) -> None:
     if threshold == 0:
         out.copy_(vector)
     else:
-        below = torch.nextafter(torch.tensor(threshold), torch.tensor(0.0))
+        below = torch.nextafter(torch.tensor(threshold, device="cpu"), torch.tensor(0.0, device="cpu"))
         torch.hardshrink(vector, float(below), out=out)
 
 

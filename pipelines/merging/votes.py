@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.merging.layout import beside
 from pipelines.merging.masks import count_votes, merged_vector, restore_base, threshold_of
 from pipelines.merging.planes import count_stops, level_of, single
 from pipelines.merging.writer import LONG, Writer
@@ -39,7 +40,7 @@ def voted_writer(mixture: Mixture, vector: str, needed: int) -> TileWriter:
     if merged is not None and len(planes) == len(levels):
         return plane_writer(mixture, merged, planes, levels, needed)
     if asked_before is not None:
-        mixture.store.later(lambda: build_planes(mixture, vector, keys))
+        mixture.store.later(lambda: planes_in_thread(mixture, vector, keys))
     return exact_writer(mixture, vector, needed)
 
 
@@ -149,6 +150,12 @@ def remember_votes(mixture: Mixture, vector: str, keys: Keys) -> None:
         mixture.store.put(keys.votes, votes)
 
 
+def planes_in_thread(mixture: Mixture, vector: str, keys: Keys) -> None:
+    """`build_planes`; where new tensors are made is said again, for a thread does not take it over."""
+    with beside(mixture.base):
+        build_planes(mixture, vector, keys)
+
+
 def build_planes(mixture: Mixture, vector: str, keys: Keys) -> None:
     """Store merged vector and the planes of the selected tasks. Asked for when a lambda moves."""
     merged = stored_merged(mixture, vector, keys)
@@ -175,7 +182,7 @@ def stored_merged(mixture: Mixture, vector: str, keys: Keys) -> Tensor:
 
 
 def empty_planes(mixture: Mixture, count: int) -> list[Tensor]:
-    """Zeros, (length,) uint8 each."""
+    """Zeros, (length,) uint8 each, where the base lies."""
     import torch
 
-    return [torch.zeros(mixture.base.shape, dtype=torch.uint8) for _ in range(count)]
+    return [torch.zeros_like(mixture.base, dtype=torch.uint8) for _ in range(count)]

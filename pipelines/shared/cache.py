@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.merging.arena import Arena
 
 Made = TypeVar("Made")
+TWIN = "on the device"  # in the place of a recipe's hash
 SMALLEST_BUDGET = 256 << 20
 
 
@@ -281,9 +282,9 @@ class ModelCache:
             self._drop_full_mixes()
         holder, _ = self._hold((family.name, ""), lambda: self._load(family))
         try:
-            arena: Arena = holder.value
-            merged = arena.merge(recipe)
-            weights = placed(arena.views(merged.flat), "cpu" if holder.mould else self.device, self.precision)
+            with self._twin(family, holder) as arena:
+                merged = arena.merge(recipe)
+                weights = placed(arena.views(merged.flat), "cpu" if holder.mould else self.device, self.precision)
             if holder.mould is None:
                 model = self._shells.take(family).filled(weights)
             else:
@@ -299,6 +300,28 @@ class ModelCache:
         value = _Merged(model, next(self._versions), merged.elapsed_s, merged.bytes_moved)
         name = f"{family.name} #{digest[:8]}"
         return _Entry(name, value, size_bytes, self.device, is_full_mix=family.tier == "full")
+
+    @contextmanager
+    def _twin(self, family: ModelFamily, holder: _Entry) -> Iterator[Arena]:
+        """The family where it is merged: on the device, if that can merge and half its budget holds it."""
+        from pipelines.merging.on_device import can_merge
+
+        arena: Arena = holder.value
+        is_here = self.device == "cpu" or holder.mould is not None
+        if is_here or arena.size_bytes > self._budgets()[self.device] // 2 or not can_merge(self.device):
+            yield arena
+            return
+        entry, _ = self._hold((family.name, TWIN), lambda: self._moved(family, arena))
+        try:
+            yield entry.value
+        finally:
+            self._release(entry)
+
+    def _moved(self, family: ModelFamily, arena: Arena) -> _Entry:
+        from pipelines.merging.on_device import moved
+
+        twin = moved(arena, self.device)
+        return _Entry(f"{family.name} on {self.device}", twin, twin.size_bytes, self.device)
 
     def _drop_full_mixes(self) -> None:
         """Make room before the next full-tier mix is made; its turn means that no lease holds another."""
@@ -321,7 +344,7 @@ class ModelCache:
             self._forget_planes(device, budget)
             idle = sorted(
                 (key for key, entry in self._entries.items() if entry.users == 0 and entry.device == device),
-                key=lambda key: (key[1] == "", self._entries[key].used_at),
+                key=lambda key: (key[1] in ("", TWIN), self._entries[key].used_at),
             )
             for key in idle:
                 if self._bytes(device) <= budget:
@@ -380,13 +403,18 @@ def placed(weights: Mapping[str, Tensor], device: str, precision: str) -> dict[s
 
 def _unmerged_bytes(arena: Arena) -> int:
     """Memory of the tensors that no expert moved: shared by all mixes."""
-    unmerged = {id(view): view.nbytes for view in arena.views(arena.base).values()
-                if view.untyped_storage().data_ptr() != arena.base.untyped_storage().data_ptr()}  # fmt: skip
+    merged = _storage(arena.base)
+    unmerged = {id(view): view.nbytes for view in arena.views(arena.base).values() if _storage(view) != merged}
     return sum(unmerged.values())
 
 
 def _own_bytes(weights: Mapping[str, Tensor], arena: Arena) -> int:
     """Memory that a mix takes beside its arena: its buffer, and copies of shared tensors on another device."""
-    shared = {view.untyped_storage().data_ptr() for view in arena.views(arena.base).values()}
-    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in weights.values()}
-    return sum(size for address, size in storages.items() if address not in shared)
+    shared = {_storage(view) for view in arena.views(arena.base).values()}
+    storages = {_storage(tensor): tensor.untyped_storage().nbytes() for tensor in weights.values()}
+    return sum(size for storage, size in storages.items() if storage not in shared)
+
+
+def _storage(tensor: Tensor) -> int:
+    """The same number for tensors that share memory, on any device, also where memory has no address."""
+    return tensor.untyped_storage()._cdata

@@ -243,3 +243,36 @@ def test_over_the_budget_planes_go_before_networks(toy_family: ModelFamily, tmp_
     counters = cache.counters()
     assert cache.arena(toy_family).store.size_bytes == 0
     assert counters.bytes_ram == cache.ram_bytes and counters.evictions == 0 and len(counters.models) == 2
+
+
+def test_on_a_device_the_family_is_kept_there_and_merged_there(toy_family: ModelFamily, tmp_path: Path) -> None:
+    """ "meta" is a device that every machine has; it holds no values."""
+    cache = ModelCache(tmp_path, device="meta", device_bytes=1 << 20)
+    for scale in (0.3, 0.6):
+        with cache.lease(toy_family, mix(scale)) as lease:
+            assert {weight.device.type for weight in lease.model.parameters()} == {"meta"}
+    rows = {row.name: row for row in cache.counters().models}
+    arena = cache.arena(toy_family)
+    assert rows["toy"].device == "cpu" and rows["toy on meta"].device == "meta"
+    assert rows["toy on meta"].size_bytes == arena.size_bytes and rows["toy on meta"].users == 0
+    assert cache.counters().bytes_device == arena.size_bytes + 2 * arena.base.nbytes
+    assert arena.base.device.type == "cpu"
+
+
+def test_a_family_too_large_for_the_device_is_merged_on_the_processor(toy_family: ModelFamily, tmp_path: Path) -> None:
+    size = ModelCache(tmp_path).arena(toy_family).size_bytes
+    cache = ModelCache(tmp_path, device="meta", device_bytes=2 * size - 1)
+    with cache.lease(toy_family, mix(0.3)) as lease:
+        assert {weight.device.type for weight in lease.model.parameters()} == {"meta"}
+    assert "toy on meta" not in {row.name for row in cache.counters().models}
+
+
+def test_a_family_on_the_device_goes_after_the_mixes_there(toy_family: ModelFamily, tmp_path: Path) -> None:
+    arena = ModelCache(tmp_path).arena(toy_family)
+    cache = ModelCache(tmp_path, device="meta", device_bytes=2 * arena.size_bytes)
+    for scale in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
+        with cache.lease(toy_family, mix(scale)):
+            pass
+    names = [row.name for row in cache.counters().models if row.device == "meta"]
+    assert "toy on meta" in names and 1 < len(names) < 7
+    assert cache.counters().evictions > 0
