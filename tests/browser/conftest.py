@@ -13,22 +13,36 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Without a GPU, but with WebGL in software: gradio's image editor draws with nothing else.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none",
          "--force-color-profile=srgb", "--hide-scrollbars"]  # fmt: skip
+WITHOUT_WEBGL = "--disable-software-rasterizer"  # nothing needs it but gradio's image editor, and it slows every page
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium of the distribution; CHROMIUM names another."""
+def launched() -> Iterator[Callable[..., Any]]:
+    """Headless Chromium of the distribution, with further flags; CHROMIUM names another."""
     playwright = pytest.importorskip("playwright.sync_api")
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
         pytest.skip("no Chromium here: install the distribution's, or name one in CHROMIUM")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, headless=True, args=FLAGS)
-        yield chromium
-        chromium.close()
+        yield lambda *flags: driver.chromium.launch(executable_path=path, headless=True, args=[*FLAGS, *flags])
+
+
+@pytest.fixture(scope="session")
+def browser(launched: Callable[..., Any]) -> Iterator[Any]:
+    """A browser for pages without an image editor."""
+    chromium = launched(WITHOUT_WEBGL)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def painting_browser(launched: Callable[..., Any]) -> Iterator[Any]:
+    """A browser that draws WebGL in software."""
+    chromium = launched()
+    yield chromium
+    chromium.close()
 
 
 class Visit:

@@ -17,10 +17,12 @@ WAIT_MS = 120_000
 
 
 @pytest.fixture(scope="module")
-def page(stages: Callable[[str], SimpleNamespace], browser: Any) -> Iterator[Any]:
+def page(stages: Callable[[str], SimpleNamespace], painting_browser: Any) -> Iterator[Any]:
     """The page of the grounding tab after its first answer; a script error fails the tests."""
     errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce", locale="en-US")
+    context = painting_browser.new_context(
+        viewport={"width": 1280, "height": 900}, reduced_motion="reduce", locale="en-US"
+    )
     opened = context.new_page()
     opened.set_default_timeout(WAIT_MS)
     opened.on("pageerror", lambda error: errors.append(str(error)))
