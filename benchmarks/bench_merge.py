@@ -4,7 +4,7 @@ Candidates take turns, the order reversed every other round; each ratio is the m
 time on one thread. Absolute times say little on a shared machine and are printed for orientation only. Every engine
 that this machine has is measured; the native one, where present, decides whether a goal is met.
 
-    python -m benchmarks.bench_merge [--parameters 10000000] [--json FILE]
+    python -m benchmarks.bench_merge [--parameters 10000000] [--compact] [--json FILE]
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ from benchmarks.merge_operations import (
     EXPERTS,
     Operation,
     compact_of,
+    compact_operations,
     engine_operations,
     engines,
     file_operations,
     make_arena,
+    make_compact_arena,
     plain_operations,
     private_bytes,
+    sixteen_bit_operations,
 )
 from benchmarks.report import store
 
+Rows = dict[str, dict[str, Any]]
 PARAMETERS = 10_000_000
 ROUNDS = 9
 STATED = 86_000_000  # parameters that the goals are stated for
@@ -97,7 +101,7 @@ def measure(operations: dict[str, Operation]) -> dict[str, list[float]]:
     return seconds
 
 
-def ratio_rows(seconds: dict[str, list[float]], parameters: int = PARAMETERS) -> dict[str, dict[str, Any]]:
+def ratio_rows(seconds: dict[str, list[float]], parameters: int = PARAMETERS) -> Rows:
     """ "goal operation" -> median ratio, the goal with its slack, and whether it is met."""
     rows, slack = {}, SLACK if parameters < STATED else 1.0
     for goal in GOALS:
@@ -112,7 +116,7 @@ def ratio_rows(seconds: dict[str, list[float]], parameters: int = PARAMETERS) ->
     return rows
 
 
-def move_rows(operations: dict[str, Operation]) -> dict[str, dict[str, Any]]:
+def move_rows(operations: dict[str, Operation]) -> Rows:
     """ "G12 operation" -> page faults and large allocations of one move in a steady drag."""
     import resource
 
@@ -134,7 +138,7 @@ def move_rows(operations: dict[str, Operation]) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def memory_row(folder: Path, live: Any) -> dict[str, dict[str, Any]]:
+def memory_row(folder: Path, live: Any) -> Rows:
     """Memory of one's own beside the live buffer, for a mapped family and its merge; empty where nothing tells it."""
     if not Path("/proc/self/smaps_rollup").is_file():
         return {}
@@ -144,7 +148,7 @@ def memory_row(folder: Path, live: Any) -> dict[str, dict[str, Any]]:
                             "against": "buffer", "meaning": meaning}}  # fmt: skip
 
 
-def goals_met(rows: dict[str, dict[str, Any]]) -> dict[str, bool]:
+def goals_met(rows: Rows) -> dict[str, bool]:
     """Goal and operation -> whether the native engine meets it, where it is present; else the tensor operations."""
     by_goal: dict[str, bool] = {}
     for name, row in rows.items():  # native rows follow the eager ones
@@ -153,25 +157,16 @@ def goals_met(rows: dict[str, dict[str, Any]]) -> dict[str, bool]:
     return by_goal
 
 
-def main(json_path: Path | None = None, parameters: int = PARAMETERS) -> None:
-    """Print the table; with a path, write it as JSON too."""
+def main(json_path: Path | None = None, parameters: int = PARAMETERS, is_compact: bool = False) -> None:
+    """Print the table; with a path, write it as JSON too. `is_compact`: vectors in 16 bits alone."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one core draws most of the memory's bandwidth, and times scatter less
     try:
-        arena, present = make_arena(parameters, EXPERTS), engines()
-        compact = compact_of(arena)
-        live = arena.new_buffer().zero_()
-        with TemporaryDirectory() as folder:
-            operations = plain_operations(arena, live, 1 + ROUNDS) | file_operations(arena, Path(folder))
-            for name, kernels in present.items():
-                operations |= engine_operations(arena, compact, live, name, kernels)
-            warm(arena, operations)
-            seconds = measure(operations)
-            rows = ratio_rows(seconds, parameters) | memory_row(Path(folder), live)
-        moves = move_rows(operations)
+        present = engines()
+        rows, moves, seconds = (compact_results if is_compact else results)(parameters, present)
     finally:
         torch.set_num_threads(threads)
     print(f"{parameters:,} weights, {EXPERTS} experts, one thread; engines: {', '.join(present)}")
@@ -184,7 +179,31 @@ def main(json_path: Path | None = None, parameters: int = PARAMETERS) -> None:
     })  # fmt: skip
 
 
-def show(rows: dict[str, dict[str, Any]], moves: dict[str, dict[str, Any]], seconds: dict[str, list[float]]) -> None:
+def results(parameters: int, present: dict[str, Any]) -> tuple[Rows, Rows, dict[str, list[float]]]:
+    """Ratios, moves and seconds of every operation."""
+    arena = make_arena(parameters, EXPERTS)
+    compact, live = compact_of(arena), arena.new_buffer().zero_()
+    with TemporaryDirectory() as folder:
+        operations = plain_operations(arena, live, 1 + ROUNDS) | file_operations(arena, Path(folder))
+        operations |= compact_operations(compact, live, present)
+        for name, kernels in present.items():
+            operations |= engine_operations(arena, live, name, kernels)
+        warm(arena, operations)
+        seconds = measure(operations)
+        rows = ratio_rows(seconds, parameters) | memory_row(Path(folder), live)
+    return rows, move_rows(operations), seconds
+
+
+def compact_results(parameters: int, present: dict[str, Any]) -> tuple[Rows, Rows, dict[str, list[float]]]:
+    """The same of vectors in 16 bits alone."""
+    arena = make_compact_arena(parameters, EXPERTS)
+    operations = sixteen_bit_operations(arena, arena.new_buffer().zero_(), present)
+    warm(arena, operations)
+    seconds = measure(operations)
+    return ratio_rows(seconds, parameters), move_rows(operations), seconds
+
+
+def show(rows: Rows, moves: Rows, seconds: dict[str, list[float]]) -> None:
     """One line for every operation and engine."""
     for name, row in rows.items():
         mark, against = "met" if row["is_met"] else "not met", row["against"]
@@ -200,6 +219,7 @@ def show(rows: dict[str, dict[str, Any]], moves: dict[str, dict[str, Any]], seco
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--parameters", type=int, default=PARAMETERS, help="of the network (default %(default)s)")
+    parser.add_argument("--compact", action="store_true", help="task vectors in 16 bits alone: 400 M weights in 11 GB")
     parser.add_argument("--json", type=Path, metavar="FILE")
     flags = parser.parse_args()
-    main(flags.json, flags.parameters)
+    main(flags.json, flags.parameters, flags.compact)

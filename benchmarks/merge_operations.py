@@ -20,19 +20,48 @@ def make_arena(parameters: int, experts: int) -> Any:
     from pipelines.merging.arena import Arena
 
     generator = torch.Generator().manual_seed(0)
+    base = make_base(parameters, generator)
+    return Arena.from_checkpoints(
+        base, {f"task{i}": {key: moved(tensor, generator) for key, tensor in base.items()} for i in range(experts)}
+    )
+
+
+def make_base(parameters: int, generator: Any) -> dict[str, Any]:
+    """The base's state dict."""
+    import torch
+
     layers = parameters // (WIDTH * WIDTH + WIDTH)
     shapes = {
         f"{i}.{name}": shape for i in range(layers) for name, shape in (("weight", (WIDTH, WIDTH)), ("bias", (WIDTH,)))
     }
-    base = {key: 0.02 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+    return {key: 0.02 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
 
-    def moved(tensor: torch.Tensor) -> torch.Tensor:
-        steps, tail = (torch.randn(tensor.shape, generator=generator) for _ in range(2))
-        return tensor + 3e-4 * steps * tail.exp()
 
-    return Arena.from_checkpoints(
-        base, {f"task{i}": {key: moved(tensor) for key, tensor in base.items()} for i in range(experts)}
-    )
+def moved(tensor: Any, generator: Any) -> Any:
+    """One of an expert's tensors."""
+    import torch
+
+    steps, tail = (torch.randn(tensor.shape, generator=generator) for _ in range(2))
+    return tensor + 3e-4 * steps * tail.exp()
+
+
+def make_compact_arena(parameters: int, experts: int) -> Any:
+    """The same with task vectors in 16 bits from the start, one expert in memory at a time."""
+    import torch
+
+    from pipelines.merging.arena import Arena, expert_of, flatten
+    from pipelines.merging.layout import Layout
+
+    generator = torch.Generator().manual_seed(0)
+    base = make_base(parameters, generator)
+    layout = Layout.of((key, tuple(tensor.shape)) for key, tensor in base.items())
+    flat, vectors = flatten(layout, base, 0), {}
+    classes = dict.fromkeys(base, "MERGE")
+    base.clear()
+    for number in range(1, 1 + experts):
+        whole = flatten(layout, {slot.key: moved(flat[slot.start : slot.stop], generator) for slot in layout.slots}, 0)
+        vectors[f"task{number - 1}"] = expert_of(flat, whole, number, is_compact=True)
+    return Arena(layout, flat, vectors, {}, classes, {})
 
 
 def compact_of(arena: Any) -> Any:
@@ -57,20 +86,27 @@ def engines() -> dict[str, Any]:
 
 def plain_operations(arena: Any, live: Any, spare: int) -> dict[str, Operation]:
     """References, and the moves that need no engine. `spare`: how often networks are filled."""
-    import torch
-
     from pipelines.merging.recipe import MergeRecipe
 
     other, third = arena.new_buffer().zero_(), arena.new_buffer().zero_()
     plain = MergeRecipe(coefficients=faders(arena), scale=0.3)
     held = arena.residual(plain, arena.tasks[0])
     return {
-        "copy": lambda number: live.copy_(other),
-        "triad": lambda number: torch.add(other, third, alpha=0.3, out=live),
+        **reference_operations(live, other, third),
         "fader": lambda number: held.move(0.01 * number, live),
         **network_operations(arena, live, held, spare),
         **plane_operations(arena, live),
         **scripted_operations(arena, plain),
+    }
+
+
+def reference_operations(live: Any, other: Any, third: Any) -> dict[str, Operation]:
+    """What the memory can do: a copy and a triad."""
+    import torch
+
+    return {
+        "copy": lambda number: live.copy_(other),
+        "triad": lambda number: torch.add(other, third, alpha=0.3, out=live),
     }
 
 
@@ -155,25 +191,38 @@ def faders(arena: Any) -> tuple[tuple[str, float], ...]:
     return tuple((task, (-1) ** place * (0.5 + 0.05 * place)) for place, task in enumerate(arena.tasks))
 
 
-def compact_operations(compact: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
-    """A full merge and a fader of vectors in 16 bits."""
+def sixteen_bit_operations(compact: Any, live: Any, present: dict[str, Any]) -> dict[str, Operation]:
+    """References and the moves of vectors in 16 bits alone: what fits into memory where the others do not."""
+    references = reference_operations(live, compact.base, compact.new_buffer().zero_())
+    return references | compact_operations(compact, live, present)
+
+
+def compact_operations(compact: Any, live: Any, present: dict[str, Any]) -> dict[str, Operation]:
+    """A full merge and a fader of vectors in 16 bits, by every engine."""
     from pipelines.merging.recipe import MergeRecipe
 
     plain = MergeRecipe(coefficients=faders(compact), scale=0.3)
     held = compact.residual(plain, compact.tasks[0])
 
-    def merge(number: int) -> object:
-        compact.engine = lambda: kernels
-        return compact.merge(plain, live)
+    def merge_by(kernels: Any) -> Operation:
+        def merge(number: int) -> object:
+            compact.engine = lambda: kernels
+            return compact.merge(plain, live)
 
-    def move(number: int) -> object:
-        compact.engine = lambda: kernels
-        return held.move(0.01 * number, live)
+        return merge
 
-    return {f"full16 {name}": merge, f"fader16 {name}": move}
+    def move_by(kernels: Any) -> Operation:
+        def move(number: int) -> object:
+            compact.engine = lambda: kernels
+            return held.move(0.01 * number, live)
+
+        return move
+
+    merges = {f"full16 {name}": merge_by(kernels) for name, kernels in present.items()}
+    return merges | {f"fader16 {name}": move_by(kernels) for name, kernels in present.items()}
 
 
-def engine_operations(arena: Any, compact: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
+def engine_operations(arena: Any, live: Any, name: str, kernels: Any) -> dict[str, Operation]:
     """What depends on the engine; every number asks for a setting that the numbers around it did not ask for."""
     from pipelines.merging.recipe import MaskChoice, MergeRecipe
 
@@ -196,7 +245,6 @@ def engine_operations(arena: Any, compact: Any, live: Any, name: str, kernels: A
     plain = MergeRecipe(coefficients=faders(arena), scale=0.3)
     return {
         f"full {name}": merged(lambda number: plain),
-        **compact_operations(compact, live, name, kernels),
         f"tall {name}": merged(lambda number: at(0.3005 + number / 100)),  # between the stops of the planes
         f"votes {name}": merged(lambda number: at(0.4, 1 + number % EXPERTS)),
         f"planes {name}": merged(lambda number: at(0.41 + number / 100)),
