@@ -10,12 +10,19 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 enum { LANES = 512, BYTES = 4096, MOST = 32, UNROLLED = 8 };
 
+/* From so many lanes on `planes` writes past the caches: else what is written is first read, a fifth of all that it moves.
+ * What is shorter may be wanted again while it is still in a cache. */
+int64_t stream_from = 1 << 20;
+
 #define EACH(i, m) for (int64_t i = 0; i < (m); i++)
 #define BLOCKS(start, m, n, size)                                                                                      \
-    for (int64_t start = 0, m; start < (n) && (m = (n) - start < size ? (n) - start : size); start += size)
+    for (int64_t start = 0, m; start < (n) && (m = (n) - start < size ? (n) - start : size, 1); start += size)
 #define LOOP static inline void __attribute__((always_inline))
 #define EXPERTS(t, count) _Pragma("GCC unroll 8") for (int t = 0; t < (count); t++)
 
@@ -35,6 +42,29 @@ enum { LANES = 512, BYTES = 4096, MOST = 32, UNROLLED = 8 };
 /* Ask for the next block of a stream: a processor follows one stream by itself, not K that take turns. */
 LOOP fetch_next(const void *block, int64_t bytes) {
     for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)block + bytes + i, 0, 2);
+}
+
+/* Write a finished block past the caches, where the place lies as the instruction wants it. */
+LOOP stream(float *live, const float *block, int64_t m) {
+#if defined(__AVX512F__)
+    if (((uintptr_t)live | (uintptr_t)(m * 4)) % 64 == 0) {
+        for (int64_t i = 0; i < m; i += 16) _mm512_stream_ps(live + i, _mm512_loadu_ps(block + i));
+        return;
+    }
+#elif defined(__SSE2__)
+    if (((uintptr_t)live | (uintptr_t)(m * 4)) % 16 == 0) {
+        for (int64_t i = 0; i < m; i += 4) _mm_stream_ps(live + i, _mm_loadu_ps(block + i));
+        return;
+    }
+#endif
+    memcpy(live, block, m * sizeof(float));
+}
+
+/* What was written past the caches is there for everybody. */
+LOOP settle(void) {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
 }
 
 LOOP add_scaled(float *restrict total, const float *restrict vector, float weight, int64_t m) {
@@ -326,19 +356,24 @@ void tall(const float *base, const float *merged, const float *const *vectors, c
 /* live = base + factor * merged where at least `needed` planes reach levels[t], elsewhere base to the bit */
 void planes(const float *base, const float *merged, const uint8_t *const *bytes, const uint8_t *levels, int count,
             int needed, float factor, float *live, int64_t n) {
-    uint8_t votes[BYTES];
-    if (count == 1 && needed == 1) {
-        keep(live, base, merged, bytes[0], levels[0], factor, n);
-        return;
-    }
+    uint8_t counted[BYTES];
+    float scratch[LANES];
+    const int is_one = count == 1 && needed == 1, is_streamed = n >= stream_from;
     BLOCKS(start, m, n, BYTES) {
-        memset(votes, 0, sizeof votes);
+        if (!is_one) memset(counted, 0, sizeof counted);
         for (int t = 0; t < count; t++) {
             fetch_next(bytes[t] + start, m);
-            add_at_least(votes, bytes[t] + start, levels[t], m);
+            if (!is_one) add_at_least(counted, bytes[t] + start, levels[t], m);
         }
-        keep(live + start, base + start, merged + start, votes, (uint8_t)needed, factor, m);
+        const uint8_t *votes = is_one ? bytes[0] + start : counted;
+        BLOCKS(inner, lanes, m, LANES) {
+            const int64_t here = start + inner;
+            float *out = is_streamed ? scratch : live + here;
+            keep(out, base + here, merged + here, votes + inner, is_one ? levels[0] : (uint8_t)needed, factor, lanes);
+            if (is_streamed) stream(live + here, scratch, lanes);
+        }
     }
+    if (is_streamed) settle();
 }
 
 /* bit i of the words is bytes[i] >= level; n is a multiple of 64 */

@@ -11,7 +11,8 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +37,16 @@ class Kernels:
     """The compiled library; each method fills one tile."""
 
     library: ctypes.CDLL
+
+    @contextmanager
+    def streaming_from(self, lanes: int) -> Iterator[None]:
+        """Within it `planes` writes tiles of at least so many lanes past the caches; for checks, no merge beside."""
+        limit = ctypes.c_int64.in_dll(self.library, "stream_from")
+        before, limit.value = limit.value, lanes
+        try:
+            yield
+        finally:
+            limit.value = before
 
     def linear(self, tile: Tile, live: Tensor) -> None:
         """Fill a tile with base + factor * the sum of the weighted vectors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,13 +15,14 @@ from pipelines.merging.native_check import is_exact
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 
 
-@pytest.fixture(scope="module")
-def kernels() -> Kernels:
+@pytest.fixture(scope="module", params=["in place", "streamed"])
+def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
     found = compiled()
     if found is None:
         pytest.skip("no C compiler here: the native engine is missing")
     assert is_exact(found)  # elsewhere a kernel that is not would only be put aside
-    return found
+    with found.streaming_from(0 if request.param == "streamed" else 1 << 40):
+        yield found
 
 
 def both(network, kernels, asked: MergeRecipe, **options):
