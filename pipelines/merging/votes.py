@@ -11,7 +11,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.merging.layout import beside
 from pipelines.merging.masks import count_votes, merged_vector, restore_base, threshold_of
 from pipelines.merging.planes import count_stops, level_of, single
 from pipelines.merging.writer import LONG, Writer
@@ -152,6 +151,8 @@ def remember_votes(mixture: Mixture, vector: str, keys: Keys) -> None:
 
 def planes_in_thread(mixture: Mixture, vector: str, keys: Keys) -> None:
     """`build_planes`; where new tensors are made is said again, for a thread does not take it over."""
+    from pipelines.merging.layout import beside
+
     with beside(mixture.base):
         build_planes(mixture, vector, keys)
 

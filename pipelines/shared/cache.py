@@ -9,13 +9,12 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.merging.recipe import MergeRecipe, recipe_hash
 from pipelines.shared.bank import Banks
@@ -23,6 +22,7 @@ from pipelines.shared.device import budget_bytes, free_bytes
 from pipelines.shared.family import ModelFamily
 from pipelines.shared.full_tier import Turns, place
 from pipelines.shared.loading import Loader
+from pipelines.shared.shelf import Entry, Shelf
 from pipelines.shared.shells import Shells
 from pipelines.shared.weights import Listener, LoadProgress
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from pipelines.merging.arena import Arena
 
-Made = TypeVar("Made")
 TWIN = "on the device"  # in the place of a recipe's hash
 SMALLEST_BUDGET = 256 << 20
 
@@ -76,24 +75,16 @@ class CacheCounters:
     models: tuple[ModelRow, ...]
 
 
-@dataclass
-class _Entry:
-    """Something in the cache: a family's arena (full tier: with the mould of its network), or a merged network."""
+class _Family(NamedTuple):
+    """What is loaded: the arena; in the full tier also the mould of its network."""
 
-    name: str
-    value: Any
-    size_bytes: int
-    device: str = "cpu"
-    users: int = 0
-    used_at: float = 0.0
-    mould: nn.Module | None = None
-    is_full_mix: bool = False
+    arena: Arena
+    mould: nn.Module | None
 
     @property
-    def held_bytes(self) -> int:
-        """With the votes and planes that merges of an arena have left for the next."""
-        store = getattr(self.value, "store", None)
-        return self.size_bytes + (store.size_bytes if store is not None else 0)
+    def store(self) -> Any:
+        """Votes and planes of the arena."""
+        return self.arena.store
 
 
 @dataclass
@@ -109,7 +100,6 @@ class _Tally:
     hits: int = 0
     misses: int = 0
     loads: int = 0
-    evictions: int = 0
     load_s: float = 0.0
     merge_s: float = 0.0
 
@@ -136,18 +126,18 @@ class ModelCache:
     banks: Banks | None = None
     ram_bytes: int | None = None
     device_bytes: int | None = None
-    _entries: dict[tuple[str, str], _Entry] = field(default_factory=dict, repr=False)
-    _pending: dict[tuple[str, str], Future] = field(default_factory=dict, repr=False)
-    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _listeners: list[Listener] = field(default_factory=list, repr=False)
     _tally: _Tally = field(default_factory=_Tally, repr=False)
     _turns: Turns = field(default_factory=Turns, repr=False)
     _building: threading.Lock = field(default_factory=threading.Lock, repr=False)  # libraries patch globals meanwhile
     _shells: Shells = field(init=False, repr=False)
+    _shelf: Shelf = field(init=False, repr=False)
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
 
     def __post_init__(self) -> None:
         self._shells = Shells(self._building)
+        self._shelf = Shelf(self._budgets)
 
     @contextmanager
     def lease(self, family: ModelFamily, recipe: MergeRecipe | None = None) -> Iterator[Lease]:
@@ -167,13 +157,12 @@ class ModelCache:
     @contextmanager
     def _leased(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> Iterator[Lease]:
         began, load_before = time.perf_counter(), self._tally.load_s
-        entry, is_hit = self._hold((family.name, digest), lambda: self._merge(family, recipe, digest))
-        with self._lock:
-            self._tally.hits += is_hit
-            self._tally.misses += not is_hit
-        merged: _Merged = entry.value
-        waited = time.perf_counter() - began
-        try:
+        with self._shelf.held((family.name, digest), lambda: self._merge(family, recipe, digest)) as (entry, is_hit):
+            waited = time.perf_counter() - began
+            with self._lock:
+                self._tally.hits += is_hit
+                self._tally.misses += not is_hit
+            merged: _Merged = entry.value
             yield Lease(
                 merged.model,
                 recipe,
@@ -184,182 +173,91 @@ class ModelCache:
                 bytes_moved=0 if is_hit else merged.bytes_moved,
                 is_hit=is_hit,
             )
-        finally:
-            self._release(entry)
 
     def arena(self, family: ModelFamily) -> Arena:
         """Base and task vectors of a family, loaded if need be."""
-        entry, _ = self._hold((family.name, ""), lambda: self._load(family))
-        self._release(entry)
-        return entry.value
+        with self._family(family) as loaded:
+            return loaded.arena
 
     def counters(self) -> CacheCounters:
         """A snapshot."""
-        now = time.monotonic()
-        with self._lock:
-            rows = tuple(
-                ModelRow(entry.name, entry.held_bytes, entry.device, now - entry.used_at, entry.users)
-                for entry in self._entries.values()
-            )
-            tally = self._tally
-            on_device = 0 if self.device == "cpu" else self._bytes(self.device)
-            return CacheCounters(
-                tally.hits, tally.misses, tally.loads, tally.evictions, self._bytes("cpu"), on_device,
-                tally.load_s * 1e3, tally.merge_s * 1e3, rows,
-            )  # fmt: skip
+        now, tally = time.monotonic(), self._tally
+        rows = tuple(
+            ModelRow(entry.name, entry.held_bytes, entry.device, now - entry.used_at, entry.users)
+            for entry in self._shelf.entries()
+        )
+        on_device = 0 if self.device == "cpu" else self._shelf.size_bytes(self.device)
+        return CacheCounters(
+            tally.hits, tally.misses, tally.loads, self._shelf.evictions, self._shelf.size_bytes("cpu"), on_device,
+            tally.load_s * 1e3, tally.merge_s * 1e3, rows,
+        )  # fmt: skip
 
     def unload(self, name: str) -> bool:
         """Forget one entry by its name in the table; False when it is lent or not there."""
-        with self._lock:
-            for key, entry in list(self._entries.items()):
-                if entry.name == name and entry.users == 0:
-                    del self._entries[key]
-                    return True
-        return False
+        return bool(self._shelf.drop(lambda entry: entry.name == name))
 
     def unload_all(self) -> int:
         """Forget everything that is not lent; returns the bytes given back."""
-        with self._lock:
-            idle = {key: entry for key, entry in self._entries.items() if entry.users == 0}
-            for key in idle:
-                del self._entries[key]
-            return sum(entry.held_bytes for entry in idle.values())
+        return sum(entry.held_bytes for entry in self._shelf.drop(lambda entry: True))
 
     def add_listener(self, listener: Listener) -> None:
         """Call back with LoadProgress while weights are read."""
         self._listeners.append(listener)
 
-    def _hold(self, key: tuple[str, str], make: Callable[[], _Entry]) -> tuple[_Entry, bool]:
-        """The entry, counted as in use; made by one thread while the others wait. Its error reaches all of them."""
-        while True:
-            with self._lock:
-                if entry := self._entries.get(key):
-                    entry.users += 1
-                    entry.used_at = time.monotonic()
-                    return entry, True
-                future = self._pending.get(key)
-                is_maker = future is None
-                if future is None:
-                    future = self._pending[key] = Future()
-            if not is_maker:
-                future.result()  # raises what the maker raised; else look again, for it may be evicted by now
-                continue
-            return self._make(key, make, future), False
+    @contextmanager
+    def _family(self, family: ModelFamily) -> Iterator[_Family]:
+        with self._shelf.held((family.name, ""), lambda: self._load(family)) as (entry, _):
+            yield entry.value
 
-    def _make(self, key: tuple[str, str], make: Callable[[], _Entry], future: Future) -> _Entry:
-        try:
-            entry = make()
-        except BaseException as error:
-            with self._lock:
-                del self._pending[key]
-            future.set_exception(error)
-            raise
-        with self._lock:
-            entry.users, entry.used_at = 1, time.monotonic()
-            self._entries[key] = entry
-            del self._pending[key]
-            self._evict()
-        future.set_result(None)
-        return entry
-
-    def _release(self, entry: _Entry) -> None:
-        with self._lock:
-            entry.users -= 1
-            entry.used_at = time.monotonic()
-            self._evict()
-
-    def _load(self, family: ModelFamily) -> _Entry:
+    def _load(self, family: ModelFamily) -> Entry:
         began = time.perf_counter()
-        loader = Loader(self.assets, self.vectors, self.banks, self._tell, self._building)
-        arena, mould = loader.load(family)
+        arena, mould = Loader(self.assets, self.vectors, self.banks, self._tell, self._building).load(family)
         with self._lock:
             self._tally.loads += 1
             self._tally.load_s += time.perf_counter() - began
-        return _Entry(family.name, arena, arena.private_bytes + _unmerged_bytes(arena), mould=mould)
+        size_bytes = arena.private_bytes + _unmerged_bytes(arena)
+        return Entry(family.name, _Family(arena, mould), size_bytes, is_source=True)
 
-    def _merge(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> _Entry:
+    def _merge(self, family: ModelFamily, recipe: MergeRecipe, digest: str) -> Entry:
         if family.tier == "full":
-            self._drop_full_mixes()
-        holder, _ = self._hold((family.name, ""), lambda: self._load(family))
-        try:
-            with self._twin(family, holder) as arena:
-                merged = arena.merge(recipe)
-                weights = placed(arena.views(merged.flat), "cpu" if holder.mould else self.device, self.precision)
-            if holder.mould is None:
-                model = self._shells.take(family).filled(weights)
-            else:
-                with self._building:
-                    model = poured(holder.mould, weights)
-            size_bytes = _own_bytes(weights, arena)
-            if holder.mould is not None:
-                model = place(model, self.device, self._budgets()[self.device])
-        finally:
-            self._release(holder)
+            self._shelf.make_room()  # the turn of this mix means that no lease holds another
+        with self._family(family) as (arena, mould), self._twin(family, arena, mould) as twin:
+            merged = twin.merge(recipe)
+            weights = placed(twin.views(merged.flat), "cpu" if mould else self.device, self.precision)
+            size_bytes = _own_bytes(weights, twin)
+            model = self._shells.take(family).filled(weights) if mould is None else self._cast(mould, weights)
         with self._lock:
             self._tally.merge_s += merged.elapsed_s
         value = _Merged(model, next(self._versions), merged.elapsed_s, merged.bytes_moved)
         name = f"{family.name} #{digest[:8]}"
-        return _Entry(name, value, size_bytes, self.device, is_full_mix=family.tier == "full")
+        return Entry(name, value, size_bytes, self.device, is_alone=family.tier == "full")
+
+    def _cast(self, mould: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+        with self._building:
+            model = poured(mould, weights)
+        return place(model, self.device, self._budgets()[self.device])
 
     @contextmanager
-    def _twin(self, family: ModelFamily, holder: _Entry) -> Iterator[Arena]:
+    def _twin(self, family: ModelFamily, arena: Arena, mould: nn.Module | None) -> Iterator[Arena]:
         """The family where it is merged: on the device, if that can merge and half its budget holds it."""
         from pipelines.merging.on_device import can_merge
 
-        arena: Arena = holder.value
-        is_here = self.device == "cpu" or holder.mould is not None
+        is_here = self.device == "cpu" or mould is not None
         if is_here or arena.size_bytes > self._budgets()[self.device] // 2 or not can_merge(self.device):
             yield arena
             return
-        entry, _ = self._hold((family.name, TWIN), lambda: self._moved(family, arena))
-        try:
+        with self._shelf.held((family.name, TWIN), lambda: self._moved(family, arena)) as (entry, _):
             yield entry.value
-        finally:
-            self._release(entry)
 
-    def _moved(self, family: ModelFamily, arena: Arena) -> _Entry:
+    def _moved(self, family: ModelFamily, arena: Arena) -> Entry:
         from pipelines.merging.on_device import moved
 
         twin = moved(arena, self.device)
-        return _Entry(f"{family.name} on {self.device}", twin, twin.size_bytes, self.device)
-
-    def _drop_full_mixes(self) -> None:
-        """Make room before the next full-tier mix is made; its turn means that no lease holds another."""
-        with self._lock:
-            for key, entry in list(self._entries.items()):
-                if entry.is_full_mix and entry.users == 0:
-                    del self._entries[key]
-                    self._tally.evictions += 1
+        return Entry(f"{family.name} on {self.device}", twin, twin.size_bytes, self.device, is_source=True)
 
     def _tell(self, progress: LoadProgress) -> None:
         for listener in tuple(self._listeners):
             listener(progress)
-
-    def _evict(self) -> None:
-        """Drop what was used longest ago until both budgets hold.
-
-        What merges left for the next goes first, even of a lent arena; then merged networks, then arenas.
-        """
-        for device, budget in self._budgets().items():
-            self._forget_planes(device, budget)
-            idle = sorted(
-                (key for key, entry in self._entries.items() if entry.users == 0 and entry.device == device),
-                key=lambda key: (key[1] in ("", TWIN), self._entries[key].used_at),
-            )
-            for key in idle:
-                if self._bytes(device) <= budget:
-                    break
-                del self._entries[key]
-                self._tally.evictions += 1
-
-    def _forget_planes(self, device: str, budget: int) -> None:
-        arenas = (
-            entry for entry in self._entries.values() if entry.device == device and entry.held_bytes > entry.size_bytes
-        )
-        for entry in sorted(arenas, key=lambda one: one.used_at):
-            if self._bytes(device) <= budget:
-                break
-            entry.value.store.clear()
 
     def _budgets(self) -> dict[str, int]:
         if self.ram_bytes is None:
@@ -373,9 +271,6 @@ class ModelCache:
                 self.device_bytes = budget_bytes("MIXDECK_VRAM_GB") or free_bytes(self.device) // 2
             budgets[self.device] = self.device_bytes
         return budgets
-
-    def _bytes(self, device: str) -> int:
-        return sum(entry.held_bytes for entry in self._entries.values() if entry.device == device)
 
 
 def poured(mould: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
