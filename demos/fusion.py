@@ -14,7 +14,7 @@ from demos.examples import Example, read_examples
 from demos.figure_layout import Panel
 from demos.figure_view import FigureView
 from demos.fusion_align import AlignView
-from demos.fusion_batch import BatchView
+from demos.fusion_batch import FusionBatch
 from demos.fusion_bench import FusionBench, Job
 from demos.fusion_clips import ClipView
 from demos.fusion_endpoints import add_fuse, fuse_batch_endpoint, fuse_endpoint
@@ -112,7 +112,7 @@ class FusionTab(MixTab):
         self.figure = FigureView(self, sight, CHOICES, CHOSEN, self._panels, lambda job: caption(self.bench, job),
                                  lambda values: values[self.zoom.point])  # fmt: skip
         self.export = FusionExport(self, sight)
-        self.batch, self.clips = BatchView(sight), ClipView(sight)
+        self.batch, self.clips = FusionBatch(sight, self.name), ClipView(sight)
         self.runs: list[Any] = []
         self.views: tuple[View, ...] = (self.alignment, self.weights, self.labels, self.tables, self.metrics,
                                         self.zoom, self.past, self.figure, self.export)  # fmt: skip

@@ -7,64 +7,42 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gradio as gr
-
-from demos.sight import Sight, Updates, Values
-from demos.steps import LONG, new_file, progress_bar, until_stopped
-from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
-from demos.words import hint
+from demos.batch_view import BatchView, BatchWords, Results
+from demos.sight import Updates, Values
+from demos.steps import new_file, progress_bar
+from demos.tab import BESIDE_QUEUE, told
 from pipelines.shared.archives import gathered
-from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from demos.fusion_bench import Job
     from pipelines.fusion.batch import BatchStep, Matches
-    from pipelines.fusion.pipeline import FusionResult
 
-ABOUT = (
-    "Drop a zip, or all files at once. Frames of one scene are matched by name: street_ir.png and street_vis.png, "
-    "room_A.png and room_B.png, cup_over and cup_under, or a number at the end. They are fused with the settings and "
-    "the mix of the page."
-)
 MOST_LISTED = 30
 ARCHIVE = "mixdeck-fusion-batch.zip"
 
 
-class BatchView:
-    """Drop box, what was matched, progress, and the zip. `settings_of` gives the options and the mix of the page."""
+class FusionBatch(BatchView):
+    """Scenes, whose frames are found by name; what was matched is shown when the files are dropped."""
 
-    def __init__(self, sight: Sight) -> None:
-        self._sight, self._turns = sight, Turns()
-        with gr.Accordion("Folder batch", open=False, elem_id="fusion-batch-box"):
-            gr.HTML(hint(ABOUT))
-            self.files = gr.File(
-                label="A zip, or many pictures",
-                file_count="multiple",
-                file_types=["image", ".zip"],
-                height=150,
-                elem_id="fusion-batch-files",
-            )
-            self.matched = gr.HTML("", elem_id="fusion-batch-matched")
-            with gr.Row(elem_classes="tight"):
-                self.start = gr.Button("Fuse all", size="sm", min_width=90, elem_id="fusion-batch-run")
-                self.halt = gr.Button("Stop batch", size="sm", min_width=90, elem_id="fusion-batch-stop")
-            self.progress = gr.HTML("", elem_id="fusion-batch-progress")
-            self.archive = gr.File(label="Pictures and metrics.csv", interactive=False, elem_id="fusion-batch-out",
-                                   elem_classes="when-full")  # fmt: skip
-        self.controls = [self.files]
-        self.outputs: list[Any] = []
-
-    def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
-        """Nothing: a batch stands beside the picture."""
-        return {}
+    words = BatchWords(
+        title="Folder batch",
+        about="Drop a zip, or all files at once. Frames of one scene are matched by name: street_ir.png and "
+        "street_vis.png, room_A.png and room_B.png, cup_over and cup_under, or a number at the end. They are fused "
+        "with the settings and the mix of the page.",
+        files="A zip, or many pictures",
+        verb="Fuse all",
+        doing="Fusing",
+        missing=("There is no file yet: drop a zip or some pictures.", "Nothing to fuse"),
+        opening="Matching names…",
+        stopping="Stopping after this scene…",
+        results="Pictures and metrics.csv",
+    )
 
     def wire(self, inputs: set[Any], job_of: Any) -> None:
-        """`job_of(values)` is the job of the page: its options and its mix are those of the batch."""
-        self._job_of = job_of
+        """Also tells what belongs together."""
+        super().wire(inputs, job_of)
         beside: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
         self.files.change(told(self.when_dropped), inputs, [self.matched], **beside)
-        self.start.click(told(self.run), inputs, [self.progress, self.archive], **LONG)
-        self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
 
     def when_dropped(self, values: Values) -> Updates:
         """What belongs together, and every name that fits nothing."""
@@ -74,27 +52,15 @@ class BatchView:
             return {self.matched: ""}
         return {self.matched: match_lines(match_pairs(tuple(gathered(values[self.files]))))}
 
-    def run(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """One scene after the other; a stopped batch gives what it has."""
-        visitor, turn = visitor_of(request), self._turns.take()
-        if not values[self.files]:
-            raise UserError("There is no file yet: drop a zip or some pictures.", "Nothing to fuse")
-        yield {self.progress: hint("Matching names…"), self.archive: None}
-        job, out = self._job_of(values), new_file(ARCHIVE)
-        steps = batch_steps(self._sight.bench, gathered(values[self.files]), job, out)
-        problems: list[str] = []
-        for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
-            problems += [f"{step.stem}: {step.problem}"] if step.problem else []
-            word = "Stopped" if is_stopped else "Fusing"
-            yield {self.progress: progress_lines(step, problems, word), self.archive: gr.skip()}
-        # The zip is complete only now that the steps are over.
-        word = "Stopped" if is_stopped else "Done"
-        yield {self.progress: progress_lines(step, problems, word), self.archive: str(out)}
+    def begun(self, job: Job, values: Values) -> tuple[Iterator[BatchStep], Results]:
+        """A scene at a time."""
+        out = new_file(ARCHIVE)
+        return batch_steps(self._sight.bench, gathered(values[self.files]), job, out), lambda step: str(out)
 
-    def when_stopped(self, request: gr.Request) -> Updates:
-        """The batch ends after the scene it is at."""
-        self._turns.stop(visitor_of(request))
-        return {self.progress: hint("Stopping after this scene…")}
+    def shown(self, steps: Sequence[BatchStep], word: str) -> Updates:
+        """How far, and what could not be fused."""
+        problems = [f"{step.stem}: {step.problem}" for step in steps if step.problem]
+        return {self.progress: progress_lines(steps[-1], problems, word)}
 
 
 def batch_steps(bench: Any, files: dict[str, bytes], job: Job, out: Path) -> Iterator[BatchStep]:

@@ -13,7 +13,7 @@ from demos.examples import Example, read_examples
 from demos.exports import parse_for
 from demos.figure_view import FigureView
 from demos.grounding_answer import AnswerView
-from demos.grounding_batch import BatchView
+from demos.grounding_batch import GroundingBatch
 from demos.grounding_bench import GroundingBench, Job
 from demos.grounding_compare import CompareView
 from demos.grounding_correction import CorrectionView
@@ -98,7 +98,7 @@ class GroundingTab(MixTab):
             lambda job, result, values, names: panels(self.bench, self.answer, job, result, values, names),
             lambda job: figure_caption(self.bench, job), lambda values: None,
         )  # fmt: skip
-        self.batch = BatchView(self.sight)
+        self.batch = GroundingBatch(self.sight, self.name)
         self.export = GroundingExport(self, self.sight)
         self.runs: list[Any] = []
         self.views: tuple[View, ...] = (self.answer, self.point, self.correction, self.compare, self.past, self.figure,

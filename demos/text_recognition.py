@@ -18,7 +18,7 @@ from demos.tab import Tab, Workshop, told
 from demos.tab_events import LAST, TabEvents, wire
 from demos.tab_links import TabLinks
 from demos.text_recognition_ask import AskView
-from demos.text_recognition_batch import BatchView
+from demos.text_recognition_batch import TextBatch
 from demos.text_recognition_bench import CROP, PHOTO, Job, Sheet, TextBench
 from demos.text_recognition_compare import CompareView
 from demos.text_recognition_endpoints import add_text
@@ -85,7 +85,7 @@ class TextTab(MixTab):
         self.ask = AskView(self.sight, self.reading)
         self.compare = CompareView(self.sight, self.family)
         self.past = PastView(self.name, thumbnail_of, run_caption, self.example_of, lambda job: (job.path,))
-        self.batch = BatchView(self.sight)
+        self.batch = TextBatch(self.sight, self.name)
         self.figure = FigureView(
             self, self.sight, FIGURE, FIGURE_START,
             lambda job, sheet, values, names: panels(self.bench, self.reading, job, sheet, values, names),

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import gradio as gr
-
-from demos.sight import Sight, Updates, Values
-from demos.steps import LONG, new_file, progress_bar, until_stopped
-from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
-from demos.text_recognition_source import ID
+from demos.batch_view import BatchView, BatchWords, Results
+from demos.sight import Updates, Values
+from demos.steps import new_file, progress_bar
 from demos.text_recognition_words import table
 from demos.words import hint
 from pipelines.merging.recipe import recipe_hash, recipe_to_dict
 from pipelines.shared.archives import SUFFIXES, gathered
-from pipelines.shared.errors import UserError
 from pipelines.text_recognition.batch import (
     LABEL_SUFFIXES,
     BatchRow,
@@ -28,66 +24,40 @@ from pipelines.text_recognition.batch import (
 )
 
 if TYPE_CHECKING:
-    from demos.text_recognition_bench import Job, Sheet
+    from demos.text_recognition_bench import Job
     from pipelines.text_recognition.batch import BatchStep
 
-ABOUT = (
-    "Drop word crops or a zip of them; they are read with the procedure and the mix of the page. A label file beside "
-    "them (file name, a tab, the text; one crop per line) gives the accuracy and the list of errors."
-)
 MOST_LISTED = 200
 FILE_SUFFIXES = (*SUFFIXES, *LABEL_SUFFIXES)
 
 
-class BatchView:
-    """Drop box, progress, table, files. `job_of` gives the options and the mix of the page."""
+class TextBatch(BatchView):
+    """Word crops, read with the procedure of the page; accuracy where labels came too."""
 
-    def __init__(self, sight: Sight) -> None:
-        self._sight, self._turns = sight, Turns()
-        with gr.Accordion("Batch of crops", open=False, elem_id=f"{ID}-batch-box"):
-            gr.HTML(hint(ABOUT))
-            kinds = ["image", ".zip", *LABEL_SUFFIXES]
-            self.files = gr.File(label="Word crops, a zip, a label file", file_count="multiple", height=120,
-                                 file_types=kinds, elem_id=f"{ID}-batch-files")  # fmt: skip
-            with gr.Row(elem_classes="tight"):
-                self.start = gr.Button("Read all", size="sm", min_width=90, elem_id=f"{ID}-batch-go")
-                self.halt = gr.Button("Stop batch", size="sm", min_width=90, elem_id=f"{ID}-batch-halt")
-            self.progress = gr.HTML("", elem_id=f"{ID}-batch-progress")
-            self.table = gr.HTML("", elem_id=f"{ID}-batch-table")
-            self.out = gr.File(label="CSV and JSON", file_count="multiple", interactive=False, elem_classes="when-full",
-                               elem_id=f"{ID}-batch-out")  # fmt: skip
-        self.controls = [self.files]
-        self.outputs: list[Any] = []
+    words = BatchWords(
+        title="Batch of crops",
+        about="Drop word crops or a zip of them; they are read with the procedure and the mix of the page. A label "
+        "file beside them (file name, a tab, the text; one crop per line) gives the accuracy and the list of errors.",
+        files="Word crops, a zip, a label file",
+        verb="Read all",
+        doing="Reading",
+        missing=("There is no file yet: drop word crops or a zip.", "Nothing to read"),
+        opening="Opening the crops…",
+        stopping="Stopping after these crops…",
+        results="CSV and JSON",
+    )
+    kinds = ("image", ".zip", *LABEL_SUFFIXES)
+    result_count = "multiple"
 
-    def pictured(self, job: Job, sheet: Sheet, values: Values) -> Updates:
-        """Nothing: a batch stands beside the reading."""
-        return {}
-
-    def wire(self, inputs: set[Any], job_of: Any) -> None:
-        """`job_of(values)` is the job of the page: its options and its mix are those of the batch."""
-        self._job_of = job_of
-        self.start.click(told(self.run), inputs, [self.progress, self.table, self.out], **LONG)
-        self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
-
-    def run(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """Some crops after the other; a stopped batch gives what it has."""
-        visitor, turn = visitor_of(request), self._turns.take()
-        if not values[self.files]:
-            raise UserError("There is no file yet: drop word crops or a zip.", "Nothing to read")
-        yield {self.progress: hint("Opening the crops…"), self.table: "", self.out: None}
-        job = self._job_of(values)
+    def begun(self, job: Job, values: Values) -> tuple[Iterator[BatchStep], Results]:
+        """Some crops at a time."""
         crops, labels = crops_and_labels(gathered(values[self.files], FILE_SUFFIXES))
         steps = read_batch(self._sight.bench.pipeline, crops, labels, job.options, job.recipe)
-        for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
-            word = "Stopped" if is_stopped else "Done" if step.done == step.total else "Reading"
-            yield {self.progress: progress_lines(step, word), self.table: batch_table(step.rows), self.out: gr.skip()}
-        yield {self.progress: progress_lines(step, word), self.table: batch_table(step.rows),
-               self.out: written(step.rows, job)}  # fmt: skip
+        return steps, lambda step: written(step.rows, job)
 
-    def when_stopped(self, request: gr.Request) -> Updates:
-        """The batch ends after the crops it is at."""
-        self._turns.stop(visitor_of(request))
-        return {self.progress: hint("Stopping after these crops…")}
+    def shown(self, steps: Sequence[BatchStep], word: str) -> Updates:
+        """How far, how much is right, and the readings."""
+        return {self.progress: progress_lines(steps[-1], word), self.table: batch_table(steps[-1].rows)}
 
 
 def written(rows: Sequence[BatchRow], job: Job) -> list[str]:

@@ -104,7 +104,7 @@ def test_a_batch_is_matched_by_name_and_comes_back_as_a_zip(
     page.locator("#fusion-batch-files input[type=file]").set_input_files([str(tmp_path / name) for name in names])
     page.locator("#fusion-batch-matched", has_text="1 scene").wait_for()
     assert "alone.png" in page.locator("#fusion-batch-matched").inner_text()
-    page.locator("#fusion-batch-run").click()
+    page.locator("#fusion-batch-go").click()
     page.locator("#fusion-batch-progress", has_text="Done: 1 of 1").wait_for(timeout=60_000)
     with page.expect_download() as download:
         page.locator("#fusion-batch-out a").first.click()

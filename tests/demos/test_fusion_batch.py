@@ -44,7 +44,7 @@ def test_a_batch_gives_pictures_and_a_table(
 ) -> None:
     steps = list(batch.run(visitor("anna"), built.values({batch.files: dropped})))
     assert "1 of 2" in steps[1][batch.progress] and "Done: 2 of 2" in steps[-1][batch.progress]
-    with zipfile.ZipFile(steps[-1][batch.archive]) as archive:
+    with zipfile.ZipFile(steps[-1][batch.out]) as archive:
         assert archive.namelist() == ["street_fused.png", "yard_fused.png", "metrics.csv", "unmatched.txt"]
 
 
@@ -56,7 +56,7 @@ def test_a_stopped_batch_gives_what_it_has(
     batch.when_stopped(visitor("anna"))
     last = list(steps)[-1]
     assert "Stopped: 1 of 2" in last[batch.progress]
-    with zipfile.ZipFile(last[batch.archive]) as archive:
+    with zipfile.ZipFile(last[batch.out]) as archive:
         assert "street_fused.png" in archive.namelist() and "yard_fused.png" not in archive.namelist()
 
 
