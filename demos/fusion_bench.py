@@ -16,6 +16,7 @@ from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.scoring import scores_so_far
 
 if TYPE_CHECKING:
     from pipelines.fusion.align import Transform
@@ -138,11 +139,11 @@ class FusionBench:
         return self._kept(("alone", job.key), named, lambda labels: sum(one.nbytes for one in labels.values()))
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
-        """The mix on every task's probe scenes."""
-        from pipelines.fusion.probe import score_recipe
+        """The mix on every task's probe scenes, a task at a time."""
+        from pipelines.fusion.probe import MEASURES, score_model
         from pipelines.registry import family
 
-        yield score_recipe(self.cache, family("fusenet"), recipe)
+        return scores_so_far(self.cache, family("fusenet"), recipe, tuple(MEASURES), score_model)
 
     def preview(self, job: Job) -> FusionResult:
         """The result at the resolution that the machine can follow a drag with."""

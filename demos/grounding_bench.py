@@ -15,6 +15,7 @@ from pipelines.grounding.random_scene import SceneRef, Truth, picture_of, truth_
 from pipelines.grounding.thresholds import Thresholds
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.scoring import scores_so_far
 
 if TYPE_CHECKING:
     from pipelines.grounding.any_grounder import Grounder
@@ -214,12 +215,9 @@ class GroundingBench:
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
         """The mix on every task's probe set, a set at a time."""
-        from pipelines.grounding.probe import scores
+        from pipelines.grounding.probe import SETS, score_model
 
-        found: dict[str, float] = {}
-        for task, score in scores(self.cache, self.family, recipe):
-            found[task] = score
-            yield dict(found)
+        return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
 
 
 def _size_of(result: GroundingResult) -> int:

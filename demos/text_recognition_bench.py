@@ -14,6 +14,7 @@ import numpy as np
 from demos.shelf import Shelf
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.scoring import scores_so_far
 from pipelines.text_recognition.options import ReadingOptions
 
 if TYPE_CHECKING:
@@ -180,12 +181,9 @@ class TextBench:
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
         """The mix on every task's probe set, a set at a time."""
-        from pipelines.text_recognition.probe import scores
+        from pipelines.text_recognition.probe import SETS, score_model
 
-        found: dict[str, float] = {}
-        for task, score in scores(self.cache, self.family, recipe):
-            found[task] = score
-            yield dict(found)
+        return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
 
 
 def opened(pixels: np.ndarray) -> OpenedImage:

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.merging.recipe import MergeRecipe
-
 if TYPE_CHECKING:
     from pipelines.fusion.synthetic.sample import FusionSample
-    from pipelines.shared.cache import ModelCache
-    from pipelines.shared.family import ModelFamily
 
 SEEDS, SCENES, SIZE_HW = {"test": 2026, "validation": 2027}, 6, (96, 128)
 MEASURES = {
@@ -41,16 +37,8 @@ def probe_set(task: str, split: str = "test") -> tuple[FusionSample, ...]:
     return tuple(make(np.random.default_rng([SEEDS[split], index]), SIZE_HW) for index in range(SCENES))
 
 
-def score_recipe(
-    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, tasks: Sequence[str] = tuple(MEASURES)
-) -> dict[str, float]:
-    """Task -> mean score of the mix, 0 to 1. Recipe None is the base."""
-    with cache.lease(family, recipe) as lease:
-        return score_model(lease.model, tasks)
-
-
 def score_model(model: object, tasks: Sequence[str] = tuple(MEASURES), split: str = "test") -> dict[str, float]:
-    """The same for a network at hand, on either set of scenes."""
+    """Task -> mean score of a network, 0 to 1, on either set of scenes."""
     return {task: float(np.mean([_score(model, task, sample) for sample in probe_set(task, split)])) for task in tasks}
 
 

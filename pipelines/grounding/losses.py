@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from pipelines.grounding.head import Outputs
 from pipelines.grounding.targets import Cells, centre_cells, heat_map
+from pipelines.training.boxes import giou
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,3 @@ def dice_loss(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
     p, target = logits.sigmoid().flatten(1), target.flatten(1)
     dice = (2 * (p * target).sum(1) + 1) / (p.sum(1) + target.sum(1) + 1)
     return ((1 - dice) * counts).sum() / counts.sum().clamp_min(1)
-
-
-def giou(first: Tensor, second: Tensor) -> Tensor:
-    """Generalised IoU of boxes (n, 4) as cx, cy, w, h: -1 to 1 (Rezatofighi et al. 2019, arXiv:1902.09630)."""
-    low_a, high_a = first[:, :2] - first[:, 2:] / 2, first[:, :2] + first[:, 2:] / 2
-    low_b, high_b = second[:, :2] - second[:, 2:] / 2, second[:, :2] + second[:, 2:] / 2
-    shared = (torch.minimum(high_a, high_b) - torch.maximum(low_a, low_b)).clamp_min(0).prod(1)
-    union = first[:, 2:].prod(1) + second[:, 2:].prod(1) - shared
-    hull = (torch.maximum(high_a, high_b) - torch.minimum(low_a, low_b)).prod(1)
-    return shared / union.clamp_min(1e-6) - (hull - union) / hull.clamp_min(1e-6)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-from pipelines.merging.recipe import MergeRecipe
-
-if TYPE_CHECKING:
-    from pipelines.shared.cache import ModelCache
-    from pipelines.shared.family import ModelFamily
+from collections.abc import Sequence
+from typing import Any
 
 SETS = {
     "iid": "iid",
@@ -25,25 +19,8 @@ SEEDS = {"test": 2_000_003, "validation": 3_000_003}
 MEASURES = {name: "acc@0.5 of the box" for name in SETS} | {"refuse": "mean of N-acc and T-acc"}
 
 
-def scores(
-    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, sets: Sequence[str] = tuple(SETS)
-) -> Iterator[tuple[str, float]]:
-    """Set and score of the mix, a set at a time; the network is lent anew for each, so nobody waits for long."""
-    for name in sets:
-        with cache.lease(family, recipe) as lease:
-            found = score_model(lease.model, (name,))
-        yield name, found[name]
-
-
-def score_recipe(
-    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, tasks: Sequence[str] = TASKS
-) -> dict[str, float]:
-    """Set -> score of the mix. Recipe None is the base."""
-    return dict(scores(cache, family, recipe, tasks))
-
-
 def score_model(model: Any, tasks: Sequence[str] = TASKS, split: str = "test", count: int = SCENES) -> dict[str, float]:
-    """The same for a network at hand, on either split."""
+    """Set -> score of a network, on either split."""
     return {name: _score(model, name, split, count) for name in tasks}
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.merging.recipe import MergeRecipe
-
 if TYPE_CHECKING:
-    from pipelines.shared.cache import ModelCache
-    from pipelines.shared.family import ModelFamily
     from pipelines.text_recognition.datasets import Word
 
 SETS = ("clean", "base", "curved", "lowres", "perspective", "digits", "occluded")
@@ -26,25 +22,8 @@ def probe_set(name: str, split: str = "test") -> tuple[Word, ...]:
     return tuple(ShippedSet(name, split).words())
 
 
-def scores(
-    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, sets: Sequence[str] = SETS
-) -> Iterator[tuple[str, float]]:
-    """Set and score of the mix, a set at a time; the network is lent anew for each, so nobody waits for long."""
-    for name in sets:
-        with cache.lease(family, recipe) as lease:
-            found = score_model(lease.model, (name,))
-        yield name, found[name]
-
-
-def score_recipe(
-    cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None, tasks: Sequence[str] = TASKS
-) -> dict[str, float]:
-    """Set -> score of the mix. Recipe None is the base."""
-    return dict(scores(cache, family, recipe, tasks))
-
-
 def score_model(model: Any, tasks: Sequence[str] = TASKS, split: str = "test") -> dict[str, float]:
-    """The same for a network at hand, on either split."""
+    """Set -> score of a network, on either split."""
     return {name: _accuracy(model, probe_set(name, split)) for name in tasks}
 
 

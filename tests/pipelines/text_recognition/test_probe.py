@@ -8,6 +8,7 @@ import pytest
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.family import ModelFamily
+from pipelines.shared.scoring import scores_so_far
 from pipelines.text_recognition import probe, shipped_words
 from pipelines.text_recognition.crops import read_crops
 from pipelines.text_recognition.datasets import Word
@@ -38,8 +39,8 @@ def test_a_score_is_the_share_of_crops_read_right(network: IGTR) -> None:
 
 @pytest.mark.usefixtures("shipped")
 def test_scores_come_a_set_at_a_time_and_follow_the_mix(cache: ModelCache, tiny_family: ModelFamily) -> None:
-    told = probe.scores(cache, tiny_family, None, ("curved", "digits"))
-    assert next(told) == ("curved", 0.6)
-    assert list(told) == [("digits", 0.0)]
+    told = scores_so_far(cache, tiny_family, None, ("curved", "digits"), probe.score_model)
+    assert next(told) == {"curved": 0.6}
+    assert list(told) == [{"curved": 0.6, "digits": 0.0}]
     expert = MergeRecipe(coefficients=(("curved", 1.0),), scale=1.0)
-    assert probe.score_recipe(cache, tiny_family, expert, ("curved",)) == {"curved": 0.0}
+    assert list(scores_so_far(cache, tiny_family, expert, ("curved",), probe.score_model)) == [{"curved": 0.0}]
