@@ -48,16 +48,33 @@ def test_every_task_has_a_loss_with_a_gradient() -> None:
         assert model.decoder.head.weight.grad.abs().sum() > 0
 
 
-def test_only_the_experts_own_pairs_are_sharpened(monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = training.BatchMaker(("ivis",), SMALL)(np.random.default_rng(0), 0)
+@pytest.mark.parametrize(
+    "task, loss", [("ivis", "infrared_visible_loss"), ("mff", "focus_loss"), ("med", "medical_loss")]
+)
+def test_only_the_experts_own_pairs_are_sharpened(task: str, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = training.BatchMaker((task,), SMALL)(np.random.default_rng(0), 0)
     shares = []
-    monkeypatch.setattr(
-        training.losses, "infrared_visible_loss", lambda fused, frames, share: shares.append(share) or fused.mean()
-    )
-    for expert in (None, "mef", "ivis"):
+    monkeypatch.setattr(training.losses, loss, lambda fused, *others: shares.append(others[-1]) or fused.mean())
+    for expert in (None, "mef", task):
         training.TaskLoss(expert)(FuseNet(), batch, 0)
-    assert shares == [training.losses.GRADIENT_SHARE] * 2 + [training.EXPERT_GRADIENT_SHARE]
-    assert training.EXPERT_GRADIENT_SHARE > training.losses.GRADIENT_SHARE
+    assert shares == [training.GRADIENT_SHARES[task]] * 2 + [training.EXPERT_GRADIENT_SHARES[task]]
+    assert shares[2] > shares[0]
+
+
+def test_rehearsal_at_the_end_of_the_fader_goes_half_as_far_again() -> None:
+    torch.manual_seed(0)
+    model, further = FuseNet(), FuseNet()
+    base = {name: p.detach() + 0.01 for name, p in model.named_parameters() if training._of_fusion(name)}
+    state = {name: base[name] + 1.5 * (p - base[name]) if name in base else p for name, p in model.named_parameters()}
+    further.load_state_dict(dict(model.state_dict()) | state)
+    for task, wanted in (("mef", further), ("med", model)):
+        batch = training.BatchMaker((task,), SMALL)(np.random.default_rng(0), 0)
+        found = training.TaskLoss("med", base)(model, batch, 0)
+        assert found.item() == pytest.approx(training.TaskLoss("med")(wanted, batch, 0).item(), rel=1e-4)
+        found.backward()
+        assert model.decoder.head.weight.grad.abs().sum() > 0
+        model.zero_grad()
+    assert training.rehearsal("med", 1) == ("med", "ivis", "med", "mef", "med", "mff")
 
 
 def test_a_run_trains_base_and_experts_and_leaves_the_segmentation_branch(tmp_path: Path) -> None:
