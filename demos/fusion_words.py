@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from demos.merge_words import describe
+from demos.words import traffic
 from pipelines.fusion.options import TASKS
 
 if TYPE_CHECKING:
@@ -49,12 +50,11 @@ def left_choices(job: Job, count: int) -> list[tuple[str, str]]:
 
 
 def about(job: Job, result: FusionResult, is_kept: bool) -> str:
-    """One line on a result: version, mix, bytes moved, time."""
+    """One line on a result: version, mix, what the merge moved, time."""
     run, engine = result.run, job.options.engine
     mix = describe(job.recipe) if engine == "net" else ENGINE_TITLES[engine]
     parts = [f"<b>v{run.weights_version}</b>" if engine == "net" else "", html.escape(mix)]
-    if run.bytes_moved:
-        parts.append(f"{run.bytes_moved / 1e6:.1f} MB moved")
+    parts += traffic(run)
     parts.append(f"{run.seconds.get('total', 0.0):.2f} s")
     if is_kept:
         parts.append("cached")

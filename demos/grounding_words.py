@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from demos.drawing import Colour
 from demos.grounding_drawing import legend_shades
 from demos.merge_words import describe
-from demos.words import hint
+from demos.words import hint, traffic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,12 +38,13 @@ PICK = """element.addEventListener('click', (event) => {
 
 
 def about(job: Job, result: GroundingResult, is_kept: bool) -> str:
-    """One line on a result: version, mix, how much was found, time."""
+    """One line on a result: version, mix, how much was found, what the merge moved, time."""
     count = len(result.objects)
     who = f"{job.network}, as published" if job.network else describe(job.recipe)
     parts = [f"<b>v{result.run.weights_version}</b>", html.escape(who)]
     parts.append(f"{count} object{'s' if count != 1 else ''}")
     parts += [f"{numbers_of(job)} corrected by hand"] if job.corrections else []
+    parts += traffic(result.run)
     total = result.run.seconds.get("total", 0.0)
     parts.append(f"{1000 * total:.0f} ms" if total else "no network run")
     return " · ".join([*parts, "cached"] if is_kept else parts)

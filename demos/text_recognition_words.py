@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from demos.merge_words import describe
 from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_drawing import STEPS, step_of
-from demos.words import hint
+from demos.words import hint, traffic
 from pipelines.text_recognition.options import PROCEDURES
 
 if TYPE_CHECKING:
@@ -30,12 +30,13 @@ NO_WORD = (
 
 
 def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
-    """One line on a result: version, mix, procedure, time."""
+    """One line on a result: version, mix, procedure, what the merge moved, time."""
     parts = [html.escape(describe(job.recipe)), html.escape(procedure_title(job))]
     if sheet.words:
         parts.insert(0, f"<b>v{sheet.words[0].reading.run.weights_version}</b>")
     if job.mode == PHOTO:
         parts.append(f"{len(sheet.words)} word{'s' if len(sheet.words) != 1 else ''}")
+    parts += traffic(sheet.words[0].reading.run) if sheet.words else []
     parts.append(f"{1000 * sheet.seconds.get('total', 0.0):.0f} ms")
     return " · ".join([*parts, "cached"] if is_kept else parts)
 

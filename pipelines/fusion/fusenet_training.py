@@ -36,10 +36,10 @@ TASKS = ("ivis", "mef", "mff", "med")
 OF_TWO = ("ivis", "med")  # a pair with roles; the others are stacks of frames without
 OWN_PER_REHEARSED = 4  # batches of an expert's own task for each batch of another
 # Of gradients in the losses: what the base and rehearsal learn, and what an expert learns on its own task.
-GRADIENT_SHARES = {"ivis": losses.GRADIENT_SHARE, "mff": 0.0, "med": losses.GRADIENT_SHARE}
-EXPERT_GRADIENT_SHARES = {"ivis": 20.0, "mff": 5.0, "med": 20.0}
+GRADIENT_SHARES = {"ivis": losses.GRADIENT_SHARE, "med": losses.GRADIENT_SHARE}
+EXPERT_GRADIENT_SHARES = {"ivis": 20.0, "med": 20.0}
 REACH = 1.5  # of a fader
-REACHING = ("ivis", "mff", "med")  # experts with a last stage
+REACHING = ("ivis", "med")  # experts with a last stage
 SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weight
 
 
@@ -48,7 +48,7 @@ class Preset:
     """Steps and sizes of one training run; `cpu` fits one core in about three hours.
 
     `longer` names experts with more steps than `expert_steps`; `reach` has the steps of the last stage of those that
-    have one (`mef` shows nothing at its fader's end, and lost 0.003 of MEF-SSIM by it).
+    have one: `mef` and `mff` show nothing at their faders' ends, and `mef` lost 0.003 of MEF-SSIM by it.
     """
 
     segmentation_steps: int
@@ -73,7 +73,9 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(6000, 1200, 2000, 80, 6, longer={"ivis": 4000, "mef": 3000}, reach=dict.fromkeys(REACHING, 600)),
+    "cpu": Preset(
+        6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 3000, "med": 2000}, reach=dict.fromkeys(REACHING, 600)
+    ),
     "gpu": Preset(20000, 20000, 5000, 128, 16, reach=dict.fromkeys(REACHING, 1500)),
     "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1, reach={"ivis": 3}),
 }
@@ -202,9 +204,9 @@ class TaskLoss:
         output = functional_call(model, weights, (frames, batch["roles"]), known)
         if task == "mef":
             return losses.exposure_loss(output.fused.clamp(-0.2, 1.2), frames, output.weights)
-        sharp = (EXPERT_GRADIENT_SHARES if task == self.expert else GRADIENT_SHARES)[task]
         if task == "mff":
-            return losses.focus_loss(output.fused, batch["target"], output.weights, batch["matte"], sharp)
+            return losses.focus_loss(output.fused, batch["target"], output.weights, batch["matte"])
+        sharp = (EXPERT_GRADIENT_SHARES if task == self.expert else GRADIENT_SHARES)[task]
         if task == "med":
             return losses.medical_loss(output.fused, frames, sharp)
         fusion = losses.infrared_visible_loss(output.fused, frames, sharp)

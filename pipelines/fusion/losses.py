@@ -83,10 +83,9 @@ def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
     return structure + 0.3 * brightness + 0.05 * roughness
 
 
-def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor, gradient_share: float = 0.0) -> Tensor:
+def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) -> Tensor:
     """Expert `mff`: supervised by the sharp scene (B, H, W) and the mattes of what is in focus (B, K, H, W)."""
     difference = (fused - target).abs().mean() + 1 - ssim(fused, target).mean()
-    difference = difference + gradient_share * (gradients(fused) - gradients(target)).abs().mean()
     return difference + 0.2 * F.binary_cross_entropy(weights.clamp(1e-4, 1 - 1e-4), matte.clamp(0, 1))
 
 

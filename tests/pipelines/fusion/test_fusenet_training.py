@@ -48,9 +48,7 @@ def test_every_task_has_a_loss_with_a_gradient() -> None:
         assert model.decoder.head.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize(
-    "task, loss", [("ivis", "infrared_visible_loss"), ("mff", "focus_loss"), ("med", "medical_loss")]
-)
+@pytest.mark.parametrize("task, loss", [("ivis", "infrared_visible_loss"), ("med", "medical_loss")])
 def test_only_the_experts_own_pairs_are_sharpened(task: str, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = training.BatchMaker((task,), SMALL)(np.random.default_rng(0), 0)
     shares = []
