@@ -37,7 +37,7 @@ class BatchWords:
 
 
 class BatchView:
-    """The part of a page. Subclasses give `words` and the methods that raise here."""
+    """The part of a page. Subclasses give `words` and the methods that raise here; `matched` is theirs to fill."""
 
     words: BatchWords
     kinds: tuple[str, ...] = ("image", ".zip")

@@ -69,6 +69,8 @@ class Banks:
         return self.folder / f"{family.name}-{vectors}-{fingerprint(family, vectors, assets)}"
 
     def _write(self, place: Path, arena: Arena) -> None:
+        from safetensors import SafetensorError
+
         draft = place.with_name(f".{place.name}.{os.getpid()}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +81,7 @@ class Banks:
             for older in self.folder.glob(f"{place.name.rpartition('-')[0]}-*"):
                 shutil.rmtree(older)
             draft.rename(place)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             log.warning("No bank is kept at %s: %s", place, error)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
