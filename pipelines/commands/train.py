@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 PRESETS = ("cpu", "gpu", "test")
@@ -13,6 +14,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a family, or one expert of it")
     parser.add_argument("family", metavar="FAMILY")
     parser.add_argument("--expert", metavar="E", help="one expert, from the base of the same run (default: all)")
+    parser.add_argument(
+        "--base", type=Path, metavar="FILE", help="a base that experts start from instead of one trained in this run"
+    )
     parser.add_argument(
         "--preset", choices=PRESETS, default="cpu", help="size of the run; test is a few steps (default %(default)s)"
     )
@@ -36,7 +40,7 @@ def run(flags: argparse.Namespace) -> None:
     if flags.seed < 0:
         raise UserError(f"--seed is {flags.seed}; it is a whole number, 0 or more.")
     files = named(family.trainer)(
-        family, expert=flags.expert, preset=flags.preset, seed=flags.seed, resume=flags.resume
+        family, expert=flags.expert, preset=flags.preset, seed=flags.seed, resume=flags.resume, base=flags.base
     )
     for name, path in files.items():
         print(f"{name}: {path}")

@@ -31,6 +31,7 @@ from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
+from pipelines.training.run import BASE, open_run
 
 TASKS = ("ivis", "mef", "mff", "med")
 OF_TWO = ("ivis", "med")  # a pair with roles; the others are stacks of frames without
@@ -89,23 +90,28 @@ def train(
     seed: int = 0,
     resume: bool = False,
     folder: Path = Path("checkpoints"),
+    base: Path | None = None,
 ) -> dict[str, Path]:
-    """Train base and experts, or one expert from the stored base of this run; name -> fp16 safetensors file."""
+    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
+
+    Raises:
+        UserError: one expert is asked for and this run has no base yet; `base` is of another network.
+    """
     plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = folder / family.name / f"{preset}-seed{seed}"
+    run = open_run(family, folder, preset, seed, expert, base)
     torch.manual_seed(seed)
     model = FuseNet()
     files: dict[str, Path] = {}
     total = 0.0
-    if expert is None:
-        total = seconds = _train_base(model, plan, seed, run, resume, device)
-        files["base"] = store(model, run / "base.safetensors", seconds)
-    for task in TASKS if expert is None else (expert,):
-        model.load_state_dict(loaded(run / "base.safetensors"))
-        seconds = _train_expert(model, task, plan, seed, run, resume, device)
-        files[task] = store(model, run / f"{task}.safetensors", seconds)
+    if run.is_whole:
+        total = seconds = _train_base(model, plan, seed, run.folder, resume, device)
+        files[BASE] = store(model, run.folder / f"{BASE}.safetensors", seconds)
+    for task in run.experts:
+        run.start(model)
+        seconds = _train_expert(model, task, plan, seed, run.folder, resume, device)
+        files[task] = store(model, run.folder / f"{task}.safetensors", seconds)
         total += seconds
-    if expert is None and preset != "test":
+    if run.is_whole and preset != "test":
         publish_family(files, preset, seed, total)
     return files
 

@@ -84,6 +84,7 @@ def train(
     seed: int = 0,
     resume: bool = False,
     folder: Path = Path("checkpoints"),
+    base: Path | None = None,
 ) -> dict[str, Path]:
     """Train all tables and store them.
 
@@ -91,12 +92,15 @@ def train(
         expert: None for both kinds directly; "pyramid" or "paper" for one; "network" for the paper's way.
         resume: keep the sets that an interrupted run of this preset and seed has finished.
         folder: where runs are stored.
+        base: refused: tables start from none.
 
     Returns:
         name -> safetensors file.
     """
     if expert not in (None, "network", *KINDS):
         raise UserError(f'{family.name} trains "pyramid", "paper" or "network" tables, not "{expert}".')
+    if base is not None:
+        raise UserError(f"{family.name} has no experts that could start from {base}; leave --base out.")
     run = folder / family.name / f"{preset}-seed{seed}"
     run.mkdir(parents=True, exist_ok=True)
     plan, kinds = PRESETS[preset], KINDS if expert is None else (expert,)

@@ -22,13 +22,12 @@ from pipelines.grounding.plvl import PLVL, SHAPES, Shape
 from pipelines.grounding.scene_cache import Shard
 from pipelines.grounding.tokenizer import Tokens
 from pipelines.grounding.training_data import Batches, Source, side_at
-from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
-from pipelines.training.checkpoints import loaded, store
+from pipelines.training.checkpoints import store
 from pipelines.training.loop import Batch, Stage, train_stage
+from pipelines.training.run import BASE, fill, open_run
 from pipelines.training.shards import start_making
 
-BASE = "base"  # the recipe
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
 SETTLING = 60  # batches that give the averaged weights their statistics
 PAPER_BOXES = 0.8  # share of the steps after which boxes are supervised at the predicted peak as well
@@ -81,27 +80,25 @@ def train(
     seed: int = 0,
     resume: bool = False,
     folder: Path = Path("checkpoints"),
+    base: Path | None = None,
 ) -> dict[str, Path]:
-    """Train base and experts, or one expert from the stored base of this run; name -> fp16 safetensors file.
+    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet.
+        UserError: one expert is asked for and this run has no base yet; `base` is of another network.
     """
     plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = folder / family.name / f"{preset}-seed{seed}"
-    if expert is not None and not (run / "base.safetensors").is_file():
-        raise UserError(f"No base at {run / 'base.safetensors'}: train the family without --expert first.")
-    tasks = tuple(family.experts) if expert is None else (expert,)
+    run = open_run(family, folder, preset, seed, expert, base)
     scenes = folder / family.name / f"scenes-seed{seed}"
-    sources = {name: source(scenes, name, plan, seed) for name in (BASE, *tasks)}
+    sources = {name: source(scenes, name, plan, seed) for name in (BASE, *run.experts)}
     start_making([shard for one in sources.values() for shard in one.shards], plan.drawers)
     files, total = {}, 0.0
-    if expert is None:
-        files[BASE], total = train_base(plan, SHAPES[plan.shape], sources[BASE], seed, run, resume, device)
-    for task in tasks:
-        files[task], seconds = train_expert(plan, task, sources, seed, run, resume, device)
+    if run.is_whole:
+        files[BASE], total = train_base(plan, SHAPES[plan.shape], sources[BASE], seed, run.folder, resume, device)
+    for task in run.experts:
+        files[task], seconds = train_expert(plan, task, sources, seed, run.folder, resume, device)
         total += seconds
-    if expert is None and preset in ("cpu", "gpu"):
+    if run.is_whole and preset in ("cpu", "gpu"):
         from pipelines.grounding.publishing import publish_family
 
         publish_family(family, files, preset, seed, total)
@@ -133,7 +130,7 @@ def train_expert(
 ) -> tuple[Path, float]:
     """One expert from the stored base, and the seconds it took."""
     model = PLVL(SHAPES[plan.shape], is_frozen=True)
-    model.load_state_dict(loaded(run / "base.safetensors"))
+    fill(model, run / f"{BASE}.safetensors")
     model.to(memory_format=torch.channels_last)
     mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
     batches = Batches(mixed, plan.scenes, plan.phrases, plan.expert_steps, 0.0, plan.sides[-1:])

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from pipelines.lab.tasks import TASKS, samples
 from pipelines.lab.vit import ShapesViT
-from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
+from pipelines.training.run import BASE, open_run
 
 
 @dataclass(frozen=True)
@@ -55,40 +55,34 @@ def train(
     seed: int = 0,
     resume: bool = False,
     folder: Path = Path("checkpoints"),
+    base: Path | None = None,
 ) -> dict[str, Path]:
-    """Train base and experts, or one expert from the stored base of this run; name -> fp16 safetensors file.
+    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet.
+        UserError: one expert is asked for and this run has no base yet; `base` is of another network.
     """
     plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = folder / family.name / f"{preset}-seed{seed}"
+    run = open_run(family, folder, preset, seed, expert, base)
     torch.manual_seed(seed)
     model = ShapesViT()
     files: dict[str, Path] = {}
     total = 0.0
-    if expert is None:
+    if run.is_whole:
         stage = Stage("base", plan.base_steps, plan.base_rate, seed, workers=plan.workers)
         makes = BatchMaker(tuple(TASKS), plan.base_batch // len(TASKS), plan.wild_share)
-        total = train_stage(model, stage, makes, task_loss, run, resume, device)
-        files["base"] = store(model, run / "base.safetensors", total)
-    for task in TASKS if expert is None else (expert,):
-        model.load_state_dict(stored_base(run))
+        total = train_stage(model, stage, makes, task_loss, run.folder, resume, device)
+        files[BASE] = store(model, run.folder / f"{BASE}.safetensors", total)
+    for task in run.experts:
+        run.start(model)
         stage = Stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, seed, is_encoder, workers=plan.workers)
-        seconds = train_stage(model, stage, BatchMaker((task,), plan.expert_batch), task_loss, run, resume, device)
-        files[task] = store(model, run / f"{task}.safetensors", seconds)
+        batches = BatchMaker((task,), plan.expert_batch)
+        seconds = train_stage(model, stage, batches, task_loss, run.folder, resume, device)
+        files[task] = store(model, run.folder / f"{task}.safetensors", seconds)
         total += seconds
-    if expert is None and preset != "test":
+    if run.is_whole and preset != "test":
         publish_family(files, preset, seed, total)
     return files
-
-
-def stored_base(run: Path) -> dict[str, Tensor]:
-    """The base of this run. Raises UserError when it has none."""
-    path = run / "base.safetensors"
-    if not path.is_file():
-        raise UserError(f"No base at {path}: train the family without --expert first.")
-    return loaded(path)
 
 
 def is_encoder(name: str) -> bool:

@@ -18,18 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.text_recognition.crop_cache import Shard
 from pipelines.text_recognition.freeze import frozen, settle_statistics
 from pipelines.text_recognition.igtr import IGTR, SHAPES
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.training_data import Batches, Source
-from pipelines.training.checkpoints import loaded, store
+from pipelines.training.checkpoints import store
 from pipelines.training.loop import Batch, Stage, train_stage
+from pipelines.training.run import BASE, fill, open_run
 from pipelines.training.shards import start_making
 
-BASE, UNPOLISHED = "base", "unpolished"  # the recipe and the file of the base; the file it is polished from
+UNPOLISHED = "unpolished"  # the file that the base is polished from
 EXPERT_SHARE = 0.7  # of an expert's batches; the rest is of the base's recipe
 SETTLING = 60  # batches that give the averaged weights their statistics
 log = logging.getLogger(__name__)
@@ -86,31 +86,30 @@ def train(
     seed: int = 0,
     resume: bool = False,
     folder: Path = Path("checkpoints"),
+    base: Path | None = None,
 ) -> dict[str, Path]:
-    """Train base and experts, or one expert from the stored base of this run; name -> fp16 safetensors file.
+    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet; too few fonts are installed.
+        UserError: one expert is asked for and this run has no base yet; `base` is of another network; too few fonts are
+            installed.
     """
     plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = folder / family.name / f"{preset}-seed{seed}"
-    if expert is not None and not (run / "base.safetensors").is_file():
-        raise UserError(f"No base at {run / 'base.safetensors'}: train the family without --expert first.")
-    tasks = tuple(family.experts) if expert is None else (expert,)
+    run = open_run(family, folder, preset, seed, expert, base)
     crops = folder / family.name / f"crops-seed{seed}"
     first = source(crops, BASE, plan.shards, plan, seed)
     unseen = source(crops, BASE, plan.polish_shards, plan, seed, first=plan.shards)
     sources = {BASE: unseen if plan.polish_shards else first}
-    sources |= {task: source(crops, task, plan.expert_shards, plan, seed) for task in tasks}
+    sources |= {task: source(crops, task, plan.expert_shards, plan, seed) for task in run.experts}
     start_making([shard for one in (first, *sources.values()) for shard in one.shards], plan.renderers)
     files, total = {}, 0.0
-    if expert is None:
-        _, earlier = train_base(plan, first, seed, run, resume, device)
-        files[BASE], total = polish_base(plan, unseen, earlier, seed, run, resume, device)
-    for task in tasks:
-        files[task], seconds = train_expert(plan, task, sources, seed, run, resume, device)
+    if run.is_whole:
+        _, earlier = train_base(plan, first, seed, run.folder, resume, device)
+        files[BASE], total = polish_base(plan, unseen, earlier, seed, run.folder, resume, device)
+    for task in run.experts:
+        files[task], seconds = train_expert(plan, task, sources, seed, run.folder, resume, device)
         total += seconds
-    if expert is None and preset not in ("test", "smoke"):
+    if run.is_whole and preset not in ("test", "smoke"):
         from pipelines.text_recognition.publishing import publish_family
 
         publish_family(family, files, preset, seed, total)
@@ -161,7 +160,7 @@ def train_expert(
 def _started(plan: Preset, file: Path) -> IGTR:
     """The network of a stored checkpoint."""
     model = IGTR(SHAPES[plan.shape], is_frozen=True)
-    model.load_state_dict(loaded(file))
+    fill(model, file)
     return model.to(memory_format=torch.channels_last)
 
 

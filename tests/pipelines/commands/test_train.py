@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,27 @@ def test_the_familys_trainer_gets_what_was_asked(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", "toy"]) == 0
-    assert main(["train", "toy", "--expert", "left", "--preset", "gpu", "--seed", "7", "--resume"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "toy",
+                "--expert",
+                "left",
+                "--preset",
+                "gpu",
+                "--seed",
+                "7",
+                "--resume",
+                "--base",
+                "b.safetensors",
+            ]
+        )
+        == 0
+    )
     assert calls == [
-        {"expert": None, "preset": "cpu", "seed": 0, "resume": False},
-        {"expert": "left", "preset": "gpu", "seed": 7, "resume": True},
+        {"expert": None, "preset": "cpu", "seed": 0, "resume": False, "base": None},
+        {"expert": "left", "preset": "gpu", "seed": 7, "resume": True, "base": Path("b.safetensors")},
     ]
     assert capsys.readouterr().out.splitlines()[0] == "base: checkpoints/base.safetensors"
 
@@ -40,5 +58,5 @@ def test_trainer_and_evaluator_of_every_family_take_the_arguments_of_the_command
 
     from pipelines.commands.loading import named
 
-    inspect.signature(named(family.trainer)).bind(family, expert=None, preset="cpu", seed=0, resume=False)
+    inspect.signature(named(family.trainer)).bind(family, expert=None, preset="cpu", seed=0, resume=False, base=None)
     inspect.signature(named(family.evaluator)).bind(family, None, data=None, recipe=None, limit=None)
