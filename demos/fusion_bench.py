@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from demos.bench import Bench
 from demos.pace import Pace
-from demos.shelf import Shelf
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
+from pipelines.registry import family
 from pipelines.shared.errors import UserError
 from pipelines.shared.scoring import scores_so_far
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
     from pipelines.shared.cache import ModelCache
-
-Kept = TypeVar("Kept")
-MOST_BYTES = 400_000_000  # of kept frames and results, together about the size of ten large pictures
 
 
 @dataclass(frozen=True)
@@ -56,32 +53,28 @@ class Job:
         return replace(self, options=replace(self.options.for_frames(), engine=engine))
 
 
-class FusionBench:
+class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
     """Runs jobs; frames that were read and results that were made lately are not made again."""
 
-    def __init__(self, cache: ModelCache, make_pipeline: Callable[[], FusionPipeline] | None = None) -> None:
-        self.cache = cache
-        self._make_pipeline = make_pipeline or self._real_pipeline
-        self._pipeline: FusionPipeline | None = None
-        self._shelf = Shelf(MOST_BYTES)
-        self.pace = Pace()
-        # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
-        self._runners = ThreadPoolExecutor(2, thread_name_prefix="fusion")
+    most_bytes = 400_000_000  # about ten large pictures, frames and results together
 
-    def _real_pipeline(self) -> FusionPipeline:
+    def __init__(self, cache: ModelCache, make_pipeline: Callable[[], FusionPipeline] | None = None) -> None:
+        super().__init__(cache, family("fusenet"), make_pipeline)
+        self.pace = Pace()
+
+    def real_pipeline(self) -> FusionPipeline:
+        """The fusion pipeline on this cache."""
         from pipelines.fusion.pipeline import FusionPipeline
 
         return FusionPipeline(self.cache)
 
-    def forget(self) -> None:
-        """Frames and results leave memory."""
-        self._shelf.clear()
+    def make(self, job: Job) -> FusionResult:
+        """The frames of a job, fused."""
+        return self.run(self.pipeline, self.frames(job), job.options, job.recipe)
 
-    @property
-    def pipeline(self) -> FusionPipeline:
-        """Made when first used: it needs no weights, but its modules take a while to import."""
-        self._pipeline = self._pipeline or self._make_pipeline()
-        return self._pipeline
+    def size_of(self, result: FusionResult) -> int:
+        """Of the picture and its weights."""
+        return result.fused.nbytes + result.weights.nbytes
 
     def frames(self, job: Job) -> FrameSet:
         """The frames of a job, read, checked, ordered and put in their places. Raises UserError as the readers do."""
@@ -96,7 +89,7 @@ class FusionBench:
             return register(self._read(job), found, job.placement.moves)
 
         key = ("placed", job.paths, job.options.for_frames(), job.placement)
-        return self._kept(key, placed, lambda registration: registration.frames.images.nbytes)
+        return self.kept(key, placed, lambda registration: registration.frames.images.nbytes)
 
     def _read(self, job: Job) -> FrameSet:
         from pipelines.fusion.inputs import load_frames
@@ -104,46 +97,29 @@ class FusionBench:
         if not job.paths:
             raise UserError("There is no frame yet: upload at least two, or choose an example.", "Nothing to fuse")
         key = ("frames", job.paths, job.options.for_frames())
-        return self._kept(key, lambda: load_frames(job.paths, job.options), lambda frames: frames.images.nbytes)
+        return self.kept(key, lambda: load_frames(job.paths, job.options), lambda frames: frames.images.nbytes)
 
     def _found(self, job: Job) -> tuple[Transform, ...]:
         """What `align` finds; kept, so that a move by hand does not wait for it."""
         from pipelines.fusion.align import align
 
         key = ("found", job.paths, job.options.for_frames())
-        return self._kept(key, lambda: align(self._read(job), job.options.task)[1], lambda _: 1000)
-
-    def _kept(self, key: tuple[Any, ...], make: Callable[[], Kept], size_of: Callable[[Kept], int]) -> Kept:
-        value: Kept | None = self._shelf.get(repr(key))
-        if value is None:
-            value = make()
-            self._shelf.put(repr(key), value, size_of(value))
-        return value
-
-    def result(self, job: Job) -> tuple[FusionResult, bool]:
-        """The result of a job, and whether it was made before."""
-        kept = self._shelf.get(job.key)
-        if kept is not None:
-            return kept, True
-        result = self._runners.submit(self.pipeline, self.frames(job), job.options, job.recipe).result()
-        self._shelf.put(job.key, result, result.fused.nbytes + result.weights.nbytes)
-        return result, False
+        return self.kept(key, lambda: align(self._read(job), job.options.task)[1], lambda _: 1000)
 
     def labels_alone(self, job: Job) -> dict[str, np.ndarray]:
         """What is named in the thermal and in the visible frame alone, (h, w) uint8 each."""
 
         def named() -> dict[str, np.ndarray]:
             frames = self.frames(job)
-            return self._runners.submit(self.pipeline.labels_alone, frames, job.options, job.recipe).result()
+            return self.run(self.pipeline.labels_alone, frames, job.options, job.recipe)
 
-        return self._kept(("alone", job.key), named, lambda labels: sum(one.nbytes for one in labels.values()))
+        return self.kept(("alone", job.key), named, lambda labels: sum(one.nbytes for one in labels.values()))
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
         """The mix on every task's probe scenes, a task at a time."""
         from pipelines.fusion.probe import MEASURES, score_model
-        from pipelines.registry import family
 
-        return scores_so_far(self.cache, family("fusenet"), recipe, tuple(MEASURES), score_model)
+        return scores_so_far(self.cache, self.family, recipe, tuple(MEASURES), score_model)
 
     def preview(self, job: Job) -> FusionResult:
         """The result at the resolution that the machine can follow a drag with."""

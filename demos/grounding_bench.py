@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from demos.shelf import Shelf
+from demos.bench import Bench
 from pipelines.grounding.correction import Correction, corrected
 from pipelines.grounding.query import Query, restricted
 from pipelines.grounding.random_scene import SceneRef, Truth, picture_of, truth_of
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pipelines.shared.images import OpenedImage
     from pipelines.shared.run_info import RunInfo
 
-MOST_BYTES = 300_000_000  # of kept pictures, raw answers and results
 DIAL = "refuse"  # the expert that says how readily nothing is found
 DIAL_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -72,34 +70,22 @@ class Job:
         return [one.object_id for one in self.corrections]
 
 
-class GroundingBench:
+class GroundingBench(Bench["Job", "GroundingResult", "GroundingPipeline"]):
     """Runs jobs. A phrase that a mix was asked about a picture is not asked again: thresholds act on what it said."""
+
+    most_bytes = 300_000_000  # of pictures, raw answers and results
 
     def __init__(
         self, cache: ModelCache, family: ModelFamily, make_pipeline: Callable[[], GroundingPipeline] | None = None
     ) -> None:
-        self.cache, self.family = cache, family
-        self._make_pipeline = make_pipeline or self._real_pipeline
-        self._pipeline: GroundingPipeline | None = None
+        super().__init__(cache, family, make_pipeline)
         self._published: dict[str, Grounder] = {}
-        self._shelf = Shelf(MOST_BYTES)
-        # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
-        self._runners = ThreadPoolExecutor(2, thread_name_prefix="grounding")
 
-    def _real_pipeline(self) -> GroundingPipeline:
+    def real_pipeline(self) -> GroundingPipeline:
+        """The grounding pipeline of this family."""
         from pipelines.grounding.pipeline import GroundingPipeline
 
         return GroundingPipeline(self.cache, self.family)
-
-    def forget(self) -> None:
-        """Pictures and answers leave memory."""
-        self._shelf.clear()
-
-    @property
-    def pipeline(self) -> GroundingPipeline:
-        """Made when first used: it needs no weights, but its modules take a while to import."""
-        self._pipeline = self._pipeline or self._make_pipeline()
-        return self._pipeline
 
     def grounder(self, network: str) -> Grounder:
         """What answers for a network; empty is the mixed one. Raises UserError naming the known ones."""
@@ -123,41 +109,26 @@ class GroundingBench:
 
         scene = job.scene
         if scene is not None:
-            return self._kept(("scene", scene), lambda: picture_of(scene), lambda image: image.pixels.nbytes)
+            return self.kept(("scene", scene), lambda: picture_of(scene), lambda image: image.pixels.nbytes)
         if not job.path:
             raise UserError(
                 "There is no picture yet: upload one, paste it, choose an example, or draw a random scene.",
                 "Nothing to look at",
             )
-        return self._kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
+        return self.kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
 
-    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any], size_of: Callable[[Any], int]) -> Any:
-        value = self._shelf.get(repr(key))
-        if value is None:
-            value = make()
-            self._shelf.put(repr(key), value, size_of(value))
-        return value
-
-    def result(self, job: Job) -> tuple[GroundingResult, bool]:
-        """What is found, and whether it was found before."""
-        kept = self._shelf.get(job.key)
-        if kept is not None:
-            return kept, True
-        result = self.found(job)
-        self._shelf.put(job.key, result, _size_of(result))
-        return result, False
-
-    def preview(self, job: Job) -> GroundingResult:
-        """An answer is quick enough to be its own preview."""
-        return self.result(job)[0]
-
-    def found(self, job: Job) -> GroundingResult:
-        """The same, not kept."""
+    def make(self, job: Job) -> GroundingResult:
+        """What is found."""
         image = self.image(job)
         raws, run = self.raws(image, job.phrases, job.recipe, job.network)
         described = self.grounder(job.network).described
         found = restricted(described(image, job.phrases, raws, job.thresholds, run), job.queries)
         return corrected(found, job.corrections)
+
+    def size_of(self, result: GroundingResult) -> int:
+        """Of the maps of its phrases and the masks of its objects."""
+        maps = sum(one.heat.nbytes + one.anchor.nbytes for one in result.phrases)
+        return maps + sum(one.mask.nbytes for one in result.objects) + 10_000
 
     def raws(
         self, image: OpenedImage, phrases: Sequence[str], recipe: MergeRecipe, network: str = ""
@@ -171,7 +142,7 @@ class GroundingBench:
         said = {key: self._shelf.get(key) for key in keys}
         fresh = [phrase for phrase, key in zip(phrases, keys, strict=True) if said[key] is None]
         if fresh:
-            raws, run = self._runners.submit(self.grounder(network).raws, image, fresh, mix).result()
+            raws, run = self.run(self.grounder(network).raws, image, fresh, mix)
             for phrase, raw in zip(fresh, raws, strict=True):
                 key = keys[list(phrases).index(phrase)]
                 said[key] = (raw, run)
@@ -194,7 +165,7 @@ class GroundingBench:
         from pipelines.grounding.counterfactual import dropped_words
 
         image = self.image(job)
-        return self._kept(
+        return self.kept(
             ("why", job.key, tuple(phrases)),
             lambda: dropped_words(phrases, lambda some: self.raws(image, some, job.recipe)[0]),
             lambda found: 200 * sum(map(len, found.values())),
@@ -218,8 +189,3 @@ class GroundingBench:
         from pipelines.grounding.probe import SETS, score_model
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
-
-
-def _size_of(result: GroundingResult) -> int:
-    maps = sum(one.heat.nbytes + one.anchor.nbytes for one in result.phrases)
-    return maps + sum(one.mask.nbytes for one in result.objects) + 10_000

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demos.shelf import Shelf
+from demos.bench import Bench
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.scoring import scores_so_far
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pipelines.text_recognition.questions import Question
     from pipelines.text_recognition.results import Answer, RecognitionResult
 
-MOST_BYTES = 200_000_000  # of kept pictures and readings
 CROP, PHOTO = "crop", "photo"
 
 
@@ -81,34 +79,30 @@ class Sheet:
         return self.words[min(index, len(self.words) - 1)] if self.words else None
 
 
-class TextBench:
+class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
     """Runs jobs; pictures that were read and texts that were made lately are not made again."""
+
+    most_bytes = 200_000_000  # of pictures and readings
 
     def __init__(
         self, cache: ModelCache, family: ModelFamily, make_pipeline: Callable[[], TextRecognitionPipeline] | None = None
     ) -> None:
-        self.cache, self.family = cache, family
-        self._make_pipeline = make_pipeline or self._real_pipeline
-        self._pipeline: TextRecognitionPipeline | None = None
+        super().__init__(cache, family, make_pipeline)
         self._detector: OpenedDetector | None = None
-        self._shelf = Shelf(MOST_BYTES)
-        # One for what is committed, one for a preview beside it: each thread that runs a network keeps its buffers.
-        self._runners = ThreadPoolExecutor(2, thread_name_prefix="text")
 
-    def _real_pipeline(self) -> TextRecognitionPipeline:
+    def real_pipeline(self) -> TextRecognitionPipeline:
+        """The reading pipeline of this family."""
         from pipelines.text_recognition.pipeline import TextRecognitionPipeline
 
         return TextRecognitionPipeline(self.cache, self.family)
 
-    def forget(self) -> None:
-        """Pictures and readings leave memory."""
-        self._shelf.clear()
+    def make(self, job: Job) -> Sheet:
+        """What is read."""
+        return self.run(self._photo_sheet if job.mode == PHOTO else self._crop_sheet, job)
 
-    @property
-    def pipeline(self) -> TextRecognitionPipeline:
-        """Made when first used: it needs no weights, but its modules take a while to import."""
-        self._pipeline = self._pipeline or self._make_pipeline()
-        return self._pipeline
+    def size_of(self, result: Sheet) -> int:
+        """Of the words' crops, and what is known of each."""
+        return sum(word.pixels.nbytes + 20_000 for word in result.words)
 
     def image(self, job: Job) -> OpenedImage:
         """The picture of a job. Raises UserError as `open_image` does."""
@@ -116,28 +110,7 @@ class TextBench:
 
         if not job.path:
             raise UserError("There is no picture yet: upload one, paste it, or choose an example.", "Nothing to read")
-        return self._kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
-
-    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any], size_of: Callable[[Any], int]) -> Any:
-        value = self._shelf.get(repr(key))
-        if value is None:
-            value = make()
-            self._shelf.put(repr(key), value, size_of(value))
-        return value
-
-    def result(self, job: Job) -> tuple[Sheet, bool]:
-        """What is read, and whether it was made before."""
-        kept = self._shelf.get(job.key)
-        if kept is not None:
-            return kept, True
-        make = self._photo_sheet if job.mode == PHOTO else self._crop_sheet
-        sheet = self._runners.submit(make, job).result()
-        self._shelf.put(job.key, sheet, sum(word.pixels.nbytes + 20_000 for word in sheet.words))
-        return sheet, False
-
-    def preview(self, job: Job) -> Sheet:
-        """A reading is quick enough to be its own preview."""
-        return self.result(job)[0]
+        return self.kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
 
     def _crop_sheet(self, job: Job) -> Sheet:
         image = self.image(job)
@@ -149,7 +122,7 @@ class TextBench:
         from pipelines.text_recognition.photograph import as_picture
 
         image = self.image(job)
-        found, notices = self._kept(
+        found, notices = self.kept(
             ("words", job.path), lambda: self._found(image), lambda made: sum(one.pixels.nbytes for one in made[0])
         )
         crops = [as_picture(one.pixels, f"word {number}") for number, one in enumerate(found, 1)]
@@ -172,12 +145,12 @@ class TextBench:
     def by_procedure(self, job: Job) -> dict[str, RecognitionResult]:
         """The same crop read by every procedure."""
         compare = partial(self.pipeline.compare, self.image(job), job.options, job.recipe)
-        return self._kept(("procedures", job.key), lambda: self._runners.submit(compare).result(), lambda _: 100_000)
+        return self.kept(("procedures", job.key), lambda: self.run(compare), lambda _: 100_000)
 
     def ask(self, job: Job, word: Word, question: Question) -> Answer:
         """What the mix answers to a question about one word."""
         image = self.image(job) if word.corners is None else opened(word.pixels)
-        return self._runners.submit(self.pipeline.ask, image, question, job.options, job.recipe).result()
+        return self.run(self.pipeline.ask, image, question, job.options, job.recipe)
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
         """The mix on every task's probe set, a set at a time."""
