@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.compare import Compare
-from demos.desk import Desk
-from demos.examples import Example, read_examples
+from demos.examples import Example
 from demos.figure_layout import Panel
 from demos.figure_view import FigureView
 from demos.fusion_align import AlignView
@@ -28,10 +27,9 @@ from demos.fusion_source import FusionSource
 from demos.fusion_tables import TableView
 from demos.fusion_views import MetricView, WeightView, ZoomView
 from demos.fusion_words import ENGINE_TITLES, NETWORKS, about, left_choices, run_caption, slot_titles
-from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
-from demos.sight import Sight, Updates, Values, View
+from demos.sight import Sight, Updates, Values
 from demos.starting_mixes import base_recipe
 from demos.tab import Tab, Workshop
 from demos.tab_events import wire
@@ -47,40 +45,36 @@ if TYPE_CHECKING:
     from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.recipe_file import RecipeDocument
 
-WHAT = "Four specialists, one network: give it frames of one scene, move a fader, and the fused picture changes."
-
 
 class FusionTab(MixTab):
     """Layout, and how jobs are made and drawn."""
 
     name = "fusion"
+    what = "Four specialists, one network: give it frames of one scene, move a fader, and the fused picture changes."
 
     def __init__(self, workshop: Workshop, bench: FusionBench | None = None) -> None:
         self.workshop = workshop
         self.family = family("fusenet")
         self.bench = bench or FusionBench(workshop.cache)
-        workshop.forget.append(self.bench.forget)
-        self._build()
-        self._list()
+        self.build()
+        self.list_components(
+            (self.left, *self.compare.outputs),
+            inputs=(self.left, self.compare.view, *self.clips.controls),
+            pictures=(self.notices, self.tier, self.source.gallery, *self.settings.gains),
+            settable=(self.alignment.edit, *self.alignment.faders, self.tables.edit, *self.tables.faders),
+        )
         wire(self, events(self))
         wire_own(self)
         self.links = TabLinks(self)
 
     # --- layout
 
-    def _build(self) -> None:
-        gr.HTML(hint(WHAT))
-        with gr.Row(elem_classes="board"):
-            with gr.Column(scale=3, min_width=240):
-                self.source = FusionSource(read_examples(self.workshop.assets / "examples" / "fusion"))
-            with gr.Column(scale=7, min_width=320):
-                self._build_result()
-                self._build_details()
-            with gr.Column(scale=4, min_width=320, elem_classes="desk"):
-                self.panel = MergePanel("fusion", self.family)
-                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
+    def build_source(self, examples: tuple[Example, ...]) -> FusionSource:
+        """Frames and their task."""
+        return FusionSource(examples)
 
-    def _build_result(self) -> None:
+    def build_result(self) -> None:
+        """The picture, beside what it is compared with."""
         with gr.Column(elem_classes="mdk-result"):
             first, slot = self._stored_pair(), slot_titles(self.source.task.value, 1)[0]
             self.version = gr.HTML(
@@ -91,15 +85,14 @@ class FusionTab(MixTab):
             self.out = self.compare.slider
             self.notices = gr.HTML("", elem_id="fusion-notices")
             self.tier = gr.HTML(hint(self._tier_line("net")), elem_id="fusion-tier")
-        self.shown = gr.State(None)  # the job whose full result was shown last
-        self.drawn = gr.State(None)  # Drawn: what the picture on the page is, previews included
 
     def _stored_pair(self) -> tuple[str, str] | None:
         """The first example and its result, as the page opens; a run of it follows at once."""
         stored, examples = stored_result(self.workshop.assets, self.family), self.source.examples
         return (str(examples[0].frames[0]), str(stored)) if stored and examples else None
 
-    def _build_details(self) -> None:
+    def build_details(self) -> None:
+        """Settings, alignment, weights, labels, tables, metrics, files."""
         sight = Sight(self.bench, self.shown)
         with gr.Accordion("Settings", open=False, elem_id="fusion-settings"):
             self.settings = FusionSettings(self.source.task.value)
@@ -113,34 +106,16 @@ class FusionTab(MixTab):
                                  lambda values: values[self.zoom.point])  # fmt: skip
         self.export = FusionExport(self, sight)
         self.batch, self.clips = FusionBatch(sight, self.name), ClipView(sight)
-        self.runs: list[Any] = []
-        self.views: tuple[View, ...] = (self.alignment, self.weights, self.labels, self.tables, self.metrics,
-                                        self.zoom, self.past, self.figure, self.export)  # fmt: skip
+        self.views = (
+            self.alignment, self.weights, self.labels, self.tables, self.metrics, self.zoom, self.past, self.figure,
+            self.export,
+        )  # fmt: skip
 
     def _tier_line(self, engine: str) -> str:
         if engine not in ("net", "lut"):
             return "A classical method: no network."
         shown = family("meflut") if engine == "lut" else self.family
         return tier_line(shown, self.workshop.assets, NETWORKS[shown.name])
-
-    def _list(self) -> None:
-        """What handlers are told, what a run updates, and what an example or a restore sets."""
-        panel, source, settings = self.panel, self.source, self.settings
-        self.inputs = {
-            self.left, self.compare.view, self.shown, self.drawn, *source.controls, *settings.controls,
-            *self.desk.controls, *self.batch.controls, *self.clips.controls,
-            *(one for view in self.views for one in view.controls),
-            *panel.inputs,
-        }  # fmt: skip
-        self.pictures = [
-            self.version, *self.compare.outputs, self.left, self.notices, self.tier, self.shown, self.drawn,
-            source.gallery, self.desk.yaml, *settings.gains, *(one for view in self.views for one in view.outputs),
-            *panel.memory_components, panel.stages.box, panel.masks.counts,
-        ]  # fmt: skip
-        self.drawing = [self.version, self.left, *self.compare.outputs, self.drawn]
-        self.desk_outputs = panel.outputs
-        self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs, self.alignment.edit,
-                         *self.alignment.faders, self.tables.edit, *self.tables.faders]  # fmt: skip
 
     # --- values to jobs
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.desk import Desk
-from demos.examples import Example, read_examples
+from demos.examples import Example
 from demos.exports import parse_for
 from demos.figure_view import FigureView
 from demos.grounding_answer import AnswerView
@@ -23,10 +22,9 @@ from demos.grounding_point import PointView
 from demos.grounding_settings import GroundingSettings
 from demos.grounding_source import GroundingSource, expressions_of
 from demos.grounding_words import NETWORK, about, prompt, run_caption
-from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
-from demos.sight import Sight, Updates, Values, View
+from demos.sight import Sight, Updates, Values
 from demos.tab import ON_DEVICE, QUIET, Tab, Workshop, told
 from demos.tab_events import LAST, TabEvents, then_settle, wire
 from demos.tab_links import TabLinks
@@ -43,20 +41,22 @@ if TYPE_CHECKING:
 
 BY_HAND = "corrected_by_hand"  # the option of a recipe that names objects; their masks stand in no recipe
 NOT_STORED = "Masks that were corrected by hand are not part of a recipe: the network's own are shown."
-WHAT = "Say what you mean, get its box, its mask, and why; move a fader, and what the network understands changes."
 
 
 class GroundingTab(MixTab):
     """Layout, and how jobs are made and drawn."""
 
     name = "grounding"
+    what = "Say what you mean, get its box, its mask, and why; move a fader, and what the network understands changes."
+    source_width_px = 260
 
     def __init__(self, workshop: Workshop, grounder: ModelFamily | None = None) -> None:
         self.workshop, self.family = workshop, grounder or family("plvl")
         self.bench = GroundingBench(workshop.cache, self.family)
-        workshop.forget.append(self.bench.forget)
-        self._build()
-        self._list()
+        self.build()
+        self.list_components(
+            self.answer.drawing, pictures=(self.source.expressions, self.tier), settable=(self.correction.kept,)
+        )
         wire(self, self._events())
         self.source.wire_quietly()
         self._wire_corrections()
@@ -65,20 +65,12 @@ class GroundingTab(MixTab):
 
     # --- layout
 
-    def _build(self) -> None:
-        gr.HTML(hint(WHAT))
-        with gr.Row(elem_classes="board"):
-            with gr.Column(scale=3, min_width=260):
-                self.source = GroundingSource(read_examples(self.workshop.assets / "examples" / self.name))
-            with gr.Column(scale=7, min_width=320):
-                self._build_result()
-                self._build_details()
-            with gr.Column(scale=4, min_width=320, elem_classes="desk"):
-                self.panel = MergePanel(self.name, self.family)
-                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
+    def build_source(self, examples: tuple[Example, ...]) -> GroundingSource:
+        """A picture or a scene, and phrases."""
+        return GroundingSource(examples)
 
-    def _build_result(self) -> None:
-        self.shown, self.drawn = gr.State(None), gr.State(None)
+    def build_result(self) -> None:
+        """The picture with what was found."""
         self.sight = Sight(self.bench, self.shown)
         with gr.Column(elem_classes="mdk-result"):
             self.version = gr.HTML(version_label("no result yet"), elem_id=f"{self.name}-version")
@@ -87,7 +79,8 @@ class GroundingTab(MixTab):
             self.tier = gr.HTML(hint(tier_line(self.family, self.workshop.assets, NETWORK)),
                                 elem_id=f"{self.name}-tier")  # fmt: skip
 
-    def _build_details(self) -> None:
+    def build_details(self) -> None:
+        """Thresholds, corrections, comparisons, files."""
         with gr.Accordion("Thresholds", open=False, elem_id=f"{self.name}-settings"):
             self.settings = GroundingSettings()
         self.correction = CorrectionView(self.sight)
@@ -100,25 +93,9 @@ class GroundingTab(MixTab):
         )  # fmt: skip
         self.batch = GroundingBatch(self.sight, self.name)
         self.export = GroundingExport(self, self.sight)
-        self.runs: list[Any] = []
-        self.views: tuple[View, ...] = (self.answer, self.point, self.correction, self.compare, self.past, self.figure,
-                                        self.export)  # fmt: skip
-
-    def _list(self) -> None:
-        """What handlers are told, what a run updates, and what an example or a restore sets."""
-        panel, source, settings = self.panel, self.source, self.settings
-        self.inputs = {
-            self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls, *self.batch.controls,
-            *(one for view in self.views for one in view.controls), *panel.inputs,
-        }  # fmt: skip
-        self.drawing = [self.version, *self.answer.drawing, self.drawn]
-        self.pictures = [
-            *self.drawing, self.shown, self.desk.yaml, source.expressions, self.tier,
-            *(one for view in self.views for one in view.outputs),
-            *panel.memory_components, panel.stages.box, panel.masks.counts,
-        ]  # fmt: skip
-        self.desk_outputs = panel.outputs
-        self.settable = [*source.shown_components, *settings.controls, self.correction.kept, *self.desk_outputs]
+        self.views = (
+            self.answer, self.point, self.correction, self.compare, self.past, self.figure, self.export,
+        )  # fmt: skip
 
     def _events(self) -> TabEvents:
         source, point = self.source, self.point

@@ -13,20 +13,18 @@ from typing import Any
 
 import gradio as gr
 
-from demos.desk import Desk
+from demos.board import Board
 from demos.examples import Example
 from demos.exports import restore
 from demos.history import History
-from demos.merge_panel import MergePanel
 from demos.merge_words import describe
 from demos.past import PastRun, PastView
-from demos.sight import Updates, Values, View
+from demos.sight import Updates, Values
 from demos.stage_controls import title_of
-from demos.tab import Workshop, visitor_of
+from demos.tab import visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash
 from pipelines.shared.errors import UserError
-from pipelines.shared.family import ModelFamily
 from pipelines.shared.recipe_file import RecipeDocument
 
 
@@ -39,39 +37,14 @@ class Drawn:
     text: str = ""
 
 
-class MixTab:
+class MixTab(Board):
     """Handlers take and give values keyed by component, so they run without a browser.
 
     Attributes:
-        name: of the tab; begins its element ids.
-        bench: has `cache`, `result(job)` and `preview(job)`.
-        source: where inputs come from: `run`, `stop`, `examples`, `example`, `with_example(example)`.
-        inputs: what handlers are told. `pictures`: what a run updates. `drawing`: what of these is the result itself.
-        desk_outputs, settable: what the desk, and an example or a restore, set.
-        runs: the events that run the pipeline.
-        export: has `drop`, `restored`.
         past: the gallery of runs, where the tab has one.
     """
 
-    name: str
-    workshop: Workshop
-    family: ModelFamily
-    bench: Any
-    source: Any
-    panel: MergePanel
-    desk: Desk
-    export: Any
     past: PastView | None = None
-    version: gr.HTML
-    shown: gr.State  # the job whose full result was shown last
-    drawn: gr.State  # Drawn: what is on the page, previews included
-    views: tuple[View, ...]
-    inputs: set[Any]
-    pictures: list[Any]
-    drawing: list[Any]
-    desk_outputs: list[Any]
-    settable: list[Any]
-    runs: list[Any]
 
     # --- what a tab says for itself
 

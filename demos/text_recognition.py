@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from demos.desk import Desk
-from demos.examples import Example, read_examples
+from demos.examples import Example
 from demos.exports import parse_for
 from demos.figure_view import FigureView
-from demos.merge_panel import MergePanel
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
-from demos.sight import Sight, Updates, Values, View
+from demos.sight import Sight, Updates, Values
 from demos.tab import Tab, Workshop, told
 from demos.tab_events import LAST, TabEvents, wire
 from demos.tab_links import TabLinks
@@ -38,40 +36,30 @@ if TYPE_CHECKING:
     from pipelines.shared.family import ModelFamily
     from pipelines.shared.recipe_file import RecipeDocument
 
-WHAT = "Five specialists, one reader: give it a word, move a fader, and what it can read changes; then question it."
-
 
 class TextTab(MixTab):
     """Layout, and how jobs are made and drawn."""
 
     name = "text_recognition"
+    what = "Five specialists, one reader: give it a word, move a fader, and what it can read changes; then question it."
 
     def __init__(self, workshop: Workshop, reader: ModelFamily | None = None) -> None:
         self.workshop, self.family = workshop, reader or family("igtr")
         self.bench = TextBench(workshop.cache, self.family)
-        workshop.forget.append(self.bench.forget)
-        self._build()
-        self._list()
+        self.build()
+        self.list_components(self.reading.drawing)
         wire(self, self._events())
         self.batch.wire(self.inputs, self.job)
         self.links = TabLinks(self)
 
     # --- layout
 
-    def _build(self) -> None:
-        gr.HTML(hint(WHAT))
-        with gr.Row(elem_classes="board"):
-            with gr.Column(scale=3, min_width=240):
-                self.source = TextSource(read_examples(self.workshop.assets / "examples" / self.name))
-            with gr.Column(scale=7, min_width=320):
-                self._build_result()
-                self._build_details()
-            with gr.Column(scale=4, min_width=320, elem_classes="desk"):
-                self.panel = MergePanel(self.name, self.family)
-                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
+    def build_source(self, examples: tuple[Example, ...]) -> TextSource:
+        """A crop or a photograph."""
+        return TextSource(examples)
 
-    def _build_result(self) -> None:
-        self.shown, self.drawn = gr.State(None), gr.State(None)
+    def build_result(self) -> None:
+        """The reading."""
         self.sight = Sight(self.bench, self.shown)
         with gr.Column(elem_classes="mdk-result"):
             self.version = gr.HTML(version_label("no result yet"), elem_id=f"{self.name}-version")
@@ -79,7 +67,8 @@ class TextTab(MixTab):
             self.tier = gr.HTML(hint(tier_line(self.family, self.workshop.assets, NETWORK)),
                                 elem_id=f"{self.name}-tier")  # fmt: skip
 
-    def _build_details(self) -> None:
+    def build_details(self) -> None:
+        """What is known beforehand, questions, comparisons, files."""
         with gr.Accordion("What is known beforehand", open=False, elem_id=f"{self.name}-settings"):
             self.settings = TextSettings(self.source)
         self.ask = AskView(self.sight, self.reading)
@@ -92,24 +81,7 @@ class TextTab(MixTab):
             lambda job: figure_caption(self.bench, job), lambda values: None, is_enlarged=False,
         )  # fmt: skip
         self.export = TextExport(self, self.sight)
-        self.runs: list[Any] = []
-        self.views: tuple[View, ...] = (self.reading, self.ask, self.compare, self.past, self.figure, self.export)
-
-    def _list(self) -> None:
-        """What handlers are told, what a run updates, and what an example or a restore sets."""
-        panel, source, settings = self.panel, self.source, self.settings
-        self.inputs = {
-            self.shown, self.drawn, *source.controls, *settings.controls, *self.desk.controls, *self.batch.controls,
-            *(one for view in self.views for one in view.controls), *panel.inputs,
-        }  # fmt: skip
-        self.drawing = [self.version, *self.reading.drawing, self.drawn]
-        self.pictures = [
-            *self.drawing, self.shown, self.desk.yaml,
-            *(one for view in self.views for one in view.outputs),
-            *panel.memory_components, panel.stages.box, panel.masks.counts,
-        ]  # fmt: skip
-        self.desk_outputs = panel.outputs
-        self.settable = [*source.shown_components, *settings.controls, *self.desk_outputs]
+        self.views = (self.reading, self.ask, self.compare, self.past, self.figure, self.export)
 
     def _events(self) -> TabEvents:
         source, settings = self.source, self.settings
