@@ -26,7 +26,7 @@ class Bars(gr.HTML):
         start = [1.0] * len(names) if value is None else value
         super().__init__(start, html_template=template(names, label), js_on_load=SCRIPT, label=label, **more)
 
-    def preprocess(self, payload: Any) -> list[float]:
+    def preprocess(self, payload: Any) -> list[float]:  # type: ignore[override]
         """What a client sends, made sure of: that many finite numbers in range, or all 1."""
         if not isinstance(payload, list) or len(payload) != len(self.names):
             return [1.0] * len(self.names)

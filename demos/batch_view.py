@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -41,7 +41,7 @@ class BatchView:
 
     words: BatchWords
     kinds: tuple[str, ...] = ("image", ".zip")
-    result_count = "single"
+    result_count: Literal["single", "multiple"] = "single"
 
     def __init__(self, sight: Sight, tab: str) -> None:
         self._sight, self._turns = sight, Turns()

@@ -39,5 +39,5 @@ def read_examples(folder: Path) -> tuple[Example, ...]:
 
 def _example(folder: Path, entry: Mapping[str, Any]) -> Example:
     frames = tuple(folder / name for name in entry["frames"])
-    named = (entry[key] for key in ("slug", "title", "caption", "task"))
-    return Example(*named, frames, entry.get("recipe", {}), entry.get("options", {}))
+    slug, title, caption, task = (entry[key] for key in ("slug", "title", "caption", "task"))
+    return Example(slug, title, caption, task, frames, entry.get("recipe", {}), entry.get("options", {}))

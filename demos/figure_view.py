@@ -60,8 +60,9 @@ class FigureView:
             self.files = gr.File(label="The figure, with its recipe inside", interactive=False, visible=False,
                                  file_count="multiple", elem_id=f"{name}-files")  # fmt: skip
         self.is_open = gr.State(False)
-        self._form = [self.parts, self.zoom, self.letters, self.clear, self.bare, self.width, self.dpi, self.kinds,
-                      self.caption]  # fmt: skip
+        self._form: list[Any] = [
+            self.parts, self.zoom, self.letters, self.clear, self.bare, self.width, self.dpi, self.kinds, self.caption
+        ]  # fmt: skip
         self.controls: list[Any] = [*self._form, self.font, self.is_open]
         self.outputs: list[Any] = [self.picture, self.files]
 

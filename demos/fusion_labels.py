@@ -53,7 +53,9 @@ class LabelView:
         """The overlay and its legend, or why there is none."""
         if result.labels is None:
             return {self.picture: gr.update(value=None, visible=False), self.legend: hint(REASON, "reason")}
-        return self._drawn(job, result, values)
+        labels, legend = self._named(job, result.labels, values[self.source])
+        picture = self._overlay(result.fused, values, labels, result.labels)
+        return {self.picture: gr.update(value=picture, visible=True), self.legend: legend}
 
     def wire(self, inputs: set[Any]) -> None:
         for event in (self.source.input, self.opacity.release, self.outline.input, self.classes.input):
@@ -65,39 +67,35 @@ class LabelView:
             return {self.picture: None}
         return self.pictured(self._sight.job(values), self._sight.result(values), values)
 
-    def _drawn(self, job: Job, result: FusionResult, values: Values) -> Updates:
-        """The labels of the chosen source, (h, w), over the picture."""
+    def _named(self, job: Job, both: np.ndarray, source: str) -> tuple[np.ndarray, str]:
+        """The labels of a source, (h, w), and their legend; `both` are those of both frames together."""
         from pipelines.fusion.labels import differences
 
-        source, both = values[self.source], result.labels
         if source == "both":
-            return self._shown(result, values, both, drawing.class_legend(both, CLASS_NAMES, CLASS_COLOURS))
+            return both, drawing.class_legend(both, CLASS_NAMES, CLASS_COLOURS)
         alone = self._sight.bench.labels_alone(job)
         if source == "differ":
             different = differences(both, alone)
             legend = drawing.class_legend(different, DIFFERENCES, DIFFERENCE_COLOURS)
             table = drawing.share_table({"both": both} | {f"{name} alone": one for name, one in alone.items()},
                                         CLASS_NAMES)  # fmt: skip
-            return self._shown(result, values, different, legend + table)
+            return different, legend + table
         legend = drawing.class_legend(alone[source], CLASS_NAMES, CLASS_COLOURS)
-        return self._shown(result, values, alone[source], legend + agreement(both, alone[source], source))
+        return alone[source], legend + agreement(both, alone[source], source)
 
-    def _shown(self, result: FusionResult, values: Values, labels: np.ndarray, legend: str) -> Updates:
-        return {self.picture: gr.update(value=self._overlay(result, values, labels), visible=True), self.legend: legend}
-
-    def _overlay(self, result: FusionResult, values: Values, labels: np.ndarray) -> np.ndarray:
+    def _overlay(self, fused: np.ndarray, values: Values, labels: np.ndarray, both: np.ndarray) -> np.ndarray:
         """Labels over the picture where the class named in both frames is ticked; of one source, where its own is."""
         is_difference = values[self.source] == "differ"
         chosen = [CLASS_NAMES.index(name) for name in values[self.classes] or ()]
-        size_hw = (result.fused.shape[0], result.fused.shape[1])
+        size_hw = (fused.shape[0], fused.shape[1])
         labels = drawing.resized(labels, size_hw, is_label=True)
-        named = drawing.resized(result.labels, size_hw, is_label=True) if is_difference else labels
+        named = drawing.resized(both, size_hw, is_label=True) if is_difference else labels
         kept = np.isin(named, chosen)
         if values[self.outline]:
             labels = drawing.contours(labels, HIDDEN)
         opacity = 1.0 if values[self.outline] else values[self.opacity]
         colours = DIFFERENCE_COLOURS if is_difference else CLASS_COLOURS
-        return drawing.overlay(result.fused, np.where(kept, labels, HIDDEN).astype(np.uint8), colours, opacity)
+        return drawing.overlay(fused, np.where(kept, labels, HIDDEN).astype(np.uint8), colours, opacity)
 
 
 def agreement(both: np.ndarray, alone: np.ndarray, name: str) -> str:

@@ -35,7 +35,7 @@ class PhraseBoxes(gr.CheckboxGroup):
         """Rendered by the stock component; a subclass is otherwise looked up as a custom one."""
         return "checkboxgroup"
 
-    def preprocess(self, payload: Any) -> list[str]:
+    def preprocess(self, payload: Any) -> list[str | int | float]:
         """The ticked phrases, whichever answer they are of."""
         return [str(one) for one in payload or ()]
 

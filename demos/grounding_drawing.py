@@ -15,6 +15,7 @@ LEAST_WIDTH_PX, MOST_WIDTH_PX, MOST_HEIGHT_PX = 640, 1280, 820
 LABEL_PX = 15
 GREYED: Colour = (128, 128, 128)
 RIGHT: Colour = (20, 20, 20)
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _dashed(draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float], c
 
 
 def _labelled(
-    draw: ImageDraw.ImageDraw, mark: Mark, box: tuple[float, float, float, float], font: ImageFont.ImageFont,
+    draw: ImageDraw.ImageDraw, mark: Mark, box: tuple[float, float, float, float], font: Font,
     taken: Sequence[tuple[float, float, float, float]], size_wh: tuple[int, int],
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """The label above its box, or below, or within, where no other label is; on a ground of its colour."""
@@ -153,7 +154,7 @@ def _meet(one: Sequence[float], other: Sequence[float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def shortened(text: str, draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont, most_px: float) -> str:
+def shortened(text: str, draw: ImageDraw.ImageDraw, font: Font, most_px: float) -> str:
     """The text, cut in its middle where it is wider."""
     if draw.textlength(text, font=font) <= most_px:
         return text

@@ -131,8 +131,8 @@ class GroundingSource:
         caption: Updates = {self.example: slug, self.caption: hint(example.words) if example else ""}
         if scene is not None:
             return self.with_scene(scene) | caption
-        picture = {self.image: path} if path else {}
-        return {**picture, self.scene: None, self.expressions: ""} | caption
+        picture: Updates = {self.image: path} if path else {}
+        return picture | {self.scene: None, self.expressions: ""} | caption
 
     def with_scene(self, scene: SceneRef) -> Updates:
         """A generated scene as the picture, with its expressions."""

@@ -80,7 +80,9 @@ class LabTab:
 
     def _list(self) -> None:
         experiments = self.experiments.values()
-        self.sweep: Any = self.experiments["sweep"]
+        sweep = self.experiments["sweep"]
+        assert isinstance(sweep, SweepExperiment)
+        self.sweep = sweep
         self.inputs = {
             self.family, self.tasks, self.split, self.shown, *self.box.controls, *self.own.controls,
             *(one for experiment in experiments for one in experiment.controls),

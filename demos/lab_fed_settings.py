@@ -81,5 +81,6 @@ class FedSettings:
 def number_box(method: OfflineMethod, setting: Setting) -> gr.Number:
     """A box for one setting, with its range."""
     start = STARTS.get(f"{method.name}.{setting.name}", setting.default)
+    assert not isinstance(start, str)
     return gr.Number(start, label=setting.title, info=setting.meaning, minimum=setting.minimum, maximum=setting.maximum,
                      step=setting.step, min_width=120, elem_id=f"lab-fed-{method.name}-{setting.name}")  # fmt: skip

@@ -21,6 +21,7 @@ from demos.theme import EXPERT_COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 NEUTRAL = "#6b6b6b"
 MARKERS = "osD^vPX*"  # beside colour, so that a grey print still tells curves apart
@@ -30,7 +31,7 @@ LETTER_MM, TITLE_LETTER_MM = 1.35, 1.8  # of a label, at 7 pt; of a title, at 9 
 LEAST_PT = 4.5  # smaller numbers are left out of a matrix; the table below it has them
 FIXED_MM = 30.0  # beside a matrix: colour bar, its numbers and label
 
-STYLE: dict[str, Any] = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8, "legend.fontsize": 7, "xtick.labelsize": 7,
     "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6,
     "xtick.major.width": 0.6, "ytick.major.width": 0.6, "grid.linewidth": 0.4, "grid.alpha": 0.25,
@@ -138,9 +139,9 @@ def _draw_bars(axes: Axes, chart: BarChart, width_mm: float) -> None:
     floor = [0.0] * len(chart.groups)
     for number, (label, values, colour) in enumerate(chart.bars):
         shift = 0.0 if chart.is_stacked else (number - (count - 1) / 2) * width
-        look = {"color": colour_of(colour), "edgecolor": PAPER, "hatch": HATCHES[number % len(HATCHES)]}
         places = [place + shift for place in range(len(values))]
-        axes.bar(places, values, width, bottom=floor, label=label, linewidth=0.3, **look)
+        axes.bar(places, values, width, bottom=floor, label=label, linewidth=0.3, color=colour_of(colour),
+                 edgecolor=PAPER, hatch=HATCHES[number % len(HATCHES)])  # fmt: skip
         if chart.is_stacked:
             floor = [below + value for below, value in zip(floor, values, strict=True)]
     beside = 15 if width_mm < NARROW_MM else 20 + LETTER_MM * max((len(one[0]) for one in chart.bars), default=0)

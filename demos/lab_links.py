@@ -75,7 +75,8 @@ class LabLinks:
         return document
 
     def _optional(self, options: dict[str, Any], tasks: list[str]) -> Updates:
-        tab, updates = self._tab, {}
+        tab = self._tab
+        updates: Updates = {}
         experiment = tab.experiments.get(str(options.pop("experiment", "")))
         if "tasks" in options:
             wanted = checked("tasks", tab.tasks, options.pop("tasks"), tasks)

@@ -30,6 +30,6 @@ class Ticks(gr.CheckboxGroup):
         """Rendered by the stock group."""
         return "checkboxgroup"
 
-    def preprocess(self, payload: Any) -> list[str]:
+    def preprocess(self, payload: Any) -> list[str | int | float]:
         """The texts that are ticked."""
         return [one for one in payload if isinstance(one, str)] if isinstance(payload, list) else []

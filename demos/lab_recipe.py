@@ -56,8 +56,9 @@ class RecipeBox:
     def wire_desks(self, tabs: gr.Tabs, desks: Mapping[str, MixTab], lab: LabTab) -> None:
         """Each family's desk stands on a tab of its own: the buttons find it."""
         self.desks = tuple(desks)
-        has_desk = self.kept.value[0] in desks
-        self.line.value = line_of(*self.kept.value, has_desk)
+        family, recipe = self.kept.value
+        has_desk = family in desks
+        self.line.value = line_of(family, recipe, has_desk)
         self.to_desk.interactive = self.from_desk.interactive = has_desk
         for name, tab in desks.items():
             sent = told(_sender(self, tabs, name, tab))

@@ -148,7 +148,7 @@ class Experiment:
     @property
     def controls(self) -> list[Any]:
         """What its handlers are told."""
-        views = (*self.plots, *self.grids)
+        views: tuple[PlotView | Grid, ...] = (*self.plots, *self.grids)
         return [self.whose, *self.settings.values(), *(one for view in views for one in view.controls)]
 
     def grid(self, name: str) -> Grid:

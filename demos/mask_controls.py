@@ -88,7 +88,7 @@ class MaskControls:
     def fitted_mode(self, mode: str) -> Updates:
         """Details are enabled where the mode uses them; the others say what would enable them."""
         is_on, is_vote = mode != "off", mode == "consensus"
-        meanings = {
+        meanings: dict[Any, str] = {
             self.of: "whose masks count", self.compare: "how a weight is held against λ", self.on_mute: MUTES,
             **dict.fromkeys(self.thresholds, "higher keeps fewer weights"),
         }  # fmt: skip

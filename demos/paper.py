@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 FORMATS = ("png", "svg", "pdf")
 WIDTH_MM = {"single column, 85 mm": 85.0, "double column, 178 mm": 178.0}
@@ -18,7 +19,7 @@ MM = 1 / 25.4  # inches
 DPI = 300
 INK, PAPER = "#1a1b1e", "#ffffff"
 # Text stays text, in SVG and PDF; ids in an SVG follow from its content.
-STYLE: dict[str, Any] = {
+STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "mixdeck", "pdf.fonttype": 42, "text.color": INK, "axes.edgecolor": INK,
     "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.titlecolor": INK,
 }  # fmt: skip
@@ -27,7 +28,7 @@ _LOCK = threading.Lock()  # matplotlib's settings and fonts belong to the proces
 
 def save(
     draw: Callable[[], Figure], target: Any, kind: str, recipe_text: str | None = None, title: str = "",
-    dpi: int = DPI, is_clear: bool = False, style: Mapping[str, Any] | None = None,
+    dpi: int = DPI, is_clear: bool = False, style: Mapping[RcKeyType, Any] | None = None,
 ) -> None:  # fmt: skip
     """Write what `draw` makes, to a path or a stream.
 

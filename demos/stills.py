@@ -33,7 +33,7 @@ def still(image: Any, folder: str) -> Any:
 
 
 def _file(pixels: np.ndarray, folder: Path, kind: str, **how: Any) -> str:
-    mark = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=20, key=repr((kind, pixels.shape)).encode())
+    mark = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=20, key=repr((kind, pixels.shape)).encode())
     path = folder / mark.hexdigest() / f"image.{kind}"
     if path.is_file():
         path.touch()  # old files are deleted by age

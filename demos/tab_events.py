@@ -48,8 +48,9 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     for event in (*_desk_events(tab), *_past_events(tab), *own.setting):
         then_run(tab, event)
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
-    for view in (*tab.views, tab.desk):
+    for view in tab.views:
         view.wire(tab.inputs)
+    tab.desk.wire(tab.inputs)
 
 
 def _wire_marks(tab: MixTab, widgets: list[Any], more: tuple[Any, ...]) -> None:

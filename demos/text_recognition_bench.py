@@ -163,7 +163,7 @@ def opened(pixels: np.ndarray) -> OpenedImage:
     """A piece of a picture, (H, W, 3) uint8, as a picture of its own."""
     from pipelines.shared.images import OpenedImage
 
-    mark = hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest()
+    mark = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
     return OpenedImage(pixels.astype(np.float32) / 255, "word", mark, is_grey=False)
 
 

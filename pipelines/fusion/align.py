@@ -123,11 +123,12 @@ def ecc(first: np.ndarray, other: np.ndarray, start: np.ndarray, is_affine: bool
     import cv2
 
     motion = cv2.MOTION_AFFINE if is_affine else cv2.MOTION_EUCLIDEAN
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, ECC_GAIN)
+    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, ECC_GAIN)
     try:
-        return cv2.findTransformECC(first, other, start.copy(), motion, criteria, None, 5)[1]
+        found = cv2.findTransformECC(first, other, start.copy(), motion, until, None, 5)  # type: ignore[call-overload]
     except cv2.error:
         return None  # it did not converge: the start stands
+    return found[1]
 
 
 def edge_strength(plane: np.ndarray) -> np.ndarray:
@@ -158,10 +159,11 @@ def common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) -> 
     import cv2
 
     height, width = size_hw[:2]
-    valid = np.ones((height, width), np.uint8)
+    whole = np.ones((height, width), np.uint8)
+    valid = whole > 0
     for one in transforms:
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        valid &= cv2.warpAffine(np.ones_like(valid), np.array(one.matrix, np.float32), (width, height), flags=flags)
+        valid &= cv2.warpAffine(whole, np.array(one.matrix, np.float32), (width, height), flags=flags) > 0
     rows, columns = valid[:, width // 2].nonzero()[0], valid[height // 2].nonzero()[0]
     if not len(rows) or not len(columns):
         return 0, height, 0, width
@@ -194,7 +196,7 @@ def manual_transform(
     if abs(dx_px) > width / 2 or abs(dy_px) > height / 2:
         raise UserError(f"shift {dx_px:g}, {dy_px:g} px is more than half of the {width} × {height} picture.")
     forward = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), rotation_deg, scale)
-    forward[:, 2] += dx_px, dy_px
+    forward[:, 2] += np.array([dx_px, dy_px])
     note = f"Frame {frame + 1} is moved by {dx_px:+.1f}, {dy_px:+.1f} px, {rotation_deg:+.1f}°, × {scale:.3g}."
     return Transform(frame, _rows(cv2.invertAffineTransform(forward)), True, note)
 

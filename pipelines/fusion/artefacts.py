@@ -67,7 +67,14 @@ def find_artefacts(fused: Plane, frames: np.ndarray) -> Artefacts:
     if not np.isfinite(fused).all():
         return Artefacts(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, is_finite=False)
     fused = fused.astype(np.float32)
-    return Artefacts(*(measure(fused, frames) for measure in (_clipped, _halo, _grid, _checker, _grain, _turned)))
+    return Artefacts(
+        clipped=_clipped(fused, frames),
+        halo=_halo(fused, frames),
+        grid=_grid(fused, frames),
+        checker=_checker(fused, frames),
+        grain=_grain(fused, frames),
+        turned=_turned(fused, frames),
+    )
 
 
 def _range(frames: np.ndarray, window_px: int) -> tuple[Plane, Plane]:

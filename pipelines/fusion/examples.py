@@ -178,7 +178,7 @@ def _write(example: Example, folder: Path) -> Entry:
     for index, frame in enumerate(example.frames()):
         names.append(f"{example.slug}/frame{index}.png")
         cv2.imwrite(str(folder / names[-1]), _compact(to_bytes(frame)), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    recipe = {"weights": {example.task: 1.0}, "scale": 1.0}
+    recipe: dict[str, dict[str, float] | float] = {"weights": {example.task: 1.0}, "scale": 1.0}
     return Entry(example.slug, example.title, example.caption, example.task, tuple(names), recipe)
 
 

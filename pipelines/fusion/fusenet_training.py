@@ -27,7 +27,7 @@ from pipelines.fusion.synthetic.exposures import exposures
 from pipelines.fusion.synthetic.infrared_visible import infrared_visible
 from pipelines.fusion.synthetic.medical import medical
 from pipelines.fusion.synthetic.multi_focus import multi_focus
-from pipelines.fusion.synthetic.sample import FusionSample
+from pipelines.fusion.synthetic.sample import FusionSample, given
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded, store
 from pipelines.training.loop import Batch, Stage, train_stage
@@ -160,11 +160,11 @@ class BatchMaker:
         batch: Batch = {"task": task, "roles": torch.from_numpy(samples[0].roles.astype(np.int64))}
         batch["frames"] = _stacked([sample.frames for sample in samples])
         if task == "ivis":
-            batch["labels"] = torch.from_numpy(np.stack([sample.labels for sample in samples]).astype(np.int64))
+            batch["labels"] = torch.from_numpy(np.stack([given(sample.labels) for sample in samples]).astype(np.int64))
         if task == "mff":
             luma = np.array([0.299, 0.587, 0.114], np.float32)
-            batch["target"] = _stacked([sample.target @ luma for sample in samples])
-            batch["matte"] = _stacked([sample.matte for sample in samples])
+            batch["target"] = _stacked([given(sample.target) @ luma for sample in samples])
+            batch["matte"] = _stacked([given(sample.matte) for sample in samples])
         return batch
 
     def _sample(self, task: str, rng: np.random.Generator, count: int) -> FusionSample:
@@ -182,6 +182,7 @@ def _stacked(arrays: list[np.ndarray]) -> Tensor:
 
 def segmentation_loss(model: nn.Module, batch: Batch, step: int) -> Tensor:
     """Cross-entropy of the branch alone, on composites."""
+    assert isinstance(model, FuseNet)
     logits = model.segmentation(segmentation_input(batch["frames"]))
     return label_loss(logits, batch["labels"])
 
@@ -204,6 +205,7 @@ class TaskLoss:
         self.balance = DynamicWeights(2)
 
     def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
+        assert isinstance(model, FuseNet)
         frames, task = batch["frames"], batch["task"]
         weights = {} if self.base is None or task == self.expert else reached(model, self.base)
         known = {"with_segmentation": task == "ivis"}
@@ -290,7 +292,7 @@ def segmentation_scores(path: Path, scenes: int = 48) -> dict[str, float]:
         alone = {"visible": pair[:, 1:].expand(-1, 3, -1, -1), "thermal": pair[:, :1].expand(-1, 3, -1, -1)}
         for kind, pixels in ({"fused": segmentation_input(pair, fused)} | alone).items():
             logits = F.interpolate(model.segmentation(pixels), size=(160, 160), mode="bilinear", align_corners=False)
-            np.add.at(counts[kind], _known(sample.labels, logits.argmax(1)[0].numpy()), 1)
+            np.add.at(counts[kind], _known(given(sample.labels), logits.argmax(1)[0].numpy()), 1)
     return {kind: _miou(table) for kind, table in counts.items()}
 
 

@@ -46,13 +46,14 @@ def _score(model: object, task: str, sample: FusionSample) -> float:
     from pipelines.fusion import metrics
     from pipelines.fusion.operators import luma, to_bytes
     from pipelines.fusion.pipeline import run_network
+    from pipelines.fusion.synthetic.sample import given
 
     weights, residual, _ = run_network(model, sample.frames, task)
     fused = to_bytes((weights * sample.frames).sum(0) + residual)
     if task == "mff":
         from skimage.metrics import structural_similarity
 
-        return float(structural_similarity(fused, to_bytes(luma(sample.target)), data_range=255))
+        return float(structural_similarity(fused, to_bytes(luma(given(sample.target))), data_range=255))
     values = metrics.score(fused, list(to_bytes(sample.frames)), task)
     if task == "mef":
         return (values["mef_ssim"] + values["mef_index"]) / 2

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from pipelines.fusion.fusenet import FuseOutput
     from pipelines.training.loop import Batch
 
 SEED, ROUNDS = 2027, 8  # no training, validation or test scene comes from this seed
@@ -30,13 +31,13 @@ TASKS = ("ivis", "mef", "med")
 def fusion_loss(model: nn.Module) -> Loss:
     """Mean over the three tasks of their own loss on scenes in turn, (weights, step) -> scalar, lower is better."""
 
-    def criterion(call: Callable[..., Tensor], step: int) -> Tensor:
+    def criterion(call: Callable[..., FuseOutput], step: int) -> Tensor:
         return torch.stack([_of(call, _batch(task, step % ROUNDS)) for task in TASKS]).mean()
 
     return module_loss(model, criterion)
 
 
-def _of(call: Callable[..., Tensor], batch: Batch) -> Tensor:
+def _of(call: Callable[..., FuseOutput], batch: Batch) -> Tensor:
     frames, task = batch["frames"], batch["task"]
     output = call(frames, batch["roles"])
     if task == "mef":

@@ -31,7 +31,7 @@ class Stem(nn.Module):
         x = torch.cat([2 * pixels - 1, coordinates(pixels)], 1).contiguous(memory_format=torch.channels_last)
         fine = self.convs[1](self.convs[0](x))
         x = self.convs[3](self.convs[2](fine))
-        position = self.position
+        position: Tensor = self.position
         if position.shape[2:] != x.shape[2:]:
             position = F.interpolate(position, x.shape[2:], mode="bilinear", align_corners=False)
         return x + position, fine
@@ -93,6 +93,7 @@ class Backbone(nn.Module):
             return self.norm(x), looked
         for index in range(1, len(self.blocks)):
             block = self.blocks[index]
+            assert isinstance(block, SelfBlock)
             if index % 2 == 0:
                 x = quartered(block, x, side)
                 continue

@@ -19,6 +19,7 @@ def frozen(model: PLVL) -> PLVL:
     for name, module in model.named_modules():
         if isinstance(module, ConvNorm) and isinstance(module.norm, nn.BatchNorm2d):
             norm = module.norm
+            assert norm.running_mean is not None and norm.running_var is not None
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             weights = {key: value for key, value in weights.items() if not key.startswith(f"{name}.norm.")}
             weights[f"{name}.conv.weight"] = module.conv.weight * scale[:, None, None, None]

@@ -60,7 +60,7 @@ class Head(nn.Module):
         self.mask = nn.Conv2d(shape.paint, 1, 3, padding=1)
         self.exist = nn.Sequential(nn.Linear(3 * shape.width, shape.width), nn.GELU(), nn.Linear(shape.width, 1))
         for heat in (self.centre, self.anchor, self.mask):
-            nn.init.constant_(heat.bias, RARE)
+            nn.init.constant_(heat.get_parameter("bias"), RARE)
 
     def forward(self, tokens: Tensor, edges: Tensor, owner: Tensor, text: Tensor, words: tuple[Tensor, ...]) -> Outputs:
         """Tokens (B, N, d); edges of `skip`, by picture; owner (B,), the picture of each expression; text (B, T, d)."""

@@ -77,7 +77,7 @@ def set_scores(cases: Sequence[Case], raws: Sequence[Raw], thresholds: Threshold
 def anchor_hits(cases: Sequence[Case], raws: Sequence[Raw]) -> dict[str, float]:
     """Share of expressions with a reference object whose anchor map is highest inside one."""
     hits = [
-        _at(case.anchors, np.unravel_index(raw.anchor.argmax(), raw.anchor.shape), len(raw.anchor))
+        _at(case.anchors, divmod(int(raw.anchor.argmax()), raw.anchor.shape[1]), len(raw.anchor))
         for case, raw in zip(cases, raws, strict=True)
         if case.anchors.any() and len(case.boxes)
     ]

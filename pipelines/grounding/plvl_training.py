@@ -25,7 +25,7 @@ from pipelines.grounding.training_data import Batches, Source, side_at
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import store
 from pipelines.training.loop import Batch, Stage, train_stage
-from pipelines.training.run import BASE, fill, open_run
+from pipelines.training.run import BASE, by_pixel, fill, open_run
 from pipelines.training.shards import start_making
 
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
@@ -117,7 +117,7 @@ def train_base(
 ) -> tuple[Path, float]:
     """The base, stored frozen, and the seconds it took. The shape says whether fusion is late or heads are apart."""
     torch.manual_seed(seed)
-    model = PLVL(shape, is_frozen=False).to(memory_format=torch.channels_last)
+    model = by_pixel(PLVL(shape, is_frozen=False))
     batches = Batches((scenes,), plan.scenes, plan.phrases, plan.base_steps, plan.easy, plan.sides)
     stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, seed), ema=plan.ema)
     seconds = train_stage(model, stage, batches, GroundingLoss(plan.base_steps), run, resume, device)
@@ -131,7 +131,7 @@ def train_expert(
     """One expert from the stored base, and the seconds it took."""
     model = PLVL(SHAPES[plan.shape], is_frozen=True)
     fill(model, run / f"{BASE}.safetensors")
-    model.to(memory_format=torch.channels_last)
+    model = by_pixel(model)
     mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
     batches = Batches(mixed, plan.scenes, plan.phrases, plan.expert_steps, 0.0, plan.sides[-1:])
     stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, seed)

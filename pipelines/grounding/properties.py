@@ -100,8 +100,8 @@ def agreement(network: Any, twins: Sequence[Twins]) -> Agreement:
                          (pair.first, pair.second))  # fmt: skip
         one, two = _boxes(first, USUAL, False), _boxes(second, USUAL, pair.is_mirrored)
         same.append(len(one) == len(two) and exact_boxes(one, np.reshape(two, (-1, 4))))
-        (one,), (two,) = _boxes(first, ONE, False), _boxes(second, ONE, pair.is_mirrored)
-        close.append(box_iou(one, two) >= CLOSE)
+        (best,), (other,) = _boxes(first, ONE, False), _boxes(second, ONE, pair.is_mirrored)
+        close.append(box_iou(best, other) >= CLOSE)
     return Agreement(len(same), float(np.mean(same)), float(np.mean(close)))
 
 
@@ -130,9 +130,10 @@ def _gap(first: Raw, second: Raw) -> float:
 
 def threshold_faults(raw: Raw) -> list[str]:
     """Thresholds that, raised, add an object or a pixel; "most" the other way round."""
-    faults = []
+    faults, start = [], Thresholds(existence=0.0, most=12)
     for name, values in (*RAISED.items(), ("most", (12, 6, 3, 2, 1))):
-        found = [found_in(raw, replace(Thresholds(existence=0.0, most=12), **{name: value})) for value in values]
+        changes: list[dict[str, Any]] = [{name: value} for value in values]
+        found = [found_in(raw, replace(start, **change)) for change in changes]
         sizes = [(len(some), int(sum(one.mask.sum() for one in some))) for some in found]
         at = 1 if name == "mask" else 0
         if any(later[at] > earlier[at] for earlier, later in pairwise(sizes)):

@@ -77,7 +77,7 @@ def picture_of(ref: SceneRef) -> OpenedImage:
     from pipelines.shared.images import OpenedImage
 
     pixels = np.ascontiguousarray(drawn(ref).pixels)
-    mark = hashlib.sha256(pixels).hexdigest()
+    mark = hashlib.sha256(pixels.data).hexdigest()
     return OpenedImage(pixels.astype(np.float32) / 255, ref.name, mark, is_grey=False)
 
 

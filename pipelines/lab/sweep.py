@@ -88,7 +88,8 @@ def coarse_first(rows: int, columns: int) -> list[tuple[int, int]]:
 def order_of(length: int) -> list[int]:
     """When each of `length` places in a line is visited: the ends in round 0, then halves, quarters, and so on."""
     rounds = [-1] * length
-    step, number = max(length - 1, 1), 0
+    step: float = max(length - 1, 1)
+    number = 0
     while -1 in rounds:
         for place in {round(k * step) for k in range(int((length - 1) / step) + 1)} | {length - 1}:
             if rounds[place] < 0:

@@ -57,7 +57,7 @@ def axes(weights: Weights) -> Axes:
 
 def apart(weights: Weights) -> dict[str, Tensor]:
     """The same network with q, k and v as tensors of their own."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for key, value in weights.items():
         name, _, half = key.rpartition(".")
         if name.endswith(".qkv"):

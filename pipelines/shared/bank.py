@@ -16,7 +16,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,8 +123,8 @@ def write_bank(arena: Arena, folder: Path) -> None:
     (folder / ABOUT).write_text(json.dumps(_about(arena)))
 
 
-def open_bank(folder: Path, engine: Callable[[], Any] | None = None) -> Arena:
-    """The family that lies in `folder`, mapped; `engine` as `Arena` takes it.
+def open_bank(folder: Path) -> Arena:
+    """The family that lies in `folder`, mapped.
 
     Raises:
         OSError: no bank there. ValueError, KeyError or TypeError: it is damaged.
@@ -149,9 +149,8 @@ def open_bank(folder: Path, engine: Callable[[], Any] | None = None) -> Arena:
         }
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    options = {} if engine is None else {"engine": engine}
     return Arena(layout, base, experts, others, about["classes"], about["tied"], tuple(about["blocks"]),
-                 tuple(about["notices"]), is_mapped=True, **options)  # fmt: skip
+                 tuple(about["notices"]), is_mapped=True)  # fmt: skip
 
 
 def _about(arena: Arena) -> dict[str, Any]:

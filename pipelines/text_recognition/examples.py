@@ -168,9 +168,11 @@ def reader(family: ModelFamily, cache: ModelCache) -> Read:
 
     def read(words: Sequence[Word], recipe: MergeRecipe) -> list[Reading]:
         from pipelines.text_recognition.crops import read_crops
+        from pipelines.text_recognition.igtr import IGTR
         from pipelines.text_recognition.options import ReadingOptions
 
         with cache.lease(family, recipe) as lease:
+            assert isinstance(lease.model, IGTR)
             looks = read_crops(lease.model, [word.image for word in words], ReadingOptions())
         return [Reading(look.reading.texts()[0], look.certainty) for look in looks]
 

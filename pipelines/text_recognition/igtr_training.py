@@ -26,7 +26,7 @@ from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.training_data import Batches, Source
 from pipelines.training.checkpoints import store
 from pipelines.training.loop import Batch, Stage, train_stage
-from pipelines.training.run import BASE, fill, open_run
+from pipelines.training.run import BASE, by_pixel, fill, open_run
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
@@ -126,7 +126,7 @@ def train_base(
 ) -> tuple[Path, float]:
     """The base before it is polished, stored frozen, and the seconds it took."""
     torch.manual_seed(seed)
-    model = IGTR(SHAPES[plan.shape], is_frozen=False).to(memory_format=torch.channels_last)
+    model = by_pixel(IGTR(SHAPES[plan.shape], is_frozen=False))
     batches = Batches((crops,), plan.batch, plan.base_steps, plan.alone, plan.more, plan.curriculum, plan.level)
     stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, seed), ema=plan.ema)
     seconds = train_stage(model, stage, batches, TripletLoss(plan.base_steps), run, resume, device)
@@ -161,7 +161,7 @@ def _started(plan: Preset, file: Path) -> IGTR:
     """The network of a stored checkpoint."""
     model = IGTR(SHAPES[plan.shape], is_frozen=True)
     fill(model, file)
-    return model.to(memory_format=torch.channels_last)
+    return by_pixel(model)
 
 
 def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import torch
 from torch import nn
 
 from pipelines.shared.errors import UserError
@@ -13,6 +15,7 @@ from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
 
 BASE = "base"
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ def fill(model: nn.Module, path: Path) -> None:
             f'unknown or of another shape, first "{wrong[0]}".'
         )
     model.load_state_dict(weights)
+
+
+def by_pixel(model: Network) -> Network:
+    """The network with the channels of a pixel side by side in its convolutions' weights: faster steps on a CPU."""
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _adopt(base: Path, own: Path) -> None:

@@ -77,7 +77,7 @@ def test_contours_leave_the_inside_of_a_class_alone(built: Any, shown: dict[Any,
     result = built.tab.bench.result(shown[built.tab.shown])[0]
     labels = np.zeros((8, 8), np.uint8)
     labels[:, 4:] = 1
-    picture = view._overlay(result, shown | {view.outline: True, view.opacity: 0.1}, labels)
+    picture = view._overlay(result.fused, shown | {view.outline: True, view.opacity: 0.1}, labels, labels)
     changed = np.flatnonzero((picture != result.fused).any(axis=(0, 2)))
     middle = result.fused.shape[1] // 2
     assert changed.tolist() == [middle - 1, middle]

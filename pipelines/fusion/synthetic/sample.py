@@ -35,6 +35,12 @@ class FusionSample:
         return self.images @ _LUMA
 
 
+def given(part: np.ndarray | None) -> np.ndarray:
+    """A part of a sample that samples of its task have."""
+    assert part is not None
+    return part
+
+
 def stack(frames: list[np.ndarray]) -> np.ndarray:
     """Pictures (H, W, 3) or planes (H, W), any float type, as images (K, H, W, 3) float32 clipped to 0..1."""
     colour = [np.repeat(frame[..., None], 3, 2) if frame.ndim == 2 else frame for frame in frames]

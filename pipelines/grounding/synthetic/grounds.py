@@ -81,8 +81,8 @@ def bokeh(rng: np.random.Generator, side: int, apart: Apart) -> np.ndarray:
         glow = np.zeros((side, side), np.uint8)
         cv2.circle(glow, *disc, 255, -1, cv2.LINE_AA, 4)
         np.maximum(lights, glow * np.float32(strength / 255), out=lights)
-    lights = cv2.GaussianBlur(lights, (0, 0), side * float(rng.uniform(0.008, 0.016)))
-    return blend(first, apart.like(first + (0.14 if first.mean() < 0.6 else -0.12), 0.05), lights)
+    blurred = cv2.GaussianBlur(lights, (0, 0), side * float(rng.uniform(0.008, 0.016)))
+    return blend(first, apart.like(first + (0.14 if first.mean() < 0.6 else -0.12), 0.05), blurred)
 
 
 def blend(first: np.ndarray, second: np.ndarray, plane: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ class Placing:
     """Things placed so far, and the room that is left."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.things = rng, []
+        self.rng = rng
+        self.things: list[Thing] = []
         self.boxes: list[tuple[float, float, float, float]] = []
 
     def put(self, look: Look, spots: np.ndarray | None = None, overlap: float = 0.0, side: float | None = None) -> bool:

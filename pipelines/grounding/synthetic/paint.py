@@ -93,7 +93,8 @@ def cast_shadow(picture: np.ndarray, cutout: Cutout, light: Light) -> None:
     side = picture.shape[0]
     sigma = max(light.softness * side, 0.5)
     margin = int(2.5 * sigma) + 1
-    soft = cv2.GaussianBlur(cv2.copyMakeBorder(cutout.alpha, *[margin] * 4, cv2.BORDER_CONSTANT), (0, 0), sigma)
+    padded = cv2.copyMakeBorder(cutout.alpha, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
+    soft = cv2.GaussianBlur(padded, (0, 0), sigma)
     left, top = (round(-towards * light.throw * side) - margin for towards in light.direction)
     top, left = top + cutout.place[0].start, left + cutout.place[1].start
     bottom, right = min(top + soft.shape[0], side), min(left + soft.shape[1], side)
@@ -117,7 +118,7 @@ def located(cutouts: Sequence[Cutout], side: int) -> tuple[np.ndarray, np.ndarra
     boxes, visible = np.zeros((len(cutouts), 4), np.float32), np.zeros(len(cutouts), np.float32)
     for i, (cutout, mask) in enumerate(zip(cutouts, masks, strict=True)):
         seen = ids[cutout.place] == i + 1
-        visible[i] = np.count_nonzero(seen) / max(np.count_nonzero(mask), 1)
+        visible[i] = np.count_nonzero(seen) / max(int(np.count_nonzero(mask)), 1)
         boxes[i] = _box(seen, cutout)
     return ids, boxes, hidden_shares([cutout.place for cutout in cutouts], masks), visible
 

@@ -77,7 +77,8 @@ class Facts:
         if place not in self._memo:
             depths = [_depth(place, x, y) for x, y in self.middles]
             limits = (MIDDLE_SURE, MIDDLE_MAYBE) if place == "middle" else (OUTER_SURE, OUTER_MAYBE)
-            self._memo[place] = tuple(sum((d <= limit) << i for i, d in enumerate(depths)) for limit in limits)
+            sure, possible = (sum((d <= limit) << i for i, d in enumerate(depths)) for limit in limits)
+            self._memo[place] = sure, possible
         return self._memo[place]
 
     def related(self, name: str, anchors: tuple[int, ...]) -> Span:
@@ -117,6 +118,7 @@ class Facts:
         if name in ("biggest", "smallest"):
             values, ratio, gap = self.areas, SIZE_RATIO, 0.0
         else:
+            assert anchor is not None
             values = [self.distance(i, anchor) for i in range(len(self.things))]
             ratio, gap = DISTANCE_RATIO, ORDER_GAP
         order = sorted(some, key=lambda i: values[i], reverse=name in ("biggest", "farthest from"))

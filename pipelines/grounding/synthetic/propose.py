@@ -105,7 +105,7 @@ class Proposer:
         """Anchors, and the things that surely are so related to them; empty ones left out."""
         if name not in self._links:
             numbers = list(range(len(self.facts.things)))
-            anchors = [(j,) for j in numbers]
+            anchors: list[tuple[int, ...]] = [(j,) for j in numbers]
             if name == "between":
                 pairs = [(j, k) for j in numbers for k in numbers if j < k]
                 anchors = self.rng.sample(pairs, min(PAIRS, len(pairs)))
@@ -216,7 +216,7 @@ class Proposer:
     def superlative(self) -> Program | None:
         """The outermost, biggest or closest of those that look so."""
         target, name = self.any_target(), self.rng.choice(self.recipe.picks)
-        step = ["pick", name]
+        step: Step = ["pick", name]
         if name in ("closest to", "farthest from", "bigger than", "smaller than"):
             anchor = self.rng.randrange(len(self.facts.things))
             phrase = None if anchor == target else self.plain(anchor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Literal
 
 from pipelines.grounding.synthetic import lexicon as words
 from pipelines.grounding.synthetic.programs import Program, Step
@@ -171,7 +172,7 @@ class Speaker:
     def _is_clause(self, clause: str) -> bool:
         return clause.startswith(("that ", "which ", "with", "and ", "lo", "pl", "ly")) or " the " in clause
 
-    def _article(self, count: int | str | None) -> str:
+    def _article(self, count: int | Literal["all"] | None) -> str:
         if count is None:
             return "the"
         if count == "all":

@@ -47,7 +47,7 @@ def shade(colour: np.ndarray, factor: float) -> np.ndarray:
 
 def distance(first: np.ndarray, second: np.ndarray) -> float:
     """CIE76 distance of two colours."""
-    lab = cv2.cvtColor(np.float32([[first / 255, second / 255]]), cv2.COLOR_RGB2Lab)[0]
+    lab = cv2.cvtColor(np.array([[first / 255, second / 255]], np.float32), cv2.COLOR_RGB2Lab)[0]
     return float(np.linalg.norm(lab[0] - lab[1]))
 
 
@@ -63,14 +63,14 @@ def _two_lights(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < 0.5:
         values = values[::-1]
     hues = (hue + rng.normal(0, 25, 2)) % 360
-    hsv = np.float32([[(hues[i], chroma[i], values[i]) for i in (0, 1)]])
+    hsv = np.array([[(hues[i], chroma[i], values[i]) for i in (0, 1)]], np.float32)
     letters, ground = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0] * 255
     return letters, ground
 
 
 def _any_two(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return np.float32(rng.uniform(0, 255, 3)), np.float32(rng.uniform(0, 255, 3))
+    return rng.uniform(0, 255, 3).astype(np.float32), rng.uniform(0, 255, 3).astype(np.float32)
 
 
 def _varied(rng: np.random.Generator, colour: tuple[int, int, int], spread: float) -> np.ndarray:
-    return np.clip(np.float32(colour) + np.float32(rng.normal(0, spread, 3)), 0, 255)
+    return np.clip(np.array(colour, np.float32) + rng.normal(0, spread, 3).astype(np.float32), 0, 255)

@@ -28,7 +28,8 @@ def hide(rng: np.random.Generator, canvas: np.ndarray, own: np.ndarray, share: f
             cover, hidden = trial, hidden_now
         if hidden >= share * 0.8:
             break
-    colour = np.float32(list(NAMED.values())[int(rng.integers(len(NAMED)))]) + np.float32(rng.normal(0, 20, 3))
+    named = np.array(list(NAMED.values())[int(rng.integers(len(NAMED)))], np.float32)
+    colour = named + rng.normal(0, 20, 3).astype(np.float32)
     light = 1 + 0.15 * rng.standard_normal(own.shape, dtype=np.float32)[..., None]
     soft = cv2.GaussianBlur(cover, (0, 0), 0.8).astype(np.float32)[..., None] / 255
     canvas += soft * (np.clip(shade(colour, 1.0) * light, 0, 255) - canvas)

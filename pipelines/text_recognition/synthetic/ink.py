@@ -81,7 +81,7 @@ def _disk(radius: int) -> np.ndarray:
 def shifted(plane: np.ndarray, dx: float, dy: float) -> np.ndarray:
     """The plane moved by dx, dy px, zeros where it came from."""
     height, width = plane.shape
-    return cv2.warpAffine(plane, np.float64([[1, 0, dx], [0, 1, dy]]), (width, height))
+    return cv2.warpAffine(plane, np.array([[1, 0, dx], [0, 1, dy]], np.float64), (width, height))
 
 
 def _shadow(rng: np.random.Generator, canvas: np.ndarray, ink: np.ndarray) -> None:

@@ -147,4 +147,4 @@ def _paste(plane: np.ndarray, ink: np.ndarray, x: float, y: float) -> np.ndarray
     if rows.start < rows.stop and columns.start < columns.stop:
         part = ink[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
         np.maximum(plane[rows, columns], part, out=plane[rows, columns])
-    return np.float32([(x0, y0), (x0 + width, y0), (x0 + width, y0 + height), (x0, y0 + height)])
+    return np.array([(x0, y0), (x0 + width, y0), (x0 + width, y0 + height), (x0, y0 + height)], np.float32)

@@ -25,7 +25,7 @@ def relit(rng: np.random.Generator, canvas: np.ndarray, level: float) -> np.ndar
     if happens(CAST):
         canvas = canvas * np.float32(rng.uniform(0.75, 1.15, 3))
     if happens(GREY):
-        canvas = np.repeat((canvas @ np.float32([0.299, 0.587, 0.114]))[..., None], 3, 2)
+        canvas = np.repeat((canvas @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, 2)
     canvas = canvas.clip(0, 255)
     if happens(INVERSE):
         canvas = 255 - canvas
@@ -72,4 +72,6 @@ def relight(pixels: np.ndarray, rng: np.random.Generator, level: float) -> np.nd
 def packed(pixels: np.ndarray, quality: int) -> np.ndarray:
     """Through JPEG and back; uint8 (H, W, 3), channels keep their order."""
     stored = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(stored, cv2.IMREAD_COLOR)
+    opened = cv2.imdecode(stored, cv2.IMREAD_COLOR)
+    assert opened is not None
+    return opened

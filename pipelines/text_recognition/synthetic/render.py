@@ -102,9 +102,9 @@ def _attempt(rng: np.random.Generator, recipe: RenderRecipe, faces: FontPool, wo
         return None
     turn = _turn(rng, recipe, label)
     beside = _beside(rng, recipe, words) if turn == "level" else {}
-    lettering = write(rng, face, _accented(rng, face, label), beside, stacked=turn == "stacked")
-    lettering, shape = warped(rng, recipe, lettering)
-    lettering = _cut(rng, recipe, lettering, beside)
+    level = write(rng, face, _accented(rng, face, label), beside, stacked=turn == "stacked")
+    whole, shape = warped(rng, recipe, level)
+    lettering = _cut(rng, recipe, whole, beside)
     if lettering is None:
         return None
     colour, back = pair(rng)
@@ -120,7 +120,9 @@ def _attempt(rng: np.random.Generator, recipe: RenderRecipe, faces: FontPool, wo
     boxes = lettering.boxes * np.float32(scale)
     if turn in ("up", "down"):
         pixels, boxes = turned(pixels, boxes, turn == "up")
-    meta = {"face": f"{face.family} {face.style}", "shape": shape, "turn": turn, "covered": covered, "scale": scale}
+    meta: dict[str, str | float] = {
+        "face": f"{face.family} {face.style}", "shape": shape, "turn": turn, "covered": covered, "scale": scale
+    }  # fmt: skip
     return WordCrop(np.ascontiguousarray(pixels), label, boxes, meta)
 
 
@@ -181,7 +183,7 @@ def _cut(
     if x1 - x0 < 4 or y1 - y0 < 4:
         return None
     ink, own = lettering.ink[y0:y1, x0:x1], lettering.own[y0:y1, x0:x1]
-    return Lettering(ink, own, lettering.boxes - np.float32([x0, y0]))
+    return Lettering(ink, own, lettering.boxes - np.array([x0, y0], np.float32))
 
 
 def _margin_range(

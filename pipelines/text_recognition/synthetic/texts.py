@@ -151,7 +151,9 @@ def _name(rng: np.random.Generator, words: Words) -> str:
 
 
 def _number(rng: np.random.Generator, words: Words) -> str:
-    digits = lambda n: "".join(map(str, rng.integers(0, 10, n)))  # noqa: E731
+    def digits(count: int) -> str:
+        return "".join(map(str, rng.integers(0, 10, count)))
+
     forms = (
         lambda: str(rng.integers(1, 1000)), lambda: str(rng.integers(1850, 2030)),
         lambda: f"{_one(rng, '$')}{rng.integers(1, 999)}.{digits(2)}", lambda: f"{rng.integers(0, 24)}:{digits(2)}",

@@ -49,10 +49,10 @@ def _perspective(rng: np.random.Generator, recipe: RenderRecipe, lettering: Lett
     """Corners of the word, moved inwards by shares of its sides."""
     low, high = _extent(lettering.boxes)
     width, height = high - low
-    corners = np.float32([low, (high[0], low[1]), high, (low[0], high[1])])
+    corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float32)
     share = rng.uniform(*recipe.corner_share, (4, 2)) * rng.choice([0.3, 1.0], (4, 1))
     inward = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)])
-    moved = np.float32(corners + inward * share * (min(width, 3 * height), height * 0.8))
+    moved = (corners + inward * share * (min(width, 3 * height), height * 0.8)).astype(np.float32)
     return _flat(lettering, cv2.getPerspectiveTransform(corners, moved).astype(float))
 
 
@@ -105,7 +105,8 @@ def _extent(points: Points) -> tuple[Points, Points]:
 def _window(points: Points, margin: float) -> tuple[Points, tuple[int, int]]:
     """Origin and (width, height) of the plane that holds the moved word and some margin."""
     low, high = _extent(points)
-    return np.floor(low - margin), tuple(int(n) for n in np.ceil(high - low + 2 * margin))
+    width, height = np.ceil(high - low + 2 * margin)
+    return np.floor(low - margin), (int(width), int(height))
 
 
 def margin_of(boxes: Points) -> float:
@@ -134,7 +135,11 @@ def _bent(lettering: Lettering, forward: Callable, backward: Callable) -> Letter
     zoom = np.array([[coarse, 0, 0], [0, coarse, 0]], np.float64)
     full = cv2.warpAffine(source, zoom, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     boxes = forward(lettering.boxes) - origin
-    return _moved(lettering, lambda plane: cv2.remap(plane, full, None, cv2.INTER_LINEAR), boxes)
+
+    def bend(plane: np.ndarray) -> np.ndarray:
+        return cv2.remap(plane, full, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+
+    return _moved(lettering, bend, boxes)
 
 
 def _moved(lettering: Lettering, move: Callable[[np.ndarray], np.ndarray], boxes: Points) -> Lettering:
