@@ -26,6 +26,7 @@ from pipelines.grounding.plvl_training import PRESETS, source, train_base
 from pipelines.grounding.shape import SHAPES, Shape
 from pipelines.grounding.validation import answers, drawn
 from pipelines.training.checkpoints import loaded
+from pipelines.training.run import Run, TrainingOptions
 from pipelines.training.shards import start_making
 
 DESIGNS: Mapping[str, Shape] = {
@@ -48,7 +49,7 @@ def run(seeds: Sequence[int], folder: Path) -> dict[str, Any]:
         for title, shape in DESIGNS.items():
             place = folder / f"{title.replace(' ', '-')}-seed{seed}"
             began = time.perf_counter()
-            path, seconds = train_base(PLAN, shape, scenes, seed, place, resume=True)
+            path, seconds = train_base(PLAN, shape, scenes, Run(TrainingOptions(seed=seed, resume=True), place))
             model = PLVL(shape).eval()
             model.load_state_dict(loaded(path))
             scores = {split: scores_on(model, split) for split in SPLITS}

@@ -142,7 +142,7 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
         """The same picture read by other mixes."""
         return {name: self.result(replace(job, recipe=recipe))[0] for name, recipe in recipes.items()}
 
-    def by_procedure(self, job: Job) -> dict[str, RecognitionResult]:
+    def by_procedure(self, job: Job) -> dict[str, RecognitionResult | UserError]:
         """The same crop read by every procedure."""
         compare = partial(self.pipeline.compare, self.image(job), job.options, job.recipe)
         return self.kept(("procedures", job.key), lambda: self.run(compare), lambda _: 100_000)

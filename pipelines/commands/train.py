@@ -31,6 +31,7 @@ def run(flags: argparse.Namespace) -> None:
     from pipelines.commands.recipes import check_expert
     from pipelines.registry import family as family_named
     from pipelines.shared.errors import UserError
+    from pipelines.training.run import TrainingOptions
 
     family = family_named(flags.family)
     if not family.trainer:
@@ -39,8 +40,7 @@ def run(flags: argparse.Namespace) -> None:
         check_expert(family, flags.expert)
     if flags.seed < 0:
         raise UserError(f"--seed is {flags.seed}; it is a whole number, 0 or more.")
-    files = named(family.trainer)(
-        family, expert=flags.expert, preset=flags.preset, seed=flags.seed, resume=flags.resume, base=flags.base
-    )
+    options = TrainingOptions(flags.expert, flags.preset, flags.seed, flags.resume, base=flags.base)
+    files = named(family.trainer)(family, options)
     for name, path in files.items():
         print(f"{name}: {path}")

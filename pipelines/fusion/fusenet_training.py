@@ -29,9 +29,9 @@ from pipelines.fusion.synthetic.medical import medical
 from pipelines.fusion.synthetic.multi_focus import multi_focus
 from pipelines.fusion.synthetic.sample import FusionSample, given
 from pipelines.shared.family import ModelFamily
-from pipelines.training.checkpoints import loaded, store
-from pipelines.training.loop import Batch, Stage, train_stage
-from pipelines.training.run import BASE, open_run
+from pipelines.training.checkpoints import loaded
+from pipelines.training.loop import Batch, Stage
+from pipelines.training.run import BASE, Run, TrainingOptions, open_run, train_run
 
 TASKS = ("ivis", "mef", "mff", "med")
 OF_TWO = ("ivis", "med")  # a pair with roles; the others are stacks of frames without
@@ -82,58 +82,41 @@ PRESETS = {
 }
 
 
-def train(
-    family: ModelFamily,
-    *,
-    expert: str | None = None,
-    preset: str = "cpu",
-    seed: int = 0,
-    resume: bool = False,
-    folder: Path = Path("checkpoints"),
-    base: Path | None = None,
-) -> dict[str, Path]:
-    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
+def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
+    """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet; `base` is of another network.
+        UserError: as `open_run`; the base is of another network.
     """
-    plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = open_run(family, folder, preset, seed, expert, base)
-    torch.manual_seed(seed)
+    plan, run = PRESETS[options.preset], open_run(family, options)
+    torch.manual_seed(run.seed)
     model = FuseNet()
-    files: dict[str, Path] = {}
-    total = 0.0
-    if run.is_whole:
-        total = seconds = _train_base(model, plan, seed, run.folder, resume, device)
-        files[BASE] = store(model, run.folder / f"{BASE}.safetensors", seconds)
-    for task in run.experts:
-        run.start(model)
-        seconds = _train_expert(model, task, plan, seed, run.folder, resume, device)
-        files[task] = store(model, run.folder / f"{task}.safetensors", seconds)
-        total += seconds
-    if run.is_whole and preset != "test":
-        publish_family(files, preset, seed, total)
-    return files
+    return train_run(
+        run,
+        lambda: run.store(model, BASE, _train_base(model, plan, run)),
+        lambda task: run.store(model, task, _train_expert(run.start(model), task, plan, run)),
+        lambda files, seconds: publish_family(files, options, seconds),
+    )
 
 
-def _train_base(model: FuseNet, plan: Preset, seed: int, run: Path, resume: bool, device: str) -> float:
-    segmentation = Stage("segmentation", plan.segmentation_steps, 2e-3, seed, trains=lambda name: not _of_fusion(name))
-    scenes = BatchMaker(("ivis",), plan.for_segmentation)
-    seconds = train_stage(model, segmentation, scenes, segmentation_loss, run, resume, device)
-    base = Stage("base", plan.base_steps, plan.learning_rate, seed, trains=_of_fusion)
-    return seconds + train_stage(model, base, BatchMaker(TASKS, plan), TaskLoss(), run, resume, device)
+def _train_base(model: FuseNet, plan: Preset, run: Run) -> float:
+    segmentation = Stage(
+        "segmentation", plan.segmentation_steps, 2e-3, run.seed, trains=lambda name: not _of_fusion(name)
+    )
+    seconds = run.stage(model, segmentation, BatchMaker(("ivis",), plan.for_segmentation), segmentation_loss)
+    base = Stage("base", plan.base_steps, plan.learning_rate, run.seed, trains=_of_fusion)
+    return seconds + run.stage(model, base, BatchMaker(TASKS, plan), TaskLoss())
 
 
-def _train_expert(model: FuseNet, task: str, plan: Preset, seed: int, run: Path, resume: bool, device: str) -> float:
+def _train_expert(model: FuseNet, task: str, plan: Preset, run: Run) -> float:
     """The model, which is the base, becomes the expert."""
-    base = {name: value.detach().clone().to(device) for name, value in model.named_parameters() if _of_fusion(name)}
-    own = Stage(f"expert-{task}", plan.steps_of(task), plan.learning_rate / 3, seed, trains=_of_fusion)
-    seconds = train_stage(model, own, BatchMaker(rehearsal(task), plan), TaskLoss(task), run, resume, device)
+    base = {name: value.detach().clone().to(run.device) for name, value in model.named_parameters() if _of_fusion(name)}
+    own = Stage(f"expert-{task}", plan.steps_of(task), plan.learning_rate / 3, run.seed, trains=_of_fusion)
+    seconds = run.stage(model, own, BatchMaker(rehearsal(task), plan), TaskLoss(task))
     if task not in plan.reach:
         return seconds
-    reach = Stage(f"reach-{task}", plan.reach[task], plan.learning_rate / 10, seed, trains=_of_fusion)
-    turns = BatchMaker(rehearsal(task, 1), plan)
-    return seconds + train_stage(model, reach, turns, TaskLoss(task, base), run, resume, device)
+    reach = Stage(f"reach-{task}", plan.reach[task], plan.learning_rate / 10, run.seed, trains=_of_fusion)
+    return seconds + run.stage(model, reach, BatchMaker(rehearsal(task, 1), plan), TaskLoss(task, base))
 
 
 def _of_fusion(name: str) -> bool:
@@ -256,7 +239,7 @@ class DynamicWeights:
         self.weights = len(ratio) * ratio / ratio.sum()
 
 
-def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: float) -> Path:
+def publish_family(files: dict[str, Path], options: TrainingOptions, seconds: float) -> Path:
     """Score every checkpoint on every task and put the family into assets; the matrix goes into the manifest."""
     from pipelines.fusion.probe import MEASURES, score_model
     from pipelines.training.publish import publish
@@ -267,9 +250,7 @@ def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: floa
         model.load_state_dict(loaded(path))
         matrix[name] = score_model(model)
     about = {
-        "command": f"python -m pipelines train fusenet --preset {preset} --seed {seed}",
-        "seed": seed,
-        "preset": preset,
+        **options.manifest("fusenet"),
         "data": "pipelines/fusion/synthetic, generated while training",
         "seconds": round(seconds),
         "measures": MEASURES,

@@ -23,6 +23,7 @@ from pipelines.fusion.synthetic.exposures import expose, expose_metered, exposur
 from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
+from pipelines.training.run import TrainingOptions
 
 KNOTS = 32
 # Of each kind: the share of MEF-SSIM, and the other measure with its share. The paper's own objective is the index
@@ -76,57 +77,43 @@ class TableSet(nn.Module):
         return (self.knots[:, 2:] - 2 * self.knots[:, 1:-1] + self.knots[:, :-2]).square().mean()
 
 
-def train(
-    family: ModelFamily,
-    *,
-    expert: str | None = None,
-    preset: str = "cpu",
-    seed: int = 0,
-    resume: bool = False,
-    folder: Path = Path("checkpoints"),
-    base: Path | None = None,
-) -> dict[str, Path]:
-    """Train all tables and store them.
-
-    Args:
-        expert: None for both kinds directly; "pyramid" or "paper" for one; "network" for the paper's way.
-        resume: keep the sets that an interrupted run of this preset and seed has finished.
-        folder: where runs are stored.
-        base: refused: tables start from none.
+def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
+    """Train all tables and store them; `expert` is None for both kinds directly, or one of KINDS, or "network" for the
+    paper's way. `resume` keeps the sets that an interrupted run of this preset and seed has finished.
 
     Returns:
         name -> safetensors file.
     """
+    expert, preset, seed = options.expert, options.preset, options.seed
     if expert not in (None, "network", *KINDS):
         raise UserError(f'{family.name} trains "pyramid", "paper" or "network" tables, not "{expert}".')
-    if base is not None:
-        raise UserError(f"{family.name} has no experts that could start from {base}; leave --base out.")
-    run = folder / family.name / f"{preset}-seed{seed}"
+    if options.base is not None:
+        raise UserError(f"{family.name} has no experts that could start from {options.base}; leave --base out.")
+    run = options.folder_of(family)
     run.mkdir(parents=True, exist_ok=True)
     plan, kinds = PRESETS[preset], KINDS if expert is None else (expert,)
     tables = {}
     for kind in kinds:
         for count in COUNTS:
             key = table_key(kind, count)
-            tables[key] = _trained_or_kept(run / f"{key}.safetensors", kind, count, plan, seed, resume)
+            tables[key] = _trained_or_kept(run / f"{key}.safetensors", kind, count, plan, seed, options.resume)
     path = run / f"{expert or 'tables'}.safetensors"
     _save(tables, path)
     if expert is None and preset != "test":
-        publish_tables(path, tables, preset, seed)
+        publish_tables(path, tables, options)
     return {"tables": path}
 
 
-def publish_tables(path: Path, tables: dict[str, Tensor], preset: str, seed: int) -> Path:
+def publish_tables(path: Path, tables: dict[str, Tensor], options: TrainingOptions) -> Path:
     """Put the tables into assets, with their scores on unseen generated scenes."""
     from pipelines.training.publish import publish
 
+    plan = PRESETS[options.preset]
     about = {
-        "command": f"python -m pipelines train meflut --preset {preset} --seed {seed}",
-        "seed": seed,
-        "preset": preset,
+        **options.manifest("meflut"),
         "data": "pipelines/fusion/synthetic/exposures, generated while training",
         "measures": "MEF-SSIM and the index with luminance, means over unseen generated stacks",
-        "score": {key: score_tables(key.split(".")[0], curves, PRESETS[preset]) for key, curves in tables.items()},
+        "score": {key: score_tables(key.split(".")[0], curves, plan) for key, curves in tables.items()},
     }
     return publish("meflut", {"tables": path}, about)
 

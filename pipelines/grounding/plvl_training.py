@@ -23,9 +23,8 @@ from pipelines.grounding.scene_cache import Shard
 from pipelines.grounding.tokenizer import Tokens
 from pipelines.grounding.training_data import Batches, Source, side_at
 from pipelines.shared.family import ModelFamily
-from pipelines.training.checkpoints import store
-from pipelines.training.loop import Batch, Stage, train_stage
-from pipelines.training.run import BASE, by_pixel, fill, open_run
+from pipelines.training.loop import Batch, Stage
+from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, train_run
 from pipelines.training.shards import start_making
 
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
@@ -72,37 +71,28 @@ PRESETS = {
 }  # fmt: skip
 
 
-def train(
-    family: ModelFamily,
-    *,
-    expert: str | None = None,
-    preset: str = "cpu",
-    seed: int = 0,
-    resume: bool = False,
-    folder: Path = Path("checkpoints"),
-    base: Path | None = None,
-) -> dict[str, Path]:
-    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
+def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
+    """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet; `base` is of another network.
+        UserError: as `open_run`; the base is of another network.
     """
-    plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = open_run(family, folder, preset, seed, expert, base)
-    scenes = folder / family.name / f"scenes-seed{seed}"
-    sources = {name: source(scenes, name, plan, seed) for name in (BASE, *run.experts)}
+    plan, run = PRESETS[options.preset], open_run(family, options)
+    scenes = options.folder / family.name / f"scenes-seed{run.seed}"
+    sources = {name: source(scenes, name, plan, run.seed) for name in (BASE, *run.experts)}
     start_making([shard for one in sources.values() for shard in one.shards], plan.drawers)
-    files, total = {}, 0.0
-    if run.is_whole:
-        files[BASE], total = train_base(plan, SHAPES[plan.shape], sources[BASE], seed, run.folder, resume, device)
-    for task in run.experts:
-        files[task], seconds = train_expert(plan, task, sources, seed, run.folder, resume, device)
-        total += seconds
-    if run.is_whole and preset in ("cpu", "gpu"):
+
+    def publish(files: dict[str, Path], seconds: float) -> None:
         from pipelines.grounding.publishing import publish_family
 
-        publish_family(family, files, preset, seed, total)
-    return files
+        publish_family(family, files, options, seconds)
+
+    return train_run(
+        run,
+        lambda: train_base(plan, SHAPES[plan.shape], sources[BASE], run),
+        lambda task: train_expert(plan, task, sources, run),
+        publish,
+    )
 
 
 def source(folder: Path, name: str, plan: Preset, seed: int) -> Source:
@@ -112,31 +102,24 @@ def source(folder: Path, name: str, plan: Preset, seed: int) -> Source:
     return Source(tuple(Shard(folder, recipe, number, plan.shard_size, seed, side) for number in range(count)))
 
 
-def train_base(
-    plan: Preset, shape: Shape, scenes: Source, seed: int, run: Path, resume: bool, device: str = "cpu"
-) -> tuple[Path, float]:
-    """The base, stored frozen, and the seconds it took. The shape says whether fusion is late or heads are apart."""
-    torch.manual_seed(seed)
+def train_base(plan: Preset, shape: Shape, scenes: Source, run: Run) -> Trained:
+    """The base, stored frozen. The shape says whether fusion is late or heads are apart."""
+    torch.manual_seed(run.seed)
     model = by_pixel(PLVL(shape, is_frozen=False))
     batches = Batches((scenes,), plan.scenes, plan.phrases, plan.base_steps, plan.easy, plan.sides)
-    stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, seed), ema=plan.ema)
-    seconds = train_stage(model, stage, batches, GroundingLoss(plan.base_steps), run, resume, device)
-    settle_statistics(model, _settling(batches, seed, min(SETTLING, plan.base_steps), device))
-    return store(frozen(model), run / "base.safetensors", seconds), seconds
+    stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, run.seed), ema=plan.ema)
+    seconds = run.stage(model, stage, batches, GroundingLoss(plan.base_steps))
+    settle_statistics(model, _settling(batches, run.seed, min(SETTLING, plan.base_steps), run.device))
+    return run.store(frozen(model), BASE, seconds)
 
 
-def train_expert(
-    plan: Preset, task: str, sources: dict[str, Source], seed: int, run: Path, resume: bool, device: str = "cpu"
-) -> tuple[Path, float]:
-    """One expert from the stored base, and the seconds it took."""
-    model = PLVL(SHAPES[plan.shape], is_frozen=True)
-    fill(model, run / f"{BASE}.safetensors")
-    model = by_pixel(model)
+def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) -> Trained:
+    """One expert from the stored base."""
+    model = by_pixel(run.start(PLVL(SHAPES[plan.shape], is_frozen=True)))
     mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
     batches = Batches(mixed, plan.scenes, plan.phrases, plan.expert_steps, 0.0, plan.sides[-1:])
-    stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, seed)
-    seconds = train_stage(model, stage, batches, GroundingLoss(plan.expert_steps), run, resume, device)
-    return store(model, run / f"{task}.safetensors", seconds), seconds
+    stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, run.seed)
+    return run.store(model, task, run.stage(model, stage, batches, GroundingLoss(plan.expert_steps)))
 
 
 def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage:

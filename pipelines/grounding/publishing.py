@@ -11,24 +11,23 @@ from pipelines.grounding.probe import MEASURES, score_model
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
 from pipelines.training.publish import geometry, publish
+from pipelines.training.run import TrainingOptions
 
 SCENES = 300  # of each set
 KEPT = 0.5  # of an expert's changes in each tensor, the largest: what a family may weigh in git
 
 
-def publish_family(family: ModelFamily, files: Mapping[str, Path], preset: str, seed: int, seconds: float) -> Path:
+def publish_family(family: ModelFamily, files: Mapping[str, Path], options: TrainingOptions, seconds: float) -> Path:
     """Score every checkpoint on every set and put the family into assets."""
     from pipelines.grounding.plvl_training import PRESETS, SHAPES
 
     files = {name: path if name == "base" else trimmed(files["base"], path) for name, path in files.items()}
-    model, matrix = PLVL(SHAPES[PRESETS[preset].shape]).eval(), {}
+    model, matrix = PLVL(SHAPES[PRESETS[options.preset].shape]).eval(), {}
     for name, path in files.items():
         model.load_state_dict(loaded(path))
         matrix[name] = score_model(model, tuple(EXPERT_SETS), "test", SCENES)
     about = {
-        "command": f"python -m pipelines train {family.name} --preset {preset} --seed {seed}",
-        "seed": seed,
-        "preset": preset,
+        **options.manifest(family.name),
         "data": "pipelines/grounding/synthetic, scenes drawn beside the training",
         "seconds": round(seconds),
         "measures": MEASURES,

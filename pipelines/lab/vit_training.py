@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from pipelines.lab.tasks import TASKS, samples
 from pipelines.lab.vit import ShapesViT
 from pipelines.shared.family import ModelFamily
-from pipelines.training.checkpoints import loaded, store
-from pipelines.training.loop import Batch, Stage, train_stage
-from pipelines.training.run import BASE, open_run
+from pipelines.training.checkpoints import loaded
+from pipelines.training.loop import Batch, Stage
+from pipelines.training.run import BASE, Trained, TrainingOptions, open_run, train_run
 
 
 @dataclass(frozen=True)
@@ -47,42 +47,27 @@ PRESETS = {
 }
 
 
-def train(
-    family: ModelFamily,
-    *,
-    expert: str | None = None,
-    preset: str = "cpu",
-    seed: int = 0,
-    resume: bool = False,
-    folder: Path = Path("checkpoints"),
-    base: Path | None = None,
-) -> dict[str, Path]:
-    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
+def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
+    """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet; `base` is of another network.
+        UserError: as `open_run`; the base is of another network.
     """
-    plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = open_run(family, folder, preset, seed, expert, base)
-    torch.manual_seed(seed)
+    plan, run = PRESETS[options.preset], open_run(family, options)
+    torch.manual_seed(run.seed)
     model = ShapesViT()
-    files: dict[str, Path] = {}
-    total = 0.0
-    if run.is_whole:
-        stage = Stage("base", plan.base_steps, plan.base_rate, seed, workers=plan.workers)
-        makes = BatchMaker(tuple(TASKS), plan.base_batch // len(TASKS), plan.wild_share)
-        total = train_stage(model, stage, makes, task_loss, run.folder, resume, device)
-        files[BASE] = store(model, run.folder / f"{BASE}.safetensors", total)
-    for task in run.experts:
-        run.start(model)
-        stage = Stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, seed, is_encoder, workers=plan.workers)
-        batches = BatchMaker((task,), plan.expert_batch)
-        seconds = train_stage(model, stage, batches, task_loss, run.folder, resume, device)
-        files[task] = store(model, run.folder / f"{task}.safetensors", seconds)
-        total += seconds
-    if run.is_whole and preset != "test":
-        publish_family(files, preset, seed, total)
-    return files
+
+    def base() -> Trained:
+        stage = Stage(BASE, plan.base_steps, plan.base_rate, run.seed, workers=plan.workers)
+        batches = BatchMaker(tuple(TASKS), plan.base_batch // len(TASKS), plan.wild_share)
+        return run.store(model, BASE, run.stage(model, stage, batches, task_loss))
+
+    def expert(task: str) -> Trained:
+        stage = Stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, run.seed, is_encoder, workers=plan.workers)
+        seconds = run.stage(run.start(model), stage, BatchMaker((task,), plan.expert_batch), task_loss)
+        return run.store(model, task, seconds)
+
+    return train_run(run, base, expert, lambda files, seconds: publish_family(files, options, seconds))
 
 
 def is_encoder(name: str) -> bool:
@@ -116,7 +101,7 @@ def task_loss(model: nn.Module, batch: Batch, step: int) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: float) -> Path:
+def publish_family(files: dict[str, Path], options: TrainingOptions, seconds: float) -> Path:
     """Score every checkpoint on every task and put the family into assets, with norms and cosines of its vectors."""
     from pipelines.lab.evaluate import score_model
     from pipelines.training.publish import publish
@@ -127,9 +112,7 @@ def publish_family(files: dict[str, Path], preset: str, seed: int, seconds: floa
         model.load_state_dict(tensors)
         matrix[name] = score_model(model)
     about: dict[str, Any] = {
-        "command": f"python -m pipelines train shapes_vit --preset {preset} --seed {seed}",
-        "seed": seed,
-        "preset": preset,
+        **options.manifest("shapes_vit"),
         "data": "pipelines/lab/tasks, generated while training",
         "seconds": round(seconds),
         "measures": {name: f"accuracy among {len(task.classes)} classes, wild look" for name, task in TASKS.items()},

@@ -24,9 +24,8 @@ from pipelines.text_recognition.freeze import frozen, settle_statistics
 from pipelines.text_recognition.igtr import IGTR, SHAPES
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.training_data import Batches, Source
-from pipelines.training.checkpoints import store
-from pipelines.training.loop import Batch, Stage, train_stage
-from pipelines.training.run import BASE, by_pixel, fill, open_run
+from pipelines.training.loop import Batch, Stage
+from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, train_run
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
@@ -78,42 +77,31 @@ PRESETS = {
 }  # fmt: skip
 
 
-def train(
-    family: ModelFamily,
-    *,
-    expert: str | None = None,
-    preset: str = "cpu",
-    seed: int = 0,
-    resume: bool = False,
-    folder: Path = Path("checkpoints"),
-    base: Path | None = None,
-) -> dict[str, Path]:
-    """Train base and experts, or one expert, from this run's base or from `base`; name -> fp16 safetensors file.
+def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
+    """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: one expert is asked for and this run has no base yet; `base` is of another network; too few fonts are
-            installed.
+        UserError: as `open_run`; the base is of another network; too few fonts are installed.
     """
-    plan, device = PRESETS[preset], "cuda" if torch.cuda.is_available() else "cpu"
-    run = open_run(family, folder, preset, seed, expert, base)
-    crops = folder / family.name / f"crops-seed{seed}"
-    first = source(crops, BASE, plan.shards, plan, seed)
-    unseen = source(crops, BASE, plan.polish_shards, plan, seed, first=plan.shards)
+    plan, run = PRESETS[options.preset], open_run(family, options)
+    crops = options.folder / family.name / f"crops-seed{run.seed}"
+    first = source(crops, BASE, plan.shards, plan, run.seed)
+    unseen = source(crops, BASE, plan.polish_shards, plan, run.seed, first=plan.shards)
     sources = {BASE: unseen if plan.polish_shards else first}
-    sources |= {task: source(crops, task, plan.expert_shards, plan, seed) for task in run.experts}
+    sources |= {task: source(crops, task, plan.expert_shards, plan, run.seed) for task in run.experts}
     start_making([shard for one in (first, *sources.values()) for shard in one.shards], plan.renderers)
-    files, total = {}, 0.0
-    if run.is_whole:
-        _, earlier = train_base(plan, first, seed, run.folder, resume, device)
-        files[BASE], total = polish_base(plan, unseen, earlier, seed, run.folder, resume, device)
-    for task in run.experts:
-        files[task], seconds = train_expert(plan, task, sources, seed, run.folder, resume, device)
-        total += seconds
-    if run.is_whole and preset not in ("test", "smoke"):
+
+    def publish(files: dict[str, Path], seconds: float) -> None:
         from pipelines.text_recognition.publishing import publish_family
 
-        publish_family(family, files, preset, seed, total)
-    return files
+        publish_family(family, files, options, seconds)
+
+    return train_run(
+        run,
+        lambda: polish_base(plan, unseen, train_base(plan, first, run)[1], run),
+        lambda task: train_expert(plan, task, sources, run),
+        publish,
+    )
 
 
 def source(folder: Path, recipe: str, count: int, plan: Preset, seed: int, first: int = 0) -> Source:
@@ -121,47 +109,39 @@ def source(folder: Path, recipe: str, count: int, plan: Preset, seed: int, first
     return Source(tuple(Shard(folder, recipe, first + i, plan.shard_size, seed) for i in range(count)))
 
 
-def train_base(
-    plan: Preset, crops: Source, seed: int, run: Path, resume: bool, device: str = "cpu"
-) -> tuple[Path, float]:
-    """The base before it is polished, stored frozen, and the seconds it took."""
-    torch.manual_seed(seed)
+def train_base(plan: Preset, crops: Source, run: Run) -> Trained:
+    """The base before it is polished, stored frozen."""
+    torch.manual_seed(run.seed)
     model = by_pixel(IGTR(SHAPES[plan.shape], is_frozen=False))
     batches = Batches((crops,), plan.batch, plan.base_steps, plan.alone, plan.more, plan.curriculum, plan.level)
-    stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, seed), ema=plan.ema)
-    seconds = train_stage(model, stage, batches, TripletLoss(plan.base_steps), run, resume, device)
-    settle_statistics(model, _settling(replace(batches, more=0), seed, min(SETTLING, plan.base_steps), device))
-    return store(frozen(model), run / f"{UNPOLISHED}.safetensors", seconds), seconds
+    stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, run.seed), ema=plan.ema)
+    seconds = run.stage(model, stage, batches, TripletLoss(plan.base_steps))
+    steps = min(SETTLING, plan.base_steps)
+    settle_statistics(model, _settling(replace(batches, more=0), run.seed, steps, run.device))
+    return run.store(frozen(model), UNPOLISHED, seconds)
 
 
-def polish_base(
-    plan: Preset, unseen: Source, earlier: float, seed: int, run: Path, resume: bool, device: str = "cpu"
-) -> tuple[Path, float]:
-    """The base after more steps on new crops, without BatchNorm, and the seconds of both; `earlier`: of the first."""
-    model = _started(plan, run / f"{UNPOLISHED}.safetensors")
+def polish_base(plan: Preset, unseen: Source, earlier: float, run: Run) -> Trained:
+    """The base after more steps on new crops, without BatchNorm; `earlier` seconds went into what it comes from."""
+    model = _started(plan, run, UNPOLISHED)
     batches = Batches((unseen,), plan.batch, plan.polish_steps, plan.alone, plan.more, level=plan.level)
-    stage = replace(_stage(f"polish-{BASE}", plan.polish_steps, plan.polish_rate, plan, seed), ema=plan.ema)
-    seconds = train_stage(model, stage, batches, TripletLoss(plan.polish_steps, is_late=True), run, resume, device)
-    return store(model, run / f"{BASE}.safetensors", earlier + seconds), earlier + seconds
+    stage = replace(_stage(f"polish-{BASE}", plan.polish_steps, plan.polish_rate, plan, run.seed), ema=plan.ema)
+    seconds = run.stage(model, stage, batches, TripletLoss(plan.polish_steps, is_late=True))
+    return run.store(model, BASE, earlier + seconds)
 
 
-def train_expert(
-    plan: Preset, task: str, sources: dict[str, Source], seed: int, run: Path, resume: bool, device: str = "cpu"
-) -> tuple[Path, float]:
-    """One expert from the stored base, and the seconds it took."""
-    model = _started(plan, run / f"{BASE}.safetensors")
+def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) -> Trained:
+    """One expert from the stored base."""
+    model = _started(plan, run, BASE)
     mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
     batches = Batches(mixed, plan.batch, plan.expert_steps, 0.0, plan.more, level=plan.level)
-    stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, seed)
-    seconds = train_stage(model, stage, batches, TripletLoss(plan.expert_steps, is_late=True), run, resume, device)
-    return store(model, run / f"{task}.safetensors", seconds), seconds
+    stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, run.seed)
+    return run.store(model, task, run.stage(model, stage, batches, TripletLoss(plan.expert_steps, is_late=True)))
 
 
-def _started(plan: Preset, file: Path) -> IGTR:
+def _started(plan: Preset, run: Run, name: str) -> IGTR:
     """The network of a stored checkpoint."""
-    model = IGTR(SHAPES[plan.shape], is_frozen=True)
-    fill(model, file)
-    return by_pixel(model)
+    return by_pixel(run.start(IGTR(SHAPES[plan.shape], is_frozen=True), name))
 
 
 def _stage(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage:

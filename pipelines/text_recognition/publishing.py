@@ -20,6 +20,7 @@ from pipelines.text_recognition.evaluate import expert_matrix, fit_temperature
 from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.training.checkpoints import loaded
 from pipelines.training.publish import WEIGHTS, finished_run, geometry, publish
+from pipelines.training.run import TrainingOptions
 
 DATA = "pipelines/text_recognition/synthetic, words rendered beside the training in the faces of fonts.lock.json"
 MEASURE = "share of words read right in parallel, case and marks aside; 0 to 1"
@@ -28,8 +29,7 @@ MEASURE = "share of words read right in parallel, case and marks aside; 0 to 1"
 def publish_family(
     family: ModelFamily,
     files: Mapping[str, Path],
-    preset: str,
-    seed: int,
+    options: TrainingOptions,
     seconds: float,
     *,
     data: Path | None = None,
@@ -54,9 +54,7 @@ def publish_family(
     with cache.lease(found, found.default) as lease:
         temperature = fit_temperature(lease.model, limit)
     about = {
-        "command": f"python -m pipelines train {family.name} --preset {preset} --seed {seed}",
-        "seed": seed,
-        "preset": preset,
+        **options.manifest(family.name),
         "data": DATA,
         "seconds": round(seconds),
         "measures": MEASURE,
@@ -99,8 +97,9 @@ def main(arguments: Sequence[str] | None = None, family: ModelFamily = IGTR_FAMI
     asked = parser.parse_args(arguments)
     try:
         run = finished_run(asked.folder, ("base", *family.tasks))
-        path = publish_family(family, run.files, run.preset, run.seed, run.seconds, data=asked.data,
-                              limit=asked.limit, weights=weights)  # fmt: skip
+        options = TrainingOptions(preset=run.preset, seed=run.seed)
+        path = publish_family(family, run.files, options, run.seconds, data=asked.data, limit=asked.limit,
+                              weights=weights)  # fmt: skip
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

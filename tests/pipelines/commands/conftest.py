@@ -14,6 +14,7 @@ from pipelines import registry
 from pipelines.commands import loading
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.family import ModelFamily, ModelSpec
+from pipelines.training.run import TrainingOptions
 
 DEFAULT = MergeRecipe(coefficients=(("left", 1.0), ("right", 1.0)), scale=0.5)
 SCORES = {"generated/toy": {"n": 2, "methods": {"net": {"vif": 0.5, "en": float("nan")}, "average": {"vif": 0.25}}}}
@@ -53,11 +54,11 @@ def toy(assets: Path, monkeypatch: pytest.MonkeyPatch) -> ModelFamily:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Keyword arguments that the toy's trainer and evaluator were called with."""
+    """What the toy's trainer and evaluator were called with."""
     seen: list[dict[str, Any]] = []
 
-    def train(family: ModelFamily, **asked: Any) -> dict[str, Path]:
-        seen.append(asked)
+    def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
+        seen.append({"options": options})
         return {"base": Path("checkpoints/base.safetensors")}
 
     def evaluate(family: ModelFamily, cache: Any, **asked: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.registry import FAMILIES
+from pipelines.training.run import TrainingOptions
 
 
 @pytest.mark.usefixtures("toy")
@@ -14,27 +15,11 @@ def test_the_familys_trainer_gets_what_was_asked(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", "toy"]) == 0
-    assert (
-        main(
-            [
-                "train",
-                "toy",
-                "--expert",
-                "left",
-                "--preset",
-                "gpu",
-                "--seed",
-                "7",
-                "--resume",
-                "--base",
-                "b.safetensors",
-            ]
-        )
-        == 0
-    )
-    assert calls == [
-        {"expert": None, "preset": "cpu", "seed": 0, "resume": False, "base": None},
-        {"expert": "left", "preset": "gpu", "seed": 7, "resume": True, "base": Path("b.safetensors")},
+    asked = "--expert left --preset gpu --seed 7 --resume --base b.safetensors"
+    assert main(["train", "toy", *asked.split()]) == 0
+    assert [one["options"] for one in calls] == [
+        TrainingOptions(expert=None, preset="cpu", seed=0, resume=False, base=None),
+        TrainingOptions(expert="left", preset="gpu", seed=7, resume=True, base=Path("b.safetensors")),
     ]
     assert capsys.readouterr().out.splitlines()[0] == "base: checkpoints/base.safetensors"
 
@@ -58,5 +43,5 @@ def test_trainer_and_evaluator_of_every_family_take_the_arguments_of_the_command
 
     from pipelines.commands.loading import named
 
-    inspect.signature(named(family.trainer)).bind(family, expert=None, preset="cpu", seed=0, resume=False, base=None)
+    inspect.signature(named(family.trainer)).bind(family, TrainingOptions())
     inspect.signature(named(family.evaluator)).bind(family, None, data=None, recipe=None, limit=None)

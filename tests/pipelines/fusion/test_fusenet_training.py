@@ -12,6 +12,7 @@ from pipelines.fusion import fusenet_training as training
 from pipelines.fusion.family import FUSENET
 from pipelines.fusion.fusenet import FuseNet
 from pipelines.training.checkpoints import loaded
+from pipelines.training.run import TrainingOptions
 
 SMALL = replace(training.PRESETS["test"], crop_px=32)
 
@@ -76,7 +77,7 @@ def test_rehearsal_at_the_end_of_the_fader_goes_half_as_far_again() -> None:
 
 
 def test_a_run_trains_base_and_experts_and_leaves_the_segmentation_branch(tmp_path: Path) -> None:
-    files = training.train(FUSENET, preset="test", seed=3, folder=tmp_path)
+    files = training.train(FUSENET, TrainingOptions(preset="test", seed=3, folder=tmp_path))
     assert set(files) == {"base", *training.TASKS}
     base = loaded(files["base"])
     for task in training.TASKS:

@@ -24,6 +24,7 @@ from pipelines.fusion.meflut_net import MefLutNet, extract_tables
 from pipelines.fusion.meflut_training import PRESETS, TableSet, train, train_direct, train_network
 from pipelines.fusion.options import TABLE_KNOTS
 from pipelines.shared.errors import UserError
+from pipelines.training.run import TrainingOptions
 
 
 @pytest.fixture(scope="module")
@@ -163,19 +164,19 @@ def test_network_training_leaves_global_randomness_alone() -> None:
 def test_a_run_stores_all_sets_and_resumes(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    path = train(FAMILY, preset="test", folder=tmp_path)["tables"]
+    path = train(FAMILY, TrainingOptions(preset="test", folder=tmp_path))["tables"]
     stored = load_file(path)
     assert set(stored) == {table_key(kind, count) for kind in KINDS for count in COUNTS}
     kept = path.parent / "paper.k3.safetensors"
     before = kept.stat().st_mtime_ns
-    again = load_file(train(FAMILY, preset="test", resume=True, folder=tmp_path)["tables"])
+    again = load_file(train(FAMILY, TrainingOptions(preset="test", resume=True, folder=tmp_path))["tables"])
     assert kept.stat().st_mtime_ns == before
     assert all(torch.equal(stored[key], again[key]) for key in stored)
 
 
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='not "sharp"'):
-        train(FAMILY, expert="sharp", preset="test", folder=tmp_path)
+        train(FAMILY, TrainingOptions(expert="sharp", preset="test", folder=tmp_path))
 
 
 def test_a_bent_table_goes_through_its_points_and_the_others_stay() -> None:

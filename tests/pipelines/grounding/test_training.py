@@ -16,6 +16,7 @@ from pipelines.grounding.scene_cache import Shard
 from pipelines.grounding.training_data import Batches
 from pipelines.shared.errors import UserError
 from pipelines.training.checkpoints import loaded
+from pipelines.training.run import TrainingOptions
 
 FAMILY = replace(PLVL_FAMILY, experts={"refuse": PLVL_FAMILY.experts["refuse"]})
 
@@ -30,10 +31,10 @@ def scenes(world: None, tmp_path: Path) -> Path:
 
 
 def test_base_and_expert_are_trained_and_resumed_to_the_same_weights(scenes: Path) -> None:
-    first = train(FAMILY, preset="test", folder=scenes)
+    first = train(FAMILY, TrainingOptions(preset="test", folder=scenes))
     assert set(first) == {"base", "refuse"}
     before = {name: loaded(path) for name, path in first.items()}
-    again = train(FAMILY, preset="test", folder=scenes, resume=True)
+    again = train(FAMILY, TrainingOptions(preset="test", folder=scenes, resume=True))
     for name, path in again.items():
         assert all(torch.equal(value, before[name][key]) for key, value in loaded(path).items()), name
     assert any(not torch.equal(value, before["refuse"][key]) for key, value in before["base"].items())
@@ -41,7 +42,7 @@ def test_base_and_expert_are_trained_and_resumed_to_the_same_weights(scenes: Pat
 
 def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No base"):
-        train(FAMILY, expert="refuse", preset="test", folder=tmp_path)
+        train(FAMILY, TrainingOptions(expert="refuse", preset="test", folder=tmp_path))
 
 
 def test_masks_and_boxes_of_a_batch_lie_on_each_other(world: None, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pipelines.lab.vit_training import BatchMaker, geometry, publish_family, tas
 from pipelines.shared.errors import UserError
 from pipelines.training import publish
 from pipelines.training.checkpoints import loaded, store
+from pipelines.training.run import TrainingOptions
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def files(folder: Path) -> dict[str, Path]:
     """A training of two steps each."""
-    return train(SHAPES_VIT, preset="test", folder=folder)
+    return train(SHAPES_VIT, TrainingOptions(preset="test", folder=folder))
 
 
 def test_experts_move_the_encoder_and_leave_the_prototypes(files: dict[str, Path]) -> None:
@@ -41,13 +42,13 @@ def test_experts_move_the_encoder_and_leave_the_prototypes(files: dict[str, Path
 
 
 def test_the_same_seed_gives_the_same_base_and_another_another(files: dict[str, Path], tmp_path: Path) -> None:
-    again = train(SHAPES_VIT, preset="test", folder=tmp_path)
+    again = train(SHAPES_VIT, TrainingOptions(preset="test", folder=tmp_path))
     assert (
         again["base"].read_bytes() != b""
         and same(again["base"], files["base"])
         and same(again["words"], files["words"])
     )
-    other = train(SHAPES_VIT, preset="test", seed=1, folder=tmp_path)
+    other = train(SHAPES_VIT, TrainingOptions(preset="test", seed=1, folder=tmp_path))
     assert not same(other["base"], files["base"])
 
 
@@ -58,14 +59,14 @@ def same(first: Path, second: Path) -> bool:
 
 def test_one_expert_comes_from_the_base_of_its_run(files: dict[str, Path], folder: Path) -> None:
     before = load_file(files["digits"])
-    again = train(SHAPES_VIT, preset="test", expert="digits", folder=folder)
+    again = train(SHAPES_VIT, TrainingOptions(preset="test", expert="digits", folder=folder))
     assert list(again) == ["digits"]
     assert all(torch.equal(tensor, before[key]) for key, tensor in load_file(again["digits"]).items())
 
 
 def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="without --expert"):
-        train(SHAPES_VIT, preset="test", expert="digits", folder=tmp_path)
+        train(SHAPES_VIT, TrainingOptions(preset="test", expert="digits", folder=tmp_path))
 
 
 def test_a_batch_holds_every_task_in_turn() -> None:
@@ -88,7 +89,7 @@ def test_the_manifest_gets_matrix_norms_and_cosines(files: dict[str, Path], tmp_
     monkeypatch.setattr(publish.write_entry, "__defaults__", (tmp_path,))
     monkeypatch.setattr(evaluation, "SPLITS", {"test": (0, 4)})
     evaluation.pictures.cache_clear()
-    publish_family({"base": files["base"], "digits": files["digits"]}, "test", 0, 1.0)
+    publish_family({"base": files["base"], "digits": files["digits"]}, TrainingOptions(preset="test"), 1.0)
     evaluation.pictures.cache_clear()
     entry = json.loads((tmp_path / "manifest.json").read_text())["shapes_vit"]
     assert set(entry["matrix"]) == {"base", "digits"} and set(entry["matrix"]["base"]) == set(TASKS)

@@ -21,6 +21,7 @@ from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.igtr_training import PRESETS, source, train
 from pipelines.text_recognition.publishing import main, on_files, publish_family
 from pipelines.training.checkpoints import loaded
+from pipelines.training.run import TrainingOptions
 from tests.pipelines.text_recognition.test_evaluate import FixedSet
 from tests.pipelines.text_recognition.tiny import build
 
@@ -54,9 +55,9 @@ def sets(monkeypatch: pytest.MonkeyPatch, crops: list[np.ndarray]) -> None:
 
 
 def test_base_and_experts_are_trained_and_resumed_to_the_same_weights(folder: Path) -> None:
-    first = {name: loaded(path) for name, path in train(FAMILY, preset="test", folder=folder).items()}
+    first = {name: loaded(path) for name, path in train(FAMILY, TrainingOptions(preset="test", folder=folder)).items()}
     assert set(first) == {"base", *EXPERTS}
-    again = train(FAMILY, preset="test", folder=folder, resume=True)
+    again = train(FAMILY, TrainingOptions(preset="test", folder=folder, resume=True))
     for name, path in again.items():
         assert all(torch.equal(value, first[name][key]) for key, value in loaded(path).items()), name
     assert all(any(not torch.equal(first[name][key], first["base"][key]) for key in first["base"]) for name in EXPERTS)
@@ -64,20 +65,20 @@ def test_base_and_experts_are_trained_and_resumed_to_the_same_weights(folder: Pa
 
 def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No base"):
-        train(FAMILY, expert="curved", preset="test", folder=tmp_path)
+        train(FAMILY, TrainingOptions(expert="curved", preset="test", folder=tmp_path))
 
 
 @pytest.mark.usefixtures("sets")
 def test_a_training_of_the_page_ends_with_its_family_in_assets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "cpu", PRESETS["test"])
     monkeypatch.chdir(folder)
-    files = train(FAMILY, preset="cpu", folder=folder)
+    files = train(FAMILY, TrainingOptions(preset="cpu", folder=folder))
     check_published(folder / "assets", files)
 
 
 @pytest.mark.usefixtures("sets")
 def test_the_command_publishes_what_a_run_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = train(FAMILY, preset="test", folder=folder)
+    files = train(FAMILY, TrainingOptions(preset="test", folder=folder))
     weights = folder / "assets" / "weights"
     assert main([str(folder / "igtr" / "test-seed0"), "--limit", "3"], FAMILY, weights) == 0
     assert capsys.readouterr().out.strip() == str(weights / "manifest.json")
@@ -105,9 +106,15 @@ def check_published(assets: Path, files: dict[str, Path]) -> None:
 
 @pytest.mark.usefixtures("sets")
 def test_files_of_another_shape_are_refused_by_name(folder: Path) -> None:
-    files = train(FAMILY, preset="test", folder=folder)
+    files = train(FAMILY, TrainingOptions(preset="test", folder=folder))
     with pytest.raises(UserError, match=r"base.safetensors: \S+ is .* as the page builds it has"):
-        publish_family(replace(FAMILY, build=IGTR_FAMILY.build), files, "test", 0, 1.0, weights=folder / "weights")
+        publish_family(
+            replace(FAMILY, build=IGTR_FAMILY.build),
+            files,
+            TrainingOptions(preset="test"),
+            1.0,
+            weights=folder / "weights",
+        )
 
 
 def test_files_stand_in_for_the_shipped_checkpoints(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pipelines.lab.vit_training import train
 from pipelines.registry import FAMILIES, family
 from pipelines.shared.errors import UserError
 from pipelines.training.checkpoints import store
-from pipelines.training.run import fill, open_run
+from pipelines.training.run import TrainingOptions, fill, open_run
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def base(tmp_path: Path) -> Path:
 
 def test_experts_start_from_a_base_that_is_given(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.lab.vit_training.publish_family", lambda *_: pytest.fail("published without a base"))
-    files = train(SHAPES_VIT, preset="test", folder=tmp_path, base=base)
+    files = train(SHAPES_VIT, TrainingOptions(preset="test", folder=tmp_path, base=base))
     assert tuple(files) == SHAPES_VIT.tasks
     start = load_file(base)
     for path in files.values():
@@ -35,10 +35,10 @@ def test_experts_start_from_a_base_that_is_given(base: Path, tmp_path: Path, mon
 
 
 def test_a_given_base_is_kept_with_the_run(base: Path, tmp_path: Path) -> None:
-    run = open_run(SHAPES_VIT, tmp_path, "test", 3, base=base)
+    run = open_run(SHAPES_VIT, TrainingOptions(preset="test", seed=3, folder=tmp_path, base=base))
     kept = run.folder / "base.safetensors"
     assert not run.is_whole and kept.read_bytes() == base.read_bytes()
-    again = open_run(SHAPES_VIT, tmp_path, "test", 3, expert="digits", base=kept)
+    again = open_run(SHAPES_VIT, TrainingOptions("digits", "test", 3, folder=tmp_path, base=kept))
     assert again.experts == ("digits",) and kept.read_bytes() == base.read_bytes()
 
 
@@ -53,7 +53,7 @@ def test_a_base_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_a_base_must_be_a_safetensors_file(name: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(UserError, match=rf"--base .*{name}.*\.safetensors file"):
-        open_run(SHAPES_VIT, tmp_path, "test", 0, base=tmp_path / name)
+        open_run(SHAPES_VIT, TrainingOptions(preset="test", folder=tmp_path, base=tmp_path / name))
 
 
 @pytest.mark.parametrize("name", [one.name for one in FAMILIES if one.trainer and one.experts])
@@ -62,4 +62,4 @@ def test_no_family_trains_an_expert_without_a_base(name: str, tmp_path: Path) ->
 
     one = family(name)
     with pytest.raises(UserError, match=r"No base at .*without --expert first, or give a base with --base"):
-        named(one.trainer)(one, expert=one.tasks[0], preset="test", folder=tmp_path)
+        named(one.trainer)(one, TrainingOptions(one.tasks[0], "test", folder=tmp_path))
