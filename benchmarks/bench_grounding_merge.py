@@ -23,7 +23,8 @@ from pipelines.commands.loading import open_cache
 from pipelines.grounding.acceptance import BAR, FALL, KEPT, LOST, acceptance, is_dial
 from pipelines.grounding.evaluate import expert_matrix, mix_matrix, refuse_dial
 from pipelines.grounding.metrics import wilson_interval
-from pipelines.merging.recipe import MergeRecipe, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_to_dict
 from pipelines.registry import family as family_named
 from pipelines.shared.acceptance import Row, best_mix, common_mixes
 from pipelines.shared.cache import ModelCache

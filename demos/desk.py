@@ -16,7 +16,8 @@ from demos.sight import Updates, Values
 from demos.starting_mixes import shipped_presets
 from demos.steps import LONG
 from demos.tab import BESIDE_QUEUE, Workshop, told, visitor_of
-from pipelines.merging.recipe import MergeRecipe, recipe_from_dict, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 
 MOST_PRESETS = 50

@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.status import status_of
 from demos.tab import Workshop, told
-from pipelines.merging.recipe import recipe_from_dict, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.merging.registry import METHODS, OFFLINE
 from pipelines.registry import FAMILIES, family
 

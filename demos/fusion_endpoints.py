@@ -16,7 +16,7 @@ from demos.fusion_export import document_of
 from demos.steps import new_file
 from demos.tab import told
 from pipelines.fusion.registration import split
-from pipelines.merging.recipe import recipe_from_dict, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.registry import family
 from pipelines.shared.archives import gathered
 

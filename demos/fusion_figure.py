@@ -13,7 +13,7 @@ from demos.fusion_bench import to_bytes
 from demos.fusion_words import ENGINE_TITLES, left_choices, slot_titles
 from demos.merge_words import describe
 from pipelines.fusion.options import TASKS
-from pipelines.merging.recipe import recipe_hash
+from pipelines.merging.recipe_form import recipe_hash
 
 if TYPE_CHECKING:
     from demos.fusion_bench import FusionBench, Job

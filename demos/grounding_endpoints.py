@@ -18,7 +18,7 @@ from demos.tab import told
 from pipelines.grounding.query import parse_queries
 from pipelines.grounding.random_scene import SceneRef, drawn, name_at
 from pipelines.grounding.thresholds import Thresholds
-from pipelines.merging.recipe import recipe_from_dict
+from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.shared.archives import gathered
 
 Answers = dict[str, Any]

@@ -16,7 +16,7 @@ from demos.grounding_drawing import Scenery, answer_picture, cut_out
 from demos.grounding_words import clipped, numbers_of
 from demos.merge_words import describe
 from demos.sight import Values
-from pipelines.merging.recipe import recipe_hash, recipe_to_dict
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 
 if TYPE_CHECKING:
     from demos.grounding_bench import GroundingBench, Job

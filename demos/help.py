@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.registry import METHODS
 
 KEYS = (

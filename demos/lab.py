@@ -26,7 +26,8 @@ from demos.mix_tab import MixTab
 from demos.sight import Updates, Values
 from demos.tab import BESIDE_QUEUE, TELLING, Tab, Workshop, told
 from demos.words import hint
-from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash
 
 WHAT = "Pick a family and see what merging does to it: scores, curves, masks, vectors, bytes; every figure a file."
 EXPERIMENTS: tuple[tuple[str, type[Experiment]], ...] = (

@@ -19,7 +19,8 @@ from demos.lab_work import Experiment, Plan
 from demos.sight import Updates, Values
 from demos.steps import new_file
 from demos.tab import BESIDE_QUEUE, told
-from pipelines.merging.recipe import MergeRecipe, OfflineMethod
+from pipelines.merging.method import OfflineMethod
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import gradio as gr
 from demos.lab_menus import Menu
 from demos.sight import Updates, Values
 from pipelines.lab.feeding import BASE, FED
-from pipelines.merging.recipe import OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 STARTS = {"concrete.steps": 100.0, "concrete.rate": 0.01, "optimal_transport.epsilon": 0.0}  # minutes, not an hour
 

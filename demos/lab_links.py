@@ -11,7 +11,8 @@ import gradio as gr
 from demos.lab_work import checked
 from demos.links import pack, unpack
 from demos.sight import Updates, Values, with_updates
-from pipelines.merging.recipe import MergeError, recipe_from_dict
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, RecipeDocument, mapping, parse_text
 

@@ -12,7 +12,8 @@ from demos.sight import Updates, Values
 from demos.tab import TELLING, told
 from demos.tab_events import then_run
 from demos.words import hint
-from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.recipe_file import RecipeDocument, dump_yaml
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from demos.sight import Updates, Values
 from demos.steps import LONG, progress_bar
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:

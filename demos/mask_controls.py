@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from demos.fader import Fader
-from pipelines.merging.recipe import MASK_MODES, MaskChoice, MergeMethod
+from pipelines.merging.method import MergeMethod
+from pipelines.merging.recipe import MASK_MODES, MaskChoice
 from pipelines.merging.registry import METHODS
 
 Updates = dict[Any, Any]

@@ -18,7 +18,8 @@ from demos.mask_controls import MaskControls
 from demos.merge_words import formula_line, offline_note, settings_note
 from demos.stage_controls import StageControls
 from demos.starting_mixes import base_recipe
-from pipelines.merging.recipe import MergeMethod, MergeRecipe, Setting
+from pipelines.merging.method import MergeMethod, Setting
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.registry import METHODS, method
 from pipelines.shared.family import ModelFamily
 

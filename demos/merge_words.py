@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 
-from pipelines.merging.recipe import MergeMethod, MergeRecipe
+from pipelines.merging.method import MergeMethod
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.registry import OFFLINE, method
 
 

@@ -23,7 +23,9 @@ from demos.sight import Updates, Values
 from demos.stage_controls import title_of
 from demos.tab import visitor_of
 from demos.words import mask_line, notice_lines, version_label
-from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import RecipeDocument
 

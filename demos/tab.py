@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.memory import give_back
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from demos.sight import Updates, Values
 from demos.steps import new_file, progress_bar
 from demos.text_recognition_words import table
 from demos.words import hint
-from pipelines.merging.recipe import recipe_hash, recipe_to_dict
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.archives import SUFFIXES, gathered
 from pipelines.text_recognition.batch import (
     LABEL_SUFFIXES,

@@ -18,7 +18,7 @@ from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_compare import mixes_of
 from demos.text_recognition_drawing import photo_picture, reading_picture
 from demos.text_recognition_words import procedure_title
-from pipelines.merging.recipe import recipe_hash
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.tables import csv_table
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pipelines.commands import bench, evaluate, import_igtr, learn, list, merge, pack, run, train
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 from pipelines.shared.errors import UserError
 
 COMMANDS = (list, run, evaluate, train, learn, merge, pack, import_igtr, bench)

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from demos.examples import Example, read_examples
-from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.registry import family
 
 VISITORS = 8

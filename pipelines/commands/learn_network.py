@@ -15,7 +15,7 @@ from pipelines.shared.errors import UserError
 if TYPE_CHECKING:
     from pipelines.merging.arena import Arena
     from pipelines.merging.feed import Feed, Made
-    from pipelines.merging.recipe import OfflineMethod
+    from pipelines.merging.method import OfflineMethod
     from pipelines.shared.family import ModelFamily
 
 

@@ -85,7 +85,7 @@ def _merge_files(text: str, flags: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from pipelines.commands.reports import write_json
-    from pipelines.merging.recipe import recipe_to_dict
+    from pipelines.merging.recipe_form import recipe_to_dict
     from pipelines.shared.checkpoint_files import merge_files, parse_plan
     from pipelines.shared.weights import LoadProgress
 
@@ -131,7 +131,7 @@ def merged_weights(document: RecipeDocument) -> dict[str, Tensor]:
 
 def metadata(document: RecipeDocument) -> dict[str, str]:
     """What the file says about itself: the recipe as text, the merge's hash, family and format."""
-    from pipelines.merging.recipe import recipe_hash
+    from pipelines.merging.recipe_form import recipe_hash
     from pipelines.shared.recipe_file import dump_yaml
 
     return {

@@ -28,7 +28,7 @@ def imported_text(text: str, folder: Path) -> tuple[str, tuple[Fidelity, ...]]:
 
 def document_of(imported: Imported) -> dict[str, Any]:
     """A recipe that names files."""
-    from pipelines.merging.recipe import recipe_to_dict
+    from pipelines.merging.recipe_form import recipe_to_dict
 
     return {
         "mixdeck_recipe": VERSION,

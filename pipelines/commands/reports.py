@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.family import ModelFamily
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.fusion.options import TASKS, FusionOptions
-from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.run_info import RunInfo
 

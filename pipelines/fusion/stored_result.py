@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import recipe_hash
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.weights import manifest
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pipelines.grounding.decode import Raw, Thresholds, found_in
 from pipelines.grounding.letterbox import Letterbox
 from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult
 from pipelines.grounding.tokenizer import TOKENS, WORD, split, tokenize, unknown
-from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.notice import Notice, info, warning
 from pipelines.shared.run_info import RunInfo

@@ -10,14 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.merging.recipe import (
-    COEFFICIENT_RANGE,
-    MASK_MODES,
-    SCALE_RANGE,
-    BlockRule,
-    MergeRecipe,
-    Setting,
-)
+from pipelines.merging.method import Setting
+from pipelines.merging.recipe import COEFFICIENT_RANGE, MASK_MODES, SCALE_RANGE, BlockRule, MergeRecipe
 from pipelines.merging.registry import METHODS, method
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily

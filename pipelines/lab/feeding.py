@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.loading import named
-from pipelines.merging.recipe import MergeRecipe, OfflineMethod
+from pipelines.merging.method import OfflineMethod
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.registry import OFFLINE
 from pipelines.shared.errors import UserError
 

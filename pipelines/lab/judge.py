@@ -9,7 +9,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash
 
 if TYPE_CHECKING:
     from torch import Tensor

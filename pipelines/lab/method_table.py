@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.lab.judge import Judge, through_own_mask
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.registry import METHODS, method
 from pipelines.merging.tuning import SCALES, THRESHOLDS
 

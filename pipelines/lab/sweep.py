@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from pipelines.lab.axes import Axis, Value, with_value
 from pipelines.lab.judge import Judge
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 

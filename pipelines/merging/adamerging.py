@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 if TYPE_CHECKING:
     from pipelines.merging.learning import Judge, Learning, Loss, Mergeable, Places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.merging.recipe import OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 OPTIMAL_TRANSPORT = OfflineMethod(
     name="optimal_transport",

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.halves import Halves, Stored, decoded, fits
 from pipelines.merging.layout import (
     Layout,
@@ -28,7 +29,7 @@ from pipelines.merging.layout import (
 )
 from pipelines.merging.mixture import TILE, Mixture, Tile, check_rules, selected_tasks, spans_of
 from pipelines.merging.native import ENGINE, Kernels
-from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
+from pipelines.merging.recipe import MergeRecipe, check_recipe
 from pipelines.merging.registry import method
 from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
 from pipelines.merging.residual import Residual

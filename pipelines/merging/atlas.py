@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.task_arithmetic import adder
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines.merging.adamerging import START, adamerging
 from pipelines.merging.dare import WORD, draws
 from pipelines.merging.feed import FeedStep, made_of
-from pipelines.merging.recipe import OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.method import MergeMethod, Setting
 from pipelines.merging.sparsify import COMBINE, SEED, sparse_writer
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.masks import restore_base
-from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.ties import merge_agreeing, signs, sum_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipelines.merging.dare import WORD, draws
+from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import FeedStep, made_of
-from pipelines.merging.recipe import MergeError, OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor

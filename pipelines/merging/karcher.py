@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.multislerp import sphere_shares
-from pipelines.merging.recipe import MergeMethod
 from pipelines.merging.shares import SPACE, share_writer
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import Weights
-from pipelines.merging.recipe import MergeError
 from pipelines.merging.sums import dot
 
 if TYPE_CHECKING:

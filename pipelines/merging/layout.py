@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 
 Weights = Mapping[str, Tensor]
 

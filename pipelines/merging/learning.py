@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from pipelines.merging.dare import draws
+from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import Layout, Slot
 from pipelines.merging.mergekit_values import escaped
-from pipelines.merging.recipe import BlockRule, MergeError, MergeRecipe
+from pipelines.merging.recipe import BlockRule, MergeRecipe
 from pipelines.merging.sums import dot
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeError, OfflineMethod
+from pipelines.merging.errors import MergeError
+from pipelines.merging.method import OfflineMethod
 
 if TYPE_CHECKING:
     from torch import Tensor

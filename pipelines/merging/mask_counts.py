@@ -15,10 +15,11 @@ from torch import Tensor
 
 from pipelines.merging.bit_counts import ones, stored_bits, votes_of, words_of
 from pipelines.merging.emr import emr_mask, unified_vector
+from pipelines.merging.errors import MergeError
 from pipelines.merging.masks import merged_vector, task_masks, weighted_sum
 from pipelines.merging.mixture import Mixture, Tile
 from pipelines.merging.plain_masks import picked_masks
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.recipe import MergeRecipe
 
 VOTED = ("tall_masks", "consensus")  # whose masks leave planes in the store
 MASKING = ("tall_masks", "consensus", "emr", "plain_masks")

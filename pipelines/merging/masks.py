@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import DEFAULT_THRESHOLD, Setting
+from pipelines.merging.method import Setting
+from pipelines.merging.recipe import DEFAULT_THRESHOLD
 from pipelines.merging.ties import ties_vector
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from pipelines.merging.arena import Arena
+from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import Weights, is_finite
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.recipe import MergeRecipe
 
 
 def merge(

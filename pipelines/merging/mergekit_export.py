@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_methods import DRAWN, DROPPED, EXACT, LOSSY, NEGATIVE_COSINES, ULP, Notes
 from pipelines.merging.mergekit_values import ValueRule, escaped, first_value, setting_from
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.recipe import MergeRecipe
 
 Body = dict[str, Any]
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_reading import Reading
 from pipelines.merging.mergekit_values import ValueRule, first_value
-from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, MergeError, MergeRecipe
+from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, MergeRecipe
 
 EXACT, ULP, LOSSY, DROPPED = "exact", "≤1 ulp", "lossy", "dropped"
 NEGATIVE_COSINES = "the same where no mean cosine is negative; a negative one counts as 0 here"

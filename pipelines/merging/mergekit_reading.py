@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_values import ValueRule, glob_of, layers_of, name_glob, positions, rules_from, value_at
-from pipelines.merging.recipe import MergeError
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_export import write_method
 from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, ULP, read_method
 from pipelines.merging.mergekit_reading import Reading
-from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
+from pipelines.merging.recipe import MergeRecipe, check_recipe
 
 KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameters", "dtype", "out_dtype", "tokenizer",
          "tokenizer_source", "chat_template", "name")  # fmt: skip

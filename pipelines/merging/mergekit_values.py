@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 
 ValueRule = tuple[str, float]  # glob over keys, value
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.halves import Decoded, Stored, decoded
 from pipelines.merging.layout import Layout, Slot
 from pipelines.merging.native import MOST_EXPERTS, Kernels
-from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
 from pipelines.merging.store import Store
 
 TILE = 131_072  # elements; at float32 a tile of each of several streams fits a second-level cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeError, MergeMethod
+from pipelines.merging.errors import MergeError
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.shares import SPACE, cosines, share_writer
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.method import MergeMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import Weights
-from pipelines.merging.recipe import MergeError
 
 ACTS_EPSILON, WTS_EPSILON = 0.08, 0.06
 TOLERANCE = 1e-6  # of the marginals

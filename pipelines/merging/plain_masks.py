@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipelines.merging.dare import WORD, draws
-from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.method import MergeMethod, Setting
 from pipelines.merging.sparsify import SEED
 from pipelines.merging.task_arithmetic import adder
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pipelines.merging.recipe import BlockRule, MergeError
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import BlockRule
 
 Curve = Callable[[float], float]  # position 0 to 1 -> weight
 

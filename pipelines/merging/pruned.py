@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.merging.method import MergeMethod, Setting
 from pipelines.merging.plain_masks import magnitude_mask
-from pipelines.merging.recipe import MergeMethod, Setting
 from pipelines.merging.sparsify import sparse_writer
 
 if TYPE_CHECKING:

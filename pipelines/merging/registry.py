@@ -14,11 +14,13 @@ from pipelines.merging.concrete import CONCRETE
 from pipelines.merging.dare import DARE
 from pipelines.merging.della import DELLA
 from pipelines.merging.emr import EMR
+from pipelines.merging.errors import MergeError
 from pipelines.merging.fisher import FISHER
 from pipelines.merging.iso import ISO
 from pipelines.merging.karcher import KARCHER
 from pipelines.merging.logit_fusion import LOGIT_FUSION
 from pipelines.merging.lora import LORA
+from pipelines.merging.method import MergeMethod, OfflineMethod
 from pipelines.merging.model_stock import MODEL_STOCK
 from pipelines.merging.multislerp import MULTISLERP
 from pipelines.merging.near_swap import NEAR_SWAP
@@ -26,7 +28,6 @@ from pipelines.merging.nuslerp import NUSLERP
 from pipelines.merging.plain_masks import PLAIN_MASKS
 from pipelines.merging.pruned import PRUNED
 from pipelines.merging.ram import RAM
-from pipelines.merging.recipe import MergeError, MergeMethod, OfflineMethod
 from pipelines.merging.regmean import REGMEAN
 from pipelines.merging.sce import SCE
 from pipelines.merging.slerp import SLERP

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import FeedStep, made_of
-from pipelines.merging.recipe import MergeError, OfflineMethod, Setting
+from pipelines.merging.method import OfflineMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import Setting
+from pipelines.merging.method import Setting
 from pipelines.merging.slerp import sign
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.method import MergeMethod, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor

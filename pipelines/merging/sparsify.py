@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import Setting
+from pipelines.merging.method import Setting
 from pipelines.merging.ties import elected_vector, sum_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.masks import VECTOR, merged_vector
-from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.task_arithmetic import adder
 from pipelines.merging.votes import voted_writer
 

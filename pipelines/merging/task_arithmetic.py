@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeMethod
+from pipelines.merging.method import MergeMethod
 
 if TYPE_CHECKING:
     from torch import Tensor

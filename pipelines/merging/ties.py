@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipelines.merging.recipe import MergeMethod, Setting
+from pipelines.merging.method import MergeMethod, Setting
 from pipelines.merging.writer import LONG, Writer
 
 if TYPE_CHECKING:

@@ -26,7 +26,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_hash, recipe_to_dict
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, is_local, job_of, pieces
 from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
 from pipelines.shared.checkpoint_sources import Checkpoint, checkpoint_of, folded, only, read_adapter

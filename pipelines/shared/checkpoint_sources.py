@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 from pipelines.shared.checkpoint_slots import Slot, read_slots
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import mapping

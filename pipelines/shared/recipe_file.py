@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipelines.merging.recipe import MergeError, MergeRecipe, recipe_from_dict, recipe_to_dict
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.merging.recipe import MaskChoice, MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.entropy_coding import (
     decode,
     decode_masks,
@@ -185,7 +186,7 @@ def read_archive(path: Path) -> TallArchive:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    from pipelines.merging.recipe import recipe_from_dict
+    from pipelines.merging.recipe_form import recipe_from_dict
 
     try:
         with safe_open(path, "pt") as file:

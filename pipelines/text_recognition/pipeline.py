@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.merging.recipe import MergeRecipe, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.notice import Notice, info, warning
 from pipelines.shared.run_info import RunInfo

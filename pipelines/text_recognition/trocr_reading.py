@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.merging.recipe import MergeRecipe, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.full_tier import folder_of
 from pipelines.shared.notice import Notice, warning

@@ -36,7 +36,7 @@ class FakePipeline:
         self.counts: list[int] = []
 
     def __call__(self, frames: Any, options: Any, recipe: Any, steady: Any = None) -> Any:
-        from pipelines.merging.recipe import recipe_hash, recipe_to_dict
+        from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 
         self.calls.append((options, recipe))
         self.counts.append(len(frames.images))

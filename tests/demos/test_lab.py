@@ -10,7 +10,8 @@ import gradio as gr
 import pytest
 
 from demos.sight import with_updates
-from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.errors import UserError
 from tests.demos.conftest import Built
 from tests.demos.lab_toy import lab_page

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from demos.tab import Turns, told
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 from pipelines.shared.errors import UserError
 
 

@@ -25,7 +25,8 @@ from pipelines.grounding.full.segmenting import mask_logits, small_hw
 from pipelines.grounding.pipeline import checked
 from pipelines.grounding.results import GroundingResult
 from pipelines.grounding.thresholds import Thresholds
-from pipelines.merging.recipe import MergeRecipe, recipe_to_dict
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.full_tier import folder_of
 from pipelines.shared.run_info import RunInfo

@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.commands.evaluate import score_tables
-from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.family import ModelFamily
 
 Calls = list[dict[str, Any]]

@@ -67,7 +67,7 @@ def test_an_error_of_several_lines_is_told_in_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from pipelines.commands import list as list_command
-    from pipelines.merging.recipe import MergeError
+    from pipelines.merging.errors import MergeError
 
     def refuse(flags: object) -> None:
         raise MergeError("first\n  second")

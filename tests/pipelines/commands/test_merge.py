@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from pipelines.__main__ import main
-from pipelines.merging.recipe import recipe_hash
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.family import ModelFamily
 from pipelines.shared.recipe_file import parse_document
 

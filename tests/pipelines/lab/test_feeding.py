@@ -14,8 +14,8 @@ from pipelines.lab.family import SHAPES_VIT
 from pipelines.lab.feeding import check_fed, checked_settings, fed_method, feed_of, steps_of, with_pair
 from pipelines.lab.tasks import TASKS
 from pipelines.merging.arena import Arena
+from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import Feed
-from pipelines.merging.recipe import MergeError
 from pipelines.registry import FAMILIES, family
 from pipelines.shared.errors import UserError
 from tests.pipelines.lab.tiny_vit import answer, network

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from pipelines.lab import own_checkpoints
 from pipelines.lab.own_checkpoints import files_of_folder, files_of_hub, hub_bytes, own_family, parse_lines
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 from pipelines.shared.errors import UserError
 
 Folder = Callable[..., list[Path]]

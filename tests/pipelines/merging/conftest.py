@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from pipelines.merging.arena import Arena
-from pipelines.merging.recipe import MaskChoice, MergeMethod, MergeRecipe
+from pipelines.merging.method import MergeMethod
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
 
 BLOCKS = (("stem", "stem.*"), ("middle", "middle.*"), ("head", "head.*"), ("counters", "counter.*"))
 

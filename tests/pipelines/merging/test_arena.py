@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from pipelines.merging.arena import Arena
+from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import ALIGNMENT, LENGTH_STEP, same_bits
-from pipelines.merging.recipe import BlockRule, MaskChoice, MergeError, MergeRecipe
+from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 
 
 def load(base: dict, **experts: dict) -> Arena:

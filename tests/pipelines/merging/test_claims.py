@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.merging.layout import same_bits
 from pipelines.merging.merge import merge
-from pipelines.merging.recipe import BlockRule, MergeMethod, MergeRecipe, recipe_from_dict, recipe_to_dict
+from pipelines.merging.method import MergeMethod
+from pipelines.merging.recipe import BlockRule, MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.merging.registry import METHODS
 
 pytestmark = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

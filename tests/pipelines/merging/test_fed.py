@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from pipelines.merging.concrete import ConcreteOptions, concrete, concrete_network, final_mask
+from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import FeedStep, made_of
 from pipelines.merging.fisher import fisher, fisher_mean, squared_gradients
 from pipelines.merging.learning import Places
 from pipelines.merging.optimal_transport import laid_on
-from pipelines.merging.recipe import MergeError
 from pipelines.merging.regmean import regmean, regression_mean
 from pipelines.merging.transported import transported
 from tests.pipelines.merging import fed_problem

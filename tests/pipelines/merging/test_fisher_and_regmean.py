@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.fisher import fisher_mean
-from pipelines.merging.recipe import MergeError
 from pipelines.merging.regmean import regression_mean
 
 

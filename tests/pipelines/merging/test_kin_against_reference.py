@@ -11,8 +11,9 @@ from torch import Tensor
 from pipelines.merging.arena import Arena
 from pipelines.merging.dare import WORD, draws
 from pipelines.merging.della import keep_probabilities, ranks
+from pipelines.merging.errors import MergeError
 from pipelines.merging.model_stock import stock_ratios
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.recipe import MergeRecipe
 from tests.pipelines.merging import reference, reference_kin
 from tests.pipelines.merging.test_against_reference import (
     SCALE,

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipelines.merging.adamerging import adamerging
 from pipelines.merging.arena import Arena
 from pipelines.merging.atlas import AtlasOptions, atlas, penalty_gradient, shortened, within_budget
+from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import same_bits
 from pipelines.merging.learning import (
     Learning,
@@ -26,7 +27,7 @@ from pipelines.merging.learning import (
     part_of,
     weight_gradient,
 )
-from pipelines.merging.recipe import MergeError, MergeRecipe, check_recipe
+from pipelines.merging.recipe import MergeRecipe, check_recipe
 from pipelines.merging.surrogates import (
     balanced_entropy,
     consistency,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.logit_fusion import divergence, dynamic_fusion, ensemble, fixed_fusion, searched
-from pipelines.merging.recipe import MergeError
 
 SHAPE = (3, 4, 11)  # pictures, tokens, vocabulary
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.lora import (
     Adapter,
     Factors,
@@ -21,7 +22,6 @@ from pipelines.merging.lora import (
     merged_adapter,
     truncated,
 )
-from pipelines.merging.recipe import MergeError
 
 WEIGHTS = (0.7, -0.4, 1.3)
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from pipelines.merging.arena import Arena
+from pipelines.merging.errors import MergeError
 from pipelines.merging.mask_counts import MASKING, count, counts_by_tensor, total
-from pipelines.merging.recipe import MergeError, MergeRecipe
+from pipelines.merging.recipe import MergeRecipe
 
 ACTIVE = torch.tensor([1, 1, 1, 1, 0]).bool()
 MASKS = {"a": torch.tensor([1, 1, 0, 0, 1]), "b": torch.tensor([1, 0, 1, 0, 1])}

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.merge import merge
 from pipelines.merging.mergekit_recipes import Imported, export_mergekit, frozen, import_mergekit, is_mergekit
-from pipelines.merging.recipe import BlockRule, MaskChoice, MergeError, MergeRecipe
+from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 from tests.pipelines.merging import reference, reference_kin
 
 LAYERS = 12  # so that "layers.1" is also a part of "layers.10" and "layers.11"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
 
 ZERO = [0.0, 0.0, 0.0, 0.0]
 

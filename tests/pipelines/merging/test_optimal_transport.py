@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.optimal_transport import (
     Axes,
     Plan,
@@ -23,7 +24,6 @@ from pipelines.merging.optimal_transport import (
     standardised,
     transport,
 )
-from pipelines.merging.recipe import MergeError
 
 INPUTS = 5
 SAMPLES = torch.randn(200, INPUTS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

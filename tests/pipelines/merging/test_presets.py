@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.presets import PRESETS, block_weights, preset_rules
-from pipelines.merging.recipe import FACTOR_RANGE, MergeError, MergeRecipe, check_recipe
+from pipelines.merging.recipe import FACTOR_RANGE, MergeRecipe, check_recipe
 
 # Positions 1 to 4 of rows of the table that the formulas stand for, as written there.
 TABLE = {

@@ -9,15 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.merging.recipe import (
-    BlockRule,
-    MaskChoice,
-    MergeError,
-    MergeRecipe,
-    recipe_from_dict,
-    recipe_hash,
-    recipe_to_dict,
-)
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 
 FULL = MergeRecipe(
     method="tall_masks",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.merging.recipe import MaskChoice, MergeError, MergeRecipe
+from pipelines.merging.errors import MergeError
+from pipelines.merging.recipe import MaskChoice, MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily

@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.merge import merge
-from pipelines.merging.recipe import MergeError
 from pipelines.shared.checkpoint_files import is_local, merge_files, names_files, parse_plan
 from pipelines.shared.checkpoint_pieces import Cut, pieces
 from pipelines.shared.checkpoint_slots import read_slots

@@ -10,7 +10,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from pipelines.merging.recipe import MergeError
+from pipelines.merging.errors import MergeError
 from pipelines.shared.checkpoint_files import merge_files, parse_plan
 from pipelines.shared.checkpoint_sources import weight_files
 from pipelines.shared.errors import UserError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.merging.recipe import MergeRecipe, recipe_hash
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.shared.recipe_file import InputRef, RecipeDocument, document_hash, dump_yaml, parse_document, parse_text
