@@ -27,14 +27,14 @@ from pipelines.merging.layout import (
     classify,
     tied_names,
 )
-from pipelines.merging.mixture import TILE, Mixture, Tile, check_rules, selected_tasks, spans_of
+from pipelines.merging.mixture import TILE, Mixture, check_rules, selected_tasks, spans_of
 from pipelines.merging.native import ENGINE, Kernels
 from pipelines.merging.recipe import MergeRecipe, check_recipe
 from pipelines.merging.registry import method
 from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
 from pipelines.merging.residual import Residual
 from pipelines.merging.store import Store
-from pipelines.merging.writer import Writer
+from pipelines.merging.writer import Writer, fill
 
 STAGGER_BYTES = 4096 + 256  # streams that share their page offset evict each other
 
@@ -254,10 +254,7 @@ class Arena:
             expert.restore(self.base, live)
             return 3
         write = method(recipe.method).combine(mixture, **recipe.full_settings())
-        for tile in mixture.tiles(write.size if isinstance(write, Writer) else None):
-            write_tile(write, tile, live[tile.start : tile.stop])
-        if isinstance(write, Writer):
-            write.finish()
+        fill(write, mixture.tiles(write.size if isinstance(write, Writer) else None), live)
         return 2 + sum(any(span.coefficients[i] for span in mixture.spans) for i in range(len(self.tasks)))
 
     def _whole_expert(self, recipe: MergeRecipe, mixture: Mixture) -> Expert | None:
@@ -280,14 +277,6 @@ class Arena:
                 f"{record.title} takes at most {record.max_experts} experts, {len(active)} are raised: "
                 f"set the faders of all but {record.max_experts} of {', '.join(active)} to 0"
             )
-
-
-def write_tile(write: Any, tile: Tile, live: Tensor) -> None:
-    """Fill one tile; where nothing acts it is the base to the bit."""
-    if tile.factor == 0 or not tile.parts:
-        live.copy_(tile.base)
-    else:
-        write(tile, live)
 
 
 def is_base(recipe: MergeRecipe, tasks: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.merging.method import MergeMethod
 from pipelines.merging.task_arithmetic import adder
+from pipelines.merging.writer import Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ def average(mixture: Mixture) -> TileWriter:
         total = sum(abs(part.coefficient) for part in tile.parts)
         add(replace(tile, factor=tile.factor / total), live)
 
-    return write
+    return replace(add, write=write) if isinstance(add, Writer) else write
 
 
 AVERAGE = MergeMethod(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.merging.method import MergeMethod
+from pipelines.merging.writer import LONG, Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,7 @@ def task_arithmetic(mixture: Mixture) -> TileWriter:
 def adder(mixture: Mixture) -> TileWriter:
     """Writes base + factor * the weighted sum by the fastest engine that is ready."""
     kernels = mixture.kernels
-    return add_weighted if kernels is None else kernels.linear
+    return add_weighted if kernels is None else Writer(kernels.linear, LONG, is_parallel=True)
 
 
 def add_weighted(tile: Tile, live: Tensor) -> None:

@@ -81,7 +81,7 @@ def native_exact_writer(mixture: Mixture, kernels: Kernels, merged_of: TileVecto
         merged = merged_of(tile) if merged_of else None
         kernels.tall(tile, limits, mixture.masks.compare, needed, merged, live)
 
-    return write if merged_of else Writer(write, LONG)
+    return write if merged_of else Writer(write, LONG, is_parallel=True)
 
 
 def limit_in(mixture: Mixture, task: str) -> float:
@@ -117,7 +117,7 @@ def native_plane_writer(
         where = slice(tile.start, tile.stop)
         kernels.planes(tile, merged[where], [plane[where] for plane in planes], levels, needed, live)
 
-    return Writer(write, LONG)
+    return Writer(write, LONG, is_parallel=True)
 
 
 def keep_where(mixture: Mixture, tile: Tile, merged: Tensor, keep: Tensor, live: Tensor) -> None:

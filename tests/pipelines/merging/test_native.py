@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import current_thread
 
 import pytest
+import torch
 
-from pipelines.merging import native
+from pipelines.merging import native, task_arithmetic, votes, writer
 from pipelines.merging.layout import same_bits
 from pipelines.merging.native import Engine, Kernels, compiled
 from pipelines.merging.native_check import is_exact
@@ -80,6 +82,26 @@ def test_masks_are_the_same_to_the_bit(network, kernels, chosen, compare, vector
     assert same_bits(*both(network, kernels, asked))
     counted = replace(asked, method="consensus", masks=replace(masks, mode="consensus"))
     assert same_bits(*both(network, kernels, counted))
+
+
+@pytest.mark.parametrize("size", [64, 1024])
+@pytest.mark.parametrize("name", ["task_arithmetic", "average", "tall_masks", "consensus"])
+def test_tiles_that_are_written_at_once_are_the_same_to_the_bit(network, kernels, monkeypatch, name, size):
+    at_work: set[str] = set()
+    for module in (task_arithmetic, votes):
+        monkeypatch.setattr(module, "LONG", size)
+    write_tile = writer.write_tile
+    monkeypatch.setattr(writer, "write_tile", lambda *given: (at_work.add(current_thread().name), write_tile(*given)))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    faders = tuple(zip(network.tasks, (1.0, 0.7, -0.4, 0.25), strict=True))
+    mode = {"tall_masks": "union", "consensus": "consensus"}.get(name, "off")
+    asked = MergeRecipe(name, faders, 0.8, masks=MaskChoice(mode), blocks=(BlockRule("*", 0.6),))
+    arena = network.arena(engine=lambda: kernels)
+    found = [arena.merge(replace(asked, masks=replace(asked.masks, votes=k))).flat for k in (2, 2, 1)]  # 2: from planes
+    assert all(one.startswith("merge") for one in at_work) and at_work
+    expected = network.arena(engine=lambda: None)
+    for votes_k, one in zip((2, 2, 1), found, strict=True):
+        assert same_bits(one, expected.merge(replace(asked, masks=replace(asked.masks, votes=votes_k))).flat)
 
 
 def test_kernels_that_round_otherwise_are_put_aside(kernels, monkeypatch):
