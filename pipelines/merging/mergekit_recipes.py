@@ -13,6 +13,7 @@ from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_export import write_method
 from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, ULP, read_method
 from pipelines.merging.mergekit_reading import Reading
+from pipelines.merging.mergekit_values import layers_of
 from pipelines.merging.recipe import MergeRecipe, check_recipe
 
 KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameters", "dtype", "out_dtype", "tokenizer",
@@ -56,7 +57,7 @@ def import_mergekit(config: Mapping[str, Any], keys: Sequence[str] | None = None
 
     Args:
         config: one document.
-        keys: names of the base's tensors in order; needed for gradients and for several slices only.
+        keys: names of the base's tensors in order; needed for gradients and for slices only.
 
     Raises:
         MergeError: a field or method that cannot be expressed, such as stacked layers; says which and why.
@@ -121,6 +122,7 @@ def _reading(config: Mapping[str, Any], keys: Sequence[str] | None) -> Reading:
     module = _module(config)
     outer = [_parameters(module)] + ([_parameters(config)] if module is not config else [])
     slices = _slices(module)
+    _check_depth(slices, keys)
     paths = [source["model"] for one in slices for source in one["sources"]]
     if config.get("base_model") and config.get("merge_method") in WITHOUT_BASE:
         paths.append(base_of(config))  # there a base is one more model
@@ -158,6 +160,21 @@ def _slices(module: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         at = layers[1]
         slices.append({"parameters": _parameters(one), "sources": sources, "layers": layers})
     return slices
+
+
+def _check_depth(slices: Sequence[Mapping[str, Any]], keys: Sequence[str] | None) -> None:
+    """Refuse slices that do not end where the base does."""
+    layers = slices[-1]["layers"]
+    if layers is None:
+        return
+    if keys is None:
+        raise MergeError("slices: the base checkpoint must be at hand to see whether they hold all of its layers")
+    count = 1 + max(layers_of(keys).values(), default=-1)
+    if layers[1] != count:
+        raise MergeError(
+            f"slices end at layer {layers[1]}, the base has {count} layers: that changes the network; only slices that "
+            f"together have the layer_range [0, {count}] are imported"
+        )
 
 
 def _sources(value: Any) -> list[Mapping[str, Any]]:

@@ -252,10 +252,21 @@ def test_slices_have_values_and_gradients_of_their_own():
     assert found["lm_head.weight"] == pytest.approx(0.5, abs=1e-5)
 
 
-@pytest.mark.parametrize("ranges", [((0, 8), (4, 12)), ((0, 4), (6, 12)), ((2, 12),)])
+@pytest.mark.parametrize(
+    "ranges", [((0, 8), (4, 12)), ((0, 4), (6, 12)), ((2, 12),), ((0, 1),), ((0, 4), (4, 11)), ((0, 13),)]
+)
 def test_stacked_and_missing_layers_are_refused(ranges):
     with pytest.raises(MergeError, match="changes the network"):
         import_mergekit(slices(*ranges, values=(0.5,) * len(ranges)), KEYS)
+
+
+def test_slices_need_the_names_and_a_network_in_layers():
+    whole = slices((0, 12), values=(0.5,))
+    assert import_mergekit(whole, KEYS).recipe == import_mergekit(task_config(0.5)).recipe
+    with pytest.raises(MergeError, match="must be at hand"):
+        import_mergekit(whole)
+    with pytest.raises(MergeError, match="the base has 0 layers"):
+        import_mergekit(whole, ["head.weight"])
 
 
 # --- and back
