@@ -70,11 +70,11 @@ def _is_about_files(flags: argparse.Namespace) -> bool:
     if not is_theirs and not names_files(text):
         return False
     if flags.out.suffix.lower() in (".yaml", ".yml"):
-        print("\n".join(lines(convert(text, folder, flags.out, is_theirs))))
+        print("\n".join(lines(convert(text, folder, flags.out, is_theirs, flags.download))))
         return True
     _prepare(flags.out)
     if is_theirs:
-        text, report = imported_text(text, folder)
+        text, report = imported_text(text, folder, flags.download)
         print("\n".join(lines(report)))
     _merge_files(text, flags)
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,35 +11,45 @@ from pipelines.merging.mergekit_recipes import Fidelity, Imported, base_of, expo
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
 
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@\w[\w./-]*)?")
 
-def imported_text(text: str, folder: Path) -> tuple[str, tuple[Fidelity, ...]]:
+
+def imported_text(text: str, folder: Path, may_download: bool = False) -> tuple[str, tuple[Fidelity, ...]]:
     """A configuration of mergekit as the text of a recipe that names files, and the report.
 
     Args:
-        folder: what its paths are relative to. The base's tensor names are read there if it is at hand.
+        folder: what its paths are relative to. The base's tensor names are read if it is at hand.
+        may_download: whether a base on the Hub that is not in the local cache is fetched.
 
     Raises:
-        UserError: not readable. MergeError: something in it cannot be expressed.
+        UserError: not readable, or not to be fetched. MergeError: something in it cannot be expressed.
     """
     config = mapping("the configuration", parse_text(text))
-    path = folder / base_of(config)
-    imported = import_mergekit(config, tensor_names(path))
-    return _dump(document_of(imported)), imported.report
+    imported = import_mergekit(config, tensor_names(ref_of(base_of(config), folder), folder, may_download))
+    return _dump(document_of(imported, folder)), imported.report
 
 
-def document_of(imported: Imported) -> dict[str, Any]:
+def document_of(imported: Imported, folder: Path) -> dict[str, Any]:
     """A recipe that names files."""
     from pipelines.merging.recipe_form import recipe_to_dict
 
     return {
         "mixdeck_recipe": VERSION,
-        "family": {"id": "checkpoints", "base": {"ref": imported.base}},
-        "experts": {name: {"ref": path} for name, path in imported.experts.items()},
+        "family": {"id": "checkpoints", "base": {"ref": ref_of(imported.base, folder)}},
+        "experts": {name: {"ref": ref_of(path, folder)} for name, path in imported.experts.items()},
         "merge": recipe_to_dict(imported.recipe),
     }
 
 
-def exported_text(text: str, folder: Path) -> tuple[str, tuple[Fidelity, ...]]:
+def ref_of(path: str, folder: Path) -> str:
+    """A checkpoint of theirs as our recipes name it: a Hub id, unless there is a file or folder of that name."""
+    from pipelines.shared.checkpoint_sources import HUB, PICKLES
+
+    is_file = path.endswith((".safetensors", *PICKLES)) or (folder / path).exists()
+    return HUB + path if HUB_ID.fullmatch(path) and not is_file else path
+
+
+def exported_text(text: str, folder: Path, may_download: bool = False) -> tuple[str, tuple[Fidelity, ...]]:
     """A recipe that names files as a configuration of mergekit, and the report.
 
     Raises:
@@ -46,32 +57,42 @@ def exported_text(text: str, folder: Path) -> tuple[str, tuple[Fidelity, ...]]:
     """
     from pipelines.shared.checkpoint_files import parse_plan
     from pipelines.shared.checkpoint_slots import FLOATS, read_slots
+    from pipelines.shared.checkpoint_sources import HUB
 
-    plan = parse_plan(text, folder)
+    plan = parse_plan(text, folder, may_download)
     values = parse_text(text)
-    experts = {str(name): str(entry["ref"]) for name, entry in values["experts"].items()}
+    base = str(values["family"]["base"]["ref"]).removeprefix(HUB)
+    experts = {str(name): str(entry["ref"]).removeprefix(HUB) for name, entry in values["experts"].items()}
     keys = [key for key, slot in read_slots(plan.base.paths).items() if slot.dtype in FLOATS]
-    config, report = export_mergekit(plan.recipe, str(values["family"]["base"]["ref"]), experts, keys)
+    config, report = export_mergekit(plan.recipe, base, experts, keys)
     return _dump(config), report
 
 
-def tensor_names(path: Path) -> list[str] | None:
-    """Names of a local checkpoint's tensors, None if it is not at hand."""
-    from pipelines.shared.checkpoint_slots import read_slots
+def tensor_names(ref: str, folder: Path, may_download: bool = False) -> list[str] | None:
+    """Names of a checkpoint's tensors, None if it is not at hand.
 
-    paths = tuple(sorted(path.glob("*.safetensors"))) if path.is_dir() else (path,)
-    if not paths or not all(one.is_file() for one in paths):
+    Raises:
+        UserError: it should be fetched and cannot be, or is damaged.
+    """
+    from pipelines.shared.checkpoint_slots import read_slots
+    from pipelines.shared.checkpoint_sources import weight_files
+
+    try:
+        paths = weight_files("base", ref, folder, may_download)
+    except UserError:
+        if may_download:
+            raise
         return None
     return list(read_slots(paths))
 
 
-def convert(text: str, folder: Path, out: Path, is_mergekit: bool) -> tuple[Fidelity, ...]:
+def convert(text: str, folder: Path, out: Path, is_mergekit: bool, may_download: bool = False) -> tuple[Fidelity, ...]:
     """Write the other form of a recipe, whole or not at all; gives the report."""
     from pipelines.shared.weights import whole_file
 
     if out.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"--out {out}: a recipe is written as .yaml.")
-    written, report = (imported_text if is_mergekit else exported_text)(text, folder)
+    written, report = (imported_text if is_mergekit else exported_text)(text, folder, may_download)
     with whole_file(out) as draft:
         draft.write_text(written, encoding="utf-8")
     return report

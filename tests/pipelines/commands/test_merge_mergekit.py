@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from pipelines.__main__ import main
+from pipelines.commands.mergekit import ref_of
 
 CONFIG = """
 merge_method: task_arithmetic
@@ -72,6 +74,62 @@ def test_converted_there_and_back_it_is_the_same_recipe(folder: Path) -> None:
     assert theirs["merge_method"] == "task_arithmetic" and theirs["parameters"] == {"lambda": 0.5}
     assert main(["merge", str(folder / "ours.yaml"), "--out", str(folder / "mix.safetensors"), "--strangers"]) == 0
     assert_merged(folder / "mix.safetensors", expected(folder))
+
+
+@pytest.fixture
+def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local cache of the Hub with the three checkpoints: owner/base, owner/left at v1, owner/right."""
+    for name, tag in (("base", "main"), ("left", "v1"), ("right", "main")):
+        repository = folder / "cache" / f"models--owner--{name}"
+        (repository / "refs").mkdir(parents=True)
+        (repository / "refs" / tag).write_text("c" * 40)
+        (repository / "snapshots" / ("c" * 40)).mkdir(parents=True)
+        (folder / f"{name}.safetensors").rename(repository / "snapshots" / ("c" * 40) / "model.safetensors")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "cache"))
+    renamed = {
+        "base.safetensors": "owner/base",
+        "left.safetensors": "owner/left@v1",
+        "right.safetensors": "owner/right",
+    }
+    text = CONFIG
+    for old, new in renamed.items():
+        text = text.replace(old, new)
+    (folder / "theirs.yaml").write_text(text)
+
+
+def convert(folder: Path, given: str, out: str) -> dict[str, Any]:
+    assert main(["merge", str(folder / f"{given}.yaml"), "--out", str(folder / f"{out}.yaml")]) == 0
+    return yaml.safe_load((folder / f"{out}.yaml").read_text())
+
+
+def test_hub_ids_are_marked_here_and_not_there(folder: Path, request: pytest.FixtureRequest) -> None:
+    wanted = expected(folder)
+    request.getfixturevalue("hub")
+    ours = convert(folder, "theirs", "ours")
+    assert ours["family"]["base"] == {"ref": "hub:owner/base"}
+    assert ours["experts"] == {"left": {"ref": "hub:owner/left@v1"}, "right": {"ref": "hub:owner/right"}}
+    theirs = convert(folder, "ours", "again")
+    assert [theirs["base_model"], *(one["model"] for one in theirs["models"])] == [
+        "owner/base", "owner/left@v1", "owner/right"]  # fmt: skip
+    assert convert(folder, "again", "ours-again") == ours
+    assert main(["merge", str(folder / "theirs.yaml"), "--out", str(folder / "mix.safetensors"), "--strangers"]) == 0
+    assert_merged(folder / "mix.safetensors", wanted)
+
+
+@pytest.mark.parametrize("name", ["nets/left", "nets/left.safetensors", "./nets/left", "/nets/left", "nets/left/last"])
+def test_what_looks_like_a_path_or_is_one_is_no_hub_id(tmp_path: Path, name: str) -> None:
+    (tmp_path / "nets" / "left").mkdir(parents=True)
+    assert ref_of(name, tmp_path) == name
+    assert ref_of("nets/right", tmp_path) == "hub:nets/right"
+
+
+def test_a_base_that_cannot_be_fetched_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "theirs.yaml").write_text(CONFIG.replace("base.safetensors", "owner/none"))
+    out = folder / "ours.yaml"
+    assert main(["merge", str(folder / "theirs.yaml"), "--out", str(out)]) != 0
+    assert "must be at hand" in capsys.readouterr().err
+    assert main(["merge", str(folder / "theirs.yaml"), "--out", str(out), "--download"]) != 0
+    assert "owner/none" in capsys.readouterr().err and not out.exists()
 
 
 def test_what_cannot_be_read_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
