@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.merging.mergekit_recipes import Fidelity, Imported, base_of, export_mergekit, import_mergekit
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
+
+if TYPE_CHECKING:
+    from pipelines.shared.checkpoint_slots import Slot
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@\w[\w./-]*)?")
 
@@ -25,7 +28,8 @@ def imported_text(text: str, folder: Path, may_download: bool = False) -> tuple[
         UserError: not readable, or not to be fetched. MergeError: something in it cannot be expressed.
     """
     config = mapping("the configuration", parse_text(text))
-    imported = import_mergekit(config, tensor_names(ref_of(base_of(config), folder), folder, may_download))
+    slots = base_slots(ref_of(base_of(config), folder), folder, may_download)
+    imported = import_mergekit(config, None if slots is None else list(slots), float_dtypes(slots or {}))
     return _dump(document_of(imported, folder)), imported.report
 
 
@@ -63,13 +67,21 @@ def exported_text(text: str, folder: Path, may_download: bool = False) -> tuple[
     values = parse_text(text)
     base = str(values["family"]["base"]["ref"]).removeprefix(HUB)
     experts = {str(name): str(entry["ref"]).removeprefix(HUB) for name, entry in values["experts"].items()}
-    keys = [key for key, slot in read_slots(plan.base.paths).items() if slot.dtype in FLOATS]
-    config, report = export_mergekit(plan.recipe, base, experts, keys)
+    slots = read_slots(plan.base.paths)
+    keys = [key for key, slot in slots.items() if slot.dtype in FLOATS]
+    config, report = export_mergekit(plan.recipe, base, experts, keys, float_dtypes(slots))
     return _dump(config), report
 
 
-def tensor_names(ref: str, folder: Path, may_download: bool = False) -> list[str] | None:
-    """Names of a checkpoint's tensors, None if it is not at hand.
+def float_dtypes(slots: Mapping[str, Slot]) -> set[str]:
+    """Which dtypes the floats of a checkpoint have."""
+    from pipelines.shared.checkpoint_slots import DTYPES, FLOATS
+
+    return {DTYPES[slot.dtype] for slot in slots.values() if slot.dtype in FLOATS}
+
+
+def base_slots(ref: str, folder: Path, may_download: bool = False) -> dict[str, Slot] | None:
+    """Tensors of a checkpoint by name, None if it is not at hand.
 
     Raises:
         UserError: it should be fetched and cannot be, or is damaged.
@@ -83,7 +95,7 @@ def tensor_names(ref: str, folder: Path, may_download: bool = False) -> list[str
         if may_download:
             raise
         return None
-    return list(read_slots(paths))
+    return read_slots(paths)
 
 
 def convert(text: str, folder: Path, out: Path, is_mergekit: bool, may_download: bool = False) -> tuple[Fidelity, ...]:

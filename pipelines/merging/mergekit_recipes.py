@@ -5,13 +5,13 @@ A configuration and a result are plain mappings: reading and writing YAML is the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_export import write_method
-from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, ULP, read_method
+from pipelines.merging.mergekit_methods import DROPPED, EXACT, FROM_MERGEKIT, LOSSY, ULP, read_method
 from pipelines.merging.mergekit_reading import Reading
 from pipelines.merging.mergekit_values import layers_of
 from pipelines.merging.recipe import MergeRecipe, check_recipe
@@ -20,6 +20,8 @@ KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameter
          "tokenizer_source", "chat_template", "name")  # fmt: skip
 WITHOUT_BASE = ("linear", "karcher")
 WITHOUT_EFFECT = {"int8_mask": "only saves memory there", "chat_template": "text, not weights"}
+ROUNDING = {"float64": 2**-53, "float32": 2**-24, "float16": 2**-11, "bfloat16": 2**-8}  # half an ulp of 1
+ONCE = "sums are float32 here and rounded once"
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,15 @@ def is_mergekit(document: Any) -> bool:
     return isinstance(document, Mapping) and "merge_method" in document
 
 
-def import_mergekit(config: Mapping[str, Any], keys: Sequence[str] | None = None) -> Imported:
+def import_mergekit(
+    config: Mapping[str, Any], keys: Sequence[str] | None = None, dtypes: Collection[str] = ()
+) -> Imported:
     """Read a configuration.
 
     Args:
         config: one document.
         keys: names of the base's tensors in order; needed for gradients and for slices only.
+        dtypes: those of the base's floats, such as "bfloat16"; empty where they are not known.
 
     Raises:
         MergeError: a field or method that cannot be expressed, such as stacked layers; says which and why.
@@ -73,17 +78,18 @@ def import_mergekit(config: Mapping[str, Any], keys: Sequence[str] | None = None
     check_recipe(recipe, tuple(reading.experts))
     report = tuple(Fidelity(field, grade, note) for field, (grade, note) in notes.items())
     experts = {task: reading.experts[task] for task, _ in recipe.coefficients}
-    return Imported(reading.base, experts, recipe, (*report, *_other_fields(config)))
+    return Imported(reading.base, experts, recipe, (*report, *_dtype_fields(config, dtypes), *_other_fields(config)))
 
 
 def export_mergekit(
-    recipe: MergeRecipe, base: str, experts: Mapping[str, str], keys: Sequence[str], dtype: str = "float32"
+    recipe: MergeRecipe, base: str, experts: Mapping[str, str], keys: Sequence[str], dtypes: Collection[str] = ()
 ) -> tuple[dict[str, Any], tuple[Fidelity, ...]]:
     """Write a configuration.
 
     Args:
         base, experts: paths or Hub ids; name -> path.
         keys: names of the tensors that are merged; filters are made so that each has its own value.
+        dtypes: those of the base's floats, which the merge has here. Where it is one, it is asked for; else float32.
 
     Raises:
         MergeError: masks, or a method without a counterpart: store the network instead and use `frozen`.
@@ -102,8 +108,11 @@ def export_mergekit(
     ]
     if recipe.muted or recipe.soloed or recipe.negated:
         report.append(Fidelity("muted, soloed, negated", EXACT, "worked into the weights"))
-    report.append(Fidelity("dtype", ULP, "sums are float32 here and rounded once"))
-    return {**body, "dtype": dtype}, tuple(report)
+    several = f"{', '.join(sorted(dtypes))} here, as in the base; there one for all: float32"
+    report.append(Fidelity("dtype", LOSSY, several) if len(dtypes) > 1 else Fidelity("dtype", ULP, ONCE))
+    only = next(iter(dtypes)) if len(dtypes) == 1 else "float32"
+    out = {"out_dtype": only} if only in ("float16", "bfloat16") else {}
+    return {**body, "dtype": "float32", **out}, tuple(report)
 
 
 def frozen(path: str, dtype: str = "float32") -> dict[str, Any]:
@@ -225,11 +234,27 @@ def _named(paths: Mapping[str, None]) -> dict[str, str]:
     return named
 
 
+def _dtype_fields(config: Mapping[str, Any], dtypes: Collection[str]) -> list[Fidelity]:
+    """There dtype is that of every step, out_dtype that of the file; without it, dtype is."""
+    report = []
+    for field in (field for field in ("dtype", "out_dtype") if config.get(field)):
+        name, notes = str(config[field]).removeprefix("torch."), []
+        if name not in ROUNDING:
+            raise MergeError(f"{field} is {config[field]!r}: {', '.join(ROUNDING)} are known")
+        if field == "dtype" and ROUNDING[name] > ROUNDING["float32"]:
+            notes.append(
+                f"there each step is rounded, by up to {ROUNDING[name]:.1g} of the value; here one float32 sum"
+            )
+        if (field == "out_dtype" or not config.get("out_dtype")) and set(dtypes) != {name}:
+            most = max(ROUNDING[one] for one in (name, *dtypes))
+            ours = f"{', '.join(sorted(dtypes))}: off by up to {most:.1g} of a weight" if dtypes else "not at hand"
+            notes.append(f"the file is {name} there and has the dtypes of the base here, {ours}")
+        report.append(Fidelity(field, LOSSY if notes else ULP, "; ".join(notes) or ONCE))
+    return report
+
+
 def _other_fields(config: Mapping[str, Any]) -> list[Fidelity]:
     report = []
-    for field in ("dtype", "out_dtype"):
-        if config.get(field):
-            report.append(Fidelity(field, ULP, "sums are float32 here; the file has the dtypes of the base"))
     for field in ("tokenizer", "tokenizer_source"):
         if config.get(field):
             grade = EXACT if config[field] == "base" else DROPPED

@@ -116,6 +116,19 @@ def test_hub_ids_are_marked_here_and_not_there(folder: Path, request: pytest.Fix
     assert_merged(folder / "mix.safetensors", wanted)
 
 
+def test_the_dtype_of_the_files_is_that_of_both(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("base", "left", "right"):
+        narrow = {key: value.bfloat16() for key, value in load_file(folder / f"{name}.safetensors").items()}
+        save_file(narrow, folder / f"{name}.safetensors")
+    convert(folder, "theirs", "ours")
+    assert "the file is float32 there and has the dtypes of the base here, bfloat16" in capsys.readouterr().out
+    theirs = convert(folder, "ours", "again")
+    assert (theirs["dtype"], theirs["out_dtype"]) == ("float32", "bfloat16")
+    capsys.readouterr()
+    convert(folder, "again", "ours-again")
+    assert "lossy" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["nets/left", "nets/left.safetensors", "./nets/left", "/nets/left", "nets/left/last"])
 def test_what_looks_like_a_path_or_is_one_is_no_hub_id(tmp_path: Path, name: str) -> None:
     (tmp_path / "nets" / "left").mkdir(parents=True)

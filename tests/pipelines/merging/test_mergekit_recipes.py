@@ -383,6 +383,7 @@ def test_lossy_exports_say_so():
         ({"merge_method": "arcee_fusion"}, "cannot be imported"),
         ({"models": None}, "exactly one of models"),
         ({"layers": 3}, "unknown fields layers"),
+        ({"dtype": "bf16"}, "dtype is 'bf16'"),
         ({"models": [{"model": "org/math+org/lora", "parameters": {"weight": 1}}]}, "adds an adapter"),
         ({"models": [{"model": "org/math"}]}, "has no weight"),
         ({"models": [{"model": "org/math", "parameters": {"weight": "much"}}]}, "a number"),
@@ -397,10 +398,46 @@ def test_what_cannot_be_read_is_refused(change: Mapping[str, Any], match):
 def test_every_field_is_in_the_report():
     asked = task_config(0.5, out_dtype="bfloat16", tokenizer_source="union", chat_template="auto",
                         parameters={"int8_mask": True})  # fmt: skip
-    report = {line.field: line.grade for line in import_mergekit(asked).report}
+    report = {line.field: line.grade for line in import_mergekit(asked, dtypes=["bfloat16"]).report}
     assert report == {"merge_method": "exact", "weight": "exact", "lambda": "exact", "dtype": "≤1 ulp",
                       "out_dtype": "≤1 ulp", "tokenizer_source": "dropped", "int8_mask": "dropped",
                       "chat_template": "dropped"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "asked", "grades"),
+    [
+        (["float32"], {"dtype": "float32"}, {"dtype": "≤1 ulp"}),
+        (["bfloat16"], {"dtype": "float32", "out_dtype": "bfloat16"}, {"dtype": "≤1 ulp", "out_dtype": "≤1 ulp"}),
+        (["float32"], {"dtype": "float32", "out_dtype": "float16"}, {"dtype": "≤1 ulp", "out_dtype": "lossy"}),
+        (["bfloat16"], {"dtype": "bfloat16"}, {"dtype": "lossy"}),
+        (["float32", "bfloat16"], {"dtype": "float32"}, {"dtype": "lossy"}),
+        ([], {"dtype": "float32"}, {"dtype": "lossy"}),
+    ],
+)
+def test_a_dtype_that_is_not_that_of_the_base_is_lossy(dtypes, asked, grades):
+    imported = import_mergekit(task_config(0.5, dtype=None) | asked, dtypes=dtypes)
+    assert {line.field: line.grade for line in imported.report if "dtype" in line.field} == grades
+
+
+def test_how_far_a_dtype_is_off_is_told():
+    told = str(import_mergekit(task_config(0.5, dtype="bfloat16"), dtypes=["float32"]).report)
+    assert "there each step is rounded, by up to 0.004 of the value" in told
+    assert "the file is bfloat16 there and has the dtypes of the base here, float32: off by up to 0.004" in told
+    assert "not at hand" in str(import_mergekit(task_config(0.5)).report)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "written"),
+    [({"bfloat16"}, {"dtype": "float32", "out_dtype": "bfloat16"}), ({"float32"}, {"dtype": "float32"}),
+     ({"float16", "float32"}, {"dtype": "float32"})],
+)  # fmt: skip
+def test_the_dtype_of_the_base_is_asked_for(dtypes, written):
+    config, report = export_mergekit(NATIVE["ties"], "a", {"math": "b", "code": "c"}, KEYS, dtypes)
+    assert {field: value for field, value in config.items() if "dtype" in field} == written
+    assert [one.grade for one in report if one.field == "dtype"] == ["lossy" if len(dtypes) > 1 else "≤1 ulp"]
+    again = import_mergekit(config, KEYS, dtypes)
+    assert grade(again, "dtype") == ("lossy" if len(dtypes) > 1 else "≤1 ulp")
 
 
 def test_two_paths_that_end_alike_have_two_names():
