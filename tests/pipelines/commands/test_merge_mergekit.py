@@ -152,6 +152,12 @@ def test_what_cannot_be_read_writes_nothing(folder: Path, capsys: pytest.Capture
     assert "changes the depth" in capsys.readouterr().err
 
 
+def test_stages_are_refused_with_the_way_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "theirs.yaml").write_text(f"name: first\n{CONFIG}---\nname: second\n{CONFIG}")
+    assert main(["merge", str(folder / "theirs.yaml"), "--out", str(folder / "mix.safetensors")]) != 0
+    assert "merged one after the other" in capsys.readouterr().err
+
+
 def test_masks_are_not_exported_and_the_way_out_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = {
         "mixdeck_recipe": 1,
