@@ -365,6 +365,21 @@ def test_what_cannot_be_written_is_refused_with_a_way_out(recipe, match):
     assert frozen("merged")["models"] == [{"model": "merged"}]
 
 
+@pytest.mark.parametrize(("method", "space"), [("slerp", "weights"), ("slerp", "vectors"), ("average", "")])
+def test_a_block_without_any_expert_cannot_be_written(method, space):
+    def written(*blocks: BlockRule) -> dict[str, Any]:
+        recipe = MergeRecipe(method, (("math", 0.7), ("code", 0.3)), settings=(("space", space),) * bool(space),
+                             blocks=blocks)  # fmt: skip
+        return export_mergekit(recipe, "org/base", {"math": "org/math", "code": "org/code"}, KEYS)[0]
+
+    silent = [BlockRule("*mlp*", 0.0, task) for task in ("math", "code")]
+    with pytest.raises(MergeError, match=r"no expert is raised for model\.layers\.0\.mlp\.up\.weight"):
+        written(*silent)
+    preceded = [BlockRule("*", 1.0, task) for task in ("math", "code")]
+    assert written(*preceded, *silent) == written()
+    assert written(silent[0])["merge_method"] in ("slerp", "nuslerp", "linear")
+
+
 def test_lossy_exports_say_so():
     def lossy(recipe: MergeRecipe) -> set[str]:
         _, report = export_mergekit(recipe, "org/base", {"math": "a", "code": "b"}, KEYS)
