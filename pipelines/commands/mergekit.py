@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.merging.mergekit_recipes import Fidelity, Imported, base_of, export_mergekit, import_mergekit
+from pipelines.merging.errors import MergeError
+from pipelines.merging.mergekit_recipes import (
+    ADAPTER,
+    Fidelity,
+    Imported,
+    base_of,
+    export_mergekit,
+    import_mergekit,
+)
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
 
 if TYPE_CHECKING:
     from pipelines.shared.checkpoint_slots import Slot
 
+ADAPTER_FILE = "adapter_model.safetensors"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@\w[\w./-]*)?")
 
 
@@ -40,9 +49,18 @@ def document_of(imported: Imported, folder: Path) -> dict[str, Any]:
     return {
         "mixdeck_recipe": VERSION,
         "family": {"id": "checkpoints", "base": {"ref": ref_of(imported.base, folder)}},
-        "experts": {name: {"ref": ref_of(path, folder)} for name, path in imported.experts.items()},
+        "experts": {name: entry_of(path, folder) for name, path in imported.experts.items()},
         "merge": recipe_to_dict(imported.recipe),
     }
+
+
+def entry_of(path: str, folder: Path) -> dict[str, str]:
+    """The entry of an expert: a checkpoint, or what is added to the base."""
+    _, is_adapter, adapter = path.partition(ADAPTER)
+    if not is_adapter:
+        return {"ref": ref_of(path, folder)}
+    file = Path(adapter) / ADAPTER_FILE
+    return {"ref": str(file) if (folder / file).is_file() else ref_of(adapter, folder), "kind": "lora"}
 
 
 def ref_of(path: str, folder: Path) -> str:
@@ -61,16 +79,36 @@ def exported_text(text: str, folder: Path, may_download: bool = False) -> tuple[
     """
     from pipelines.shared.checkpoint_files import parse_plan
     from pipelines.shared.checkpoint_slots import FLOATS, read_slots
-    from pipelines.shared.checkpoint_sources import HUB
 
     plan = parse_plan(text, folder, may_download)
     values = parse_text(text)
-    base = str(values["family"]["base"]["ref"]).removeprefix(HUB)
-    experts = {str(name): str(entry["ref"]).removeprefix(HUB) for name, entry in values["experts"].items()}
+    base = path_of("base", values["family"]["base"]["ref"])
+    experts = {str(name): path_of(str(name), entry["ref"]) for name, entry in values["experts"].items()}
+    for one in plan.experts:
+        if one.kind == "lora":
+            experts[one.name] = f"{base}{ADAPTER}{adapter_folder(one.name, experts[one.name])}"
     slots = read_slots(plan.base.paths)
     keys = [key for key, slot in slots.items() if slot.dtype in FLOATS]
     config, report = export_mergekit(plan.recipe, base, experts, keys, float_dtypes(slots))
     return _dump(config), report
+
+
+def path_of(name: str, ref: str) -> str:
+    """A checkpoint of ours as theirs is named. Raises MergeError: its name would be taken apart there."""
+    from pipelines.shared.checkpoint_sources import HUB
+
+    if ADAPTER in ref:
+        raise MergeError(f"{name} is {ref}: mergekit takes what is behind {ADAPTER} for an adapter; rename the file")
+    return ref.removeprefix(HUB)
+
+
+def adapter_folder(name: str, path: str) -> str:
+    """The folder of an adapter, as theirs names it. Raises MergeError: its file has a name not looked for there."""
+    if not path.endswith(".safetensors"):
+        return path
+    if Path(path).name != ADAPTER_FILE:
+        raise MergeError(f"adapter {name} is {path}: mergekit looks for {ADAPTER_FILE} in a folder; rename the file")
+    return str(Path(path).parent)
 
 
 def float_dtypes(slots: Mapping[str, Slot]) -> set[str]:

@@ -21,6 +21,8 @@ KNOWN = ("models", "slices", "modules", "merge_method", "base_model", "parameter
 WITHOUT_BASE = ("linear", "karcher")
 WITHOUT_EFFECT = {"int8_mask": "only saves memory there", "chat_template": "text, not weights"}
 ROUNDING = {"float64": 2**-53, "float32": 2**-24, "float16": 2**-11, "bfloat16": 2**-8}  # half an ulp of 1
+ADAPTER = "+"  # base+adapter_folder is the base with an adapter folded in
+FOLDED = "there the adapter is folded into the base first, and rounded to its dtype"
 ONCE = "sums are float32 here and rounded once"
 
 
@@ -39,7 +41,7 @@ class Imported:
 
     Attributes:
         base: path or Hub id of the base checkpoint.
-        experts: name -> path or Hub id, in the order of the configuration.
+        experts: name -> path or Hub id, in the order of the configuration; "base+folder" is an adapter of the base.
         report: a line for each field.
     """
 
@@ -78,6 +80,7 @@ def import_mergekit(
     check_recipe(recipe, tuple(reading.experts))
     report = tuple(Fidelity(field, grade, note) for field, (grade, note) in notes.items())
     experts = {task: reading.experts[task] for task, _ in recipe.coefficients}
+    report = (*report, *_adapters(experts))
     return Imported(reading.base, experts, recipe, (*report, *_dtype_fields(config, dtypes), *_other_fields(config)))
 
 
@@ -87,7 +90,7 @@ def export_mergekit(
     """Write a configuration.
 
     Args:
-        base, experts: paths or Hub ids; name -> path.
+        base, experts: paths or Hub ids; name -> path, "base+folder" for an adapter of the base.
         keys: names of the tensors that are merged; filters are made so that each has its own value.
         dtypes: those of the base's floats, which the merge has here. Where it is one, it is asked for; else float32.
 
@@ -106,6 +109,7 @@ def export_mergekit(
         for task in experts
         if task not in heard
     ]
+    report += _adapters(heard)
     if recipe.muted or recipe.soloed or recipe.negated:
         report.append(Fidelity("muted, soloed, negated", EXACT, "worked into the weights"))
     several = f"{', '.join(sorted(dtypes))} here, as in the base; there one for all: float32"
@@ -121,10 +125,18 @@ def frozen(path: str, dtype: str = "float32") -> dict[str, Any]:
 
 
 def base_of(config: Mapping[str, Any]) -> str:
-    """Path or Hub id of the base; where none is named, the first model stands in for it."""
+    """Path or Hub id of the base; where none is named, what an adapter changes, or the first model, stands in for it.
+
+    Raises:
+        MergeError: an adapter is added to it.
+    """
     if config.get("base_model"):
-        return _path(config["base_model"])
-    return _path(_slices(_module(config))[0]["sources"][0]["model"])
+        base = _path(config["base_model"])
+        if ADAPTER in base:
+            raise MergeError(f"base_model {base} adds an adapter: fold it into a checkpoint first")
+        return base
+    paths: list[str] = [source["model"] for source in _slices(_module(config))[0]["sources"]]
+    return next((path for path in paths if ADAPTER in path), paths[0]).partition(ADAPTER)[0]
 
 
 def _reading(config: Mapping[str, Any], keys: Sequence[str] | None) -> Reading:
@@ -132,10 +144,15 @@ def _reading(config: Mapping[str, Any], keys: Sequence[str] | None) -> Reading:
     outer = [_parameters(module)] + ([_parameters(config)] if module is not config else [])
     slices = _slices(module)
     _check_depth(slices, keys)
+    base = base_of(config)
     paths = [source["model"] for one in slices for source in one["sources"]]
+    for path in paths:
+        if ADAPTER in path and path.partition(ADAPTER)[0] != base:
+            raise MergeError(f"model {path} adds an adapter to another model than the base {base}: only adapters of "
+                             "the base are merged; fold this one into a checkpoint first")  # fmt: skip
     if config.get("base_model") and config.get("merge_method") in WITHOUT_BASE:
-        paths.append(base_of(config))  # there a base is one more model
-    return Reading(base_of(config), _named(dict.fromkeys(paths)), slices, outer, keys, bool(config.get("base_model")))
+        paths.append(base)  # there a base is one more model
+    return Reading(base, _named(dict.fromkeys(paths)), slices, outer, keys, bool(config.get("base_model")))
 
 
 def _module(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,8 +234,8 @@ def _list(name: str, value: Any) -> Sequence[Any]:
 def _path(model: Any) -> str:
     if not isinstance(model, str):
         raise MergeError(f"a model is {model!r}: the path of a checkpoint is expected")
-    if "+" in model:
-        raise MergeError(f"model {model} adds an adapter: fold it into a checkpoint first")
+    if model.count(ADAPTER) > 1 or not all(model.split(ADAPTER)):
+        raise MergeError(f"a model is {model!r}: a model, or a model, + and the folder of one adapter, is expected")
     return model
 
 
@@ -226,12 +243,17 @@ def _named(paths: Mapping[str, None]) -> dict[str, str]:
     """A short name for every path: the end of it, with a number where two end alike."""
     named: dict[str, str] = {}
     for path in paths:
-        short = path.split("@")[0].rstrip("/").rsplit("/", 1)[-1].removesuffix(".safetensors") or "model"
+        own = path.rpartition(ADAPTER)[2].split("@")[0]
+        short = own.rstrip("/").rsplit("/", 1)[-1].removesuffix(".safetensors") or "model"
         name, count = short, 2
         while name in named:
             name, count = f"{short}-{count}", count + 1
         named[name] = path
     return named
+
+
+def _adapters(experts: Mapping[str, str]) -> list[Fidelity]:
+    return [Fidelity(f"experts.{task}", ULP, FOLDED) for task, path in experts.items() if ADAPTER in path]
 
 
 def _dtype_fields(config: Mapping[str, Any], dtypes: Collection[str]) -> list[Fidelity]:

@@ -129,6 +129,51 @@ def test_the_dtype_of_the_files_is_that_of_both(folder: Path, capsys: pytest.Cap
     assert "lossy" not in capsys.readouterr().out
 
 
+def with_adapter(folder: Path, file: str = "adapter_model.safetensors") -> dict[str, torch.Tensor]:
+    """A recipe of one adapter at 0.5 as ours.yaml; gives what it merges to."""
+    generator = torch.Generator().manual_seed(1)
+    up, down = torch.randn(4, 2, generator=generator), torch.randn(2, 3, generator=generator)
+    (folder / "ink").mkdir()
+    name = "base_model.model.layers.1"
+    save_file({f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}, folder / "ink" / file)
+    (folder / "ink" / "adapter_config.json").write_text('{"lora_alpha": 4, "r": 2}')
+    document = {
+        "mixdeck_recipe": 1,
+        "family": {"id": "checkpoints", "base": {"ref": "base.safetensors"}},
+        "experts": {"ink": {"ref": f"ink/{file}", "kind": "lora"}},
+        "merge": {"vector": {"method": "task_arithmetic"}, "weights": {"ink": 0.5}, "scale": 1.0},
+    }
+    (folder / "ours.yaml").write_text(yaml.safe_dump(document))
+    base = load_file(folder / "base.safetensors")
+    return base | {"layers.1.weight": base["layers.1.weight"] + 0.5 * 2 * up @ down}
+
+
+def test_an_adapter_is_named_with_the_base_there_and_is_an_expert_here(folder: Path) -> None:
+    wanted = with_adapter(folder)
+    theirs = convert(folder, "ours", "again")
+    assert [one["model"] for one in theirs["models"]] == ["base.safetensors+ink"]
+    assert convert(folder, "again", "ours-again")["experts"] == {
+        "ink": {"ref": "ink/adapter_model.safetensors", "kind": "lora"}
+    }
+    assert main(["merge", str(folder / "again.yaml"), "--out", str(folder / "mix.safetensors"), "--strangers"]) == 0
+    assert_merged(folder / "mix.safetensors", wanted)
+
+
+def test_an_adapter_of_another_file_name_is_not_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_adapter(folder, "street.safetensors")
+    assert main(["merge", str(folder / "ours.yaml"), "--out", str(folder / "again.yaml")]) != 0
+    assert "adapter ink is ink/street.safetensors: mergekit looks for adapter_model" in capsys.readouterr().err
+
+
+def test_a_plus_in_a_name_is_refused_on_the_way_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_adapter(folder)
+    (folder / "base.safetensors").rename(folder / "a+b.safetensors")
+    text = (folder / "ours.yaml").read_text().replace("base.safetensors", "a+b.safetensors")
+    (folder / "ours.yaml").write_text(text)
+    assert main(["merge", str(folder / "ours.yaml"), "--out", str(folder / "again.yaml")]) != 0
+    assert "rename the file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["nets/left", "nets/left.safetensors", "./nets/left", "/nets/left", "nets/left/last"])
 def test_what_looks_like_a_path_or_is_one_is_no_hub_id(tmp_path: Path, name: str) -> None:
     (tmp_path / "nets" / "left").mkdir(parents=True)

@@ -399,7 +399,13 @@ def test_lossy_exports_say_so():
         ({"models": None}, "exactly one of models"),
         ({"layers": 3}, "unknown fields layers"),
         ({"dtype": "bf16"}, "dtype is 'bf16'"),
-        ({"models": [{"model": "org/math+org/lora", "parameters": {"weight": 1}}]}, "adds an adapter"),
+        (
+            {"models": [{"model": "org/math+org/lora", "parameters": {"weight": 1}}]},
+            "another model than the base org/base",
+        ),
+        ({"models": [{"model": "org/base+a+b", "parameters": {"weight": 1}}]}, "folder of one adapter"),
+        ({"models": [{"model": "org/base+", "parameters": {"weight": 1}}]}, "folder of one adapter"),
+        ({"base_model": "org/base+org/lora"}, "base_model org/base.org/lora adds an adapter"),
         ({"models": [{"model": "org/math"}]}, "has no weight"),
         ({"models": [{"model": "org/math", "parameters": {"weight": "much"}}]}, "a number"),
         ({"models": [{"model": "org/math", "parameters": {"weight": 9.0}}]}, "must lie between"),
@@ -459,6 +465,22 @@ def test_two_paths_that_end_alike_have_two_names():
     FILES["other/math"] = FILES["org/math"]
     imported = import_mergekit(config("karcher", model("org/math"), model("other/math")))
     assert imported.experts == {"math": "org/math", "math-2": "other/math"}
+
+
+def test_an_adapter_of_the_base_is_an_expert_both_ways():
+    asked = config("task_arithmetic", model("org/math", weight=0.5), model("org/base@v1+org/ink@v2", weight=0.7),
+                   base="org/base@v1")  # fmt: skip
+    imported = import_mergekit(asked)
+    assert imported.experts == {"math": "org/math", "ink": "org/base@v1+org/ink@v2"}
+    assert grade(imported, "experts.ink") == "≤1 ulp"
+    written, report = export_mergekit(imported.recipe, imported.base, imported.experts, KEYS)
+    assert written["models"][1]["model"] == "org/base@v1+org/ink@v2"
+    assert [line.grade for line in report if line.field == "experts.ink"] == ["≤1 ulp"]
+
+
+def test_where_no_base_is_named_it_is_what_the_adapter_changes():
+    imported = import_mergekit(config("linear", model("org/math", weight=1.0), model("org/base+org/ink", weight=1.0)))
+    assert imported.base == "org/base"
 
 
 def test_documents_are_told_apart():
