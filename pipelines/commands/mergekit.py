@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipelines.merging.mergekit_recipes import (
     Imported,
     base_of,
     export_mergekit,
+    frozen,
     import_mergekit,
 )
 from pipelines.shared.errors import UserError
@@ -138,20 +140,32 @@ def base_slots(ref: str, folder: Path, may_download: bool = False) -> dict[str, 
 
 def convert(text: str, folder: Path, out: Path, is_mergekit: bool, may_download: bool = False) -> tuple[Fidelity, ...]:
     """Write the other form of a recipe, whole or not at all; gives the report."""
-    from pipelines.shared.weights import whole_file
-
-    if out.suffix.lower() not in (".yaml", ".yml"):
-        raise UserError(f"--out {out}: a recipe is written as .yaml.")
     written, report = (imported_text if is_mergekit else exported_text)(text, folder, may_download)
-    with whole_file(out) as draft:
-        draft.write_text(written, encoding="utf-8")
+    _write(written, out)
     return report
+
+
+def pass_through(checkpoint: Path, out: Path) -> None:
+    """Write the configuration with which mergekit takes a merged checkpoint as it is."""
+    _write(_dump(frozen(os.path.relpath(checkpoint, out.parent))), out)
+
+
+def is_recipe(path: Path) -> bool:
+    """Whether a file is to hold a recipe instead of weights."""
+    return path.suffix.lower() in (".yaml", ".yml")
 
 
 def lines(report: Sequence[Fidelity]) -> list[str]:
     """A line for each field: grade, field, note."""
     width = max((len(one.field) for one in report), default=0)
     return [f"{one.grade:8}  {one.field:{width}}  {one.note}".rstrip() for one in report]
+
+
+def _write(text: str, out: Path) -> None:
+    from pipelines.shared.weights import whole_file
+
+    with whole_file(out) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _dump(values: Mapping[str, Any]) -> str:

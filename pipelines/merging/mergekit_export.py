@@ -89,8 +89,8 @@ def write_method(recipe: MergeRecipe, base: str, experts: Mapping[str, str], key
     """A configuration without its dtype, and a note about each field."""
     if recipe.method not in TO_MERGEKIT:
         raise MergeError(
-            f'"{recipe.method}" has no counterpart in mergekit: merge to a checkpoint, and pass that one through; '
-            f"{', '.join(TO_MERGEKIT)} have one"
+            f'"{recipe.method}" has no counterpart in mergekit: merge to a checkpoint, and pass that one through '
+            f"(merge --freeze); {', '.join(TO_MERGEKIT)} have one"
         )
     writing = Writing(recipe, base, experts, keys, {"method": (EXACT, ""), "weights": (EXACT, "")})
     return TO_MERGEKIT[recipe.method](writing), writing.notes

@@ -98,7 +98,8 @@ def export_mergekit(
         MergeError: masks, or a method without a counterpart: store the network instead and use `frozen`.
     """
     if recipe.masks.mode != "off":
-        raise MergeError("masks have no counterpart in mergekit: merge to a checkpoint, and pass that one through")
+        raise MergeError("masks have no counterpart in mergekit: merge to a checkpoint, and pass that one through "
+                         "(merge --freeze)")  # fmt: skip
     heard = {task: path for task, path in experts.items() if recipe.coefficient(task) != 0}
     if not heard:
         raise MergeError("no expert is raised: there is nothing to export")
@@ -119,9 +120,9 @@ def export_mergekit(
     return {**body, "dtype": "float32", **out}, tuple(report)
 
 
-def frozen(path: str, dtype: str = "float32") -> dict[str, Any]:
-    """The configuration that passes one finished checkpoint through."""
-    return {"merge_method": "passthrough", "models": [{"model": path}], "dtype": dtype}
+def frozen(path: str) -> dict[str, Any]:
+    """The configuration that passes one finished checkpoint through, in its own dtypes."""
+    return {"merge_method": "passthrough", "models": [{"model": path}]}
 
 
 def base_of(config: Mapping[str, Any]) -> str:

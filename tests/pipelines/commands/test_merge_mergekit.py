@@ -203,7 +203,7 @@ def test_stages_are_refused_with_the_way_out(folder: Path, capsys: pytest.Captur
     assert "merged one after the other" in capsys.readouterr().err
 
 
-def test_masks_are_not_exported_and_the_way_out_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def with_masks(folder: Path) -> None:
     document = {
         "mixdeck_recipe": 1,
         "family": {"id": "two", "base": {"ref": "base.safetensors"}},
@@ -211,5 +211,40 @@ def test_masks_are_not_exported_and_the_way_out_is_named(folder: Path, capsys: p
         "merge": {"vector": {"method": "tall_masks"}, "weights": {"left": 1.0}, "masks": {"mode": "union"}},
     }
     (folder / "ours.yaml").write_text(yaml.safe_dump(document))
+
+
+def test_masks_are_not_exported_and_the_way_out_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_masks(folder)
     assert main(["merge", str(folder / "ours.yaml"), "--out", str(folder / "theirs-again.yaml")]) != 0
     assert "pass that one through" in capsys.readouterr().err and not (folder / "theirs-again.yaml").exists()
+
+
+def test_masks_are_frozen_into_a_checkpoint_that_mergekit_passes_through(folder: Path) -> None:
+    with_masks(folder)
+    (folder / "out").mkdir()
+    ours, out = str(folder / "ours.yaml"), folder / "out" / "frozen.yaml"
+    frozen = ["--freeze", str(folder / "frozen.safetensors")]
+    assert main(["merge", ours, "--out", str(out), *frozen, "--strangers"]) == 0
+    assert yaml.safe_load(out.read_text()) == {
+        "merge_method": "passthrough",
+        "models": [{"model": "../frozen.safetensors"}],
+    }
+    assert main(["merge", ours, "--out", str(folder / "plain.safetensors"), "--strangers"]) == 0
+    assert (folder / "frozen.safetensors").read_bytes() == (folder / "plain.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "out", "file", "words"),
+    [
+        ("ours", "x.safetensors", "y.safetensors", "goes with --out FILE.yaml"),
+        ("theirs", "x.yaml", "y.safetensors", "is one of mergekit's"),
+        ("ours", "x.yaml", "y.bin", "--freeze"),
+    ],
+)
+def test_freezing_is_refused_where_it_means_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], recipe: str, out: str, file: str, words: str
+) -> None:
+    with_masks(folder)
+    asked = ["merge", str(folder / f"{recipe}.yaml"), "--out", str(folder / out), "--freeze", str(folder / file)]
+    assert main(asked) != 0
+    assert words in capsys.readouterr().err and not (folder / out).exists() and not (folder / file).exists()
