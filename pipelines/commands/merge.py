@@ -34,6 +34,12 @@ def add(commands: Any) -> None:
         "--memory", type=float, default=1.0, metavar="GB", help="what the merge may take beside the program: 1 (10^9 B)"
     )
     files.add_argument("--download", action="store_true", help="fetch Hub checkpoints that are not in the local cache")
+    files.add_argument(
+        "--freeze",
+        type=Path,
+        metavar="FILE.safetensors",
+        help="with --out FILE.yaml: merge into this file, and write how mergekit takes it as it is",
+    )
     files.add_argument("--strangers", action="store_true", help="merge experts that do not look tuned from the base")
     parser.set_defaults(command=run)
 
@@ -44,6 +50,7 @@ def run(flags: argparse.Namespace) -> None:
     from pipelines.commands.reports import about_mix, write_json
     from pipelines.registry import family as family_named
 
+    _check_freeze(flags)
     if flags.recipe.suffix.lower() != ".png" and _is_about_files(flags):
         return
     _prepare(flags.out)
@@ -59,7 +66,7 @@ def run(flags: argparse.Namespace) -> None:
 
 def _is_about_files(flags: argparse.Namespace) -> bool:
     """Do what a recipe that names files, ours or mergekit's, asks for; whether it is one."""
-    from pipelines.commands.mergekit import convert, imported_text, lines
+    from pipelines.commands.mergekit import convert, imported_text, is_recipe, lines
     from pipelines.commands.recipes import read_text
     from pipelines.merging.mergekit_recipes import is_mergekit
     from pipelines.shared.checkpoint_files import names_files
@@ -69,18 +76,41 @@ def _is_about_files(flags: argparse.Namespace) -> bool:
     is_theirs = is_mergekit(parse_text(text))
     if not is_theirs and not names_files(text):
         return False
-    if flags.out.suffix.lower() in (".yaml", ".yml"):
-        print("\n".join(lines(convert(text, folder, flags.out, is_theirs))))
+    if flags.freeze is not None:
+        _freeze(text, flags, is_theirs)
+        return True
+    if is_recipe(flags.out):
+        print("\n".join(lines(convert(text, folder, flags.out, is_theirs, flags.download))))
         return True
     _prepare(flags.out)
     if is_theirs:
-        text, report = imported_text(text, folder)
+        text, report = imported_text(text, folder, flags.download)
         print("\n".join(lines(report)))
-    _merge_files(text, flags)
+    _merge_files(text, flags, flags.out)
     return True
 
 
-def _merge_files(text: str, flags: argparse.Namespace) -> None:
+def _check_freeze(flags: argparse.Namespace) -> None:
+    from pipelines.commands.mergekit import is_recipe
+
+    if flags.freeze is not None and not is_recipe(flags.out):
+        raise UserError(f"--freeze {flags.freeze} goes with --out FILE.yaml for mergekit; --out is {flags.out}.")
+
+
+def _freeze(text: str, flags: argparse.Namespace, is_theirs: bool) -> None:
+    """Merge what mergekit cannot, and write the configuration that passes the result through."""
+    from pipelines.commands.mergekit import pass_through
+
+    if is_theirs:
+        raise UserError(
+            f"--freeze is for recipes of ours; {flags.recipe} is one of mergekit's, which merges it itself."
+        )
+    _prepare(flags.freeze, "--freeze")
+    _merge_files(text, flags, flags.freeze)
+    pass_through(flags.freeze, flags.out)
+
+
+def _merge_files(text: str, flags: argparse.Namespace, out: Path) -> None:
     """Merge the checkpoints that the recipe names, piece by piece, with a bar in bytes."""
     from tqdm import tqdm
 
@@ -100,17 +130,15 @@ def _merge_files(text: str, flags: argparse.Namespace) -> None:
             bar.total, bar.n = progress.total_bytes, progress.done_bytes
             bar.update(0)
 
-        done = merge_files(
-            plan, flags.out, show, memory_bytes=int(flags.memory * 1e9), allows_strangers=flags.strangers
-        )
+        done = merge_files(plan, out, show, memory_bytes=int(flags.memory * 1e9), allows_strangers=flags.strangers)
     for notice in done.notices:
         print(f"warning: {notice}", file=sys.stderr)
-    digest, size_bytes = done.about["mixdeck:recipe_hash"], flags.out.stat().st_size
+    digest, size_bytes = done.about["mixdeck:recipe_hash"], out.stat().st_size
     bound = f"within {done.bound_bytes / 1e6:.0f} MB of memory"
-    print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {digest[:12]}, {bound}")
+    print(f"{out}: {size_bytes / 1e6:.1f} MB, recipe {digest[:12]}, {bound}")
     if flags.json is not None:
         about = {"family": plan.name, "recipe": recipe_to_dict(plan.recipe), "recipe_hash": digest, "device": "cpu"}
-        cost = {"seconds": round(time.perf_counter() - began, 3), "output": flags.out.name, "size_bytes": size_bytes,
+        cost = {"seconds": round(time.perf_counter() - began, 3), "output": out.name, "size_bytes": size_bytes,
                 "bound_bytes": done.bound_bytes}  # fmt: skip
         write_json(about | cost, flags.json)
 
@@ -165,13 +193,13 @@ def _clean_up(folder: Path) -> None:
         print(f"info: removed a half-written {name}: the merge that wrote it was killed.", file=sys.stderr)
 
 
-def _prepare(out: Path) -> None:
-    _check_target(out)
+def _prepare(out: Path, flag: str = "--out") -> None:
+    _check_target(out, flag)
     _clean_up(out.parent)
 
 
-def _check_target(path: Path) -> None:
+def _check_target(path: Path, flag: str) -> None:
     if path.suffix != ".safetensors":
-        raise UserError(f"--out {path}: a merged network is stored as .safetensors.")
+        raise UserError(f"{flag} {path}: a merged network is stored as .safetensors.")
     if path.is_dir():
-        raise UserError(f"--out {path} is a folder; name a file.")
+        raise UserError(f"{flag} {path} is a folder; name a file.")

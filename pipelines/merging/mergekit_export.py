@@ -68,6 +68,17 @@ class Writing:
             raise MergeError(f"mergekit's {name} has no scale: set scale and equaliser to 1, or store the network")
         return body
 
+    def raised(self, name: str) -> None:
+        """Raises MergeError: a tensor for which no expert is raised keeps the base here, which the method there cannot.
+
+        An expert at 0 beside one that is raised is no trouble.
+        """
+        rules = [self.weight_rules(task) for task in self.experts]
+        for key in self.keys:
+            if all(first_value(one, key) == 0 for one in rules):
+                raise MergeError(f"no expert is raised for {key}, and mergekit's {name} cannot keep the base there: "
+                                 "raise one in that block, or store the network")  # fmt: skip
+
     def unweighted(self, name: str) -> None:
         """Note that the method there has no weights."""
         if not self.has_equal_weights():
@@ -78,8 +89,8 @@ def write_method(recipe: MergeRecipe, base: str, experts: Mapping[str, str], key
     """A configuration without its dtype, and a note about each field."""
     if recipe.method not in TO_MERGEKIT:
         raise MergeError(
-            f'"{recipe.method}" has no counterpart in mergekit: merge to a checkpoint, and pass that one through; '
-            f"{', '.join(TO_MERGEKIT)} have one"
+            f'"{recipe.method}" has no counterpart in mergekit: merge to a checkpoint, and pass that one through '
+            f"(merge --freeze); {', '.join(TO_MERGEKIT)} have one"
         )
     writing = Writing(recipe, base, experts, keys, {"method": (EXACT, ""), "weights": (EXACT, "")})
     return TO_MERGEKIT[recipe.method](writing), writing.notes
@@ -97,6 +108,7 @@ def write_average(writing: Writing) -> Body:
         writing.notes["weights"] = (LOSSY, "there the divisor is the sum of weights, not of their absolute values")
     body: Body = {"models": writing.models(), "parameters": {"normalize": True}}
     if setting_from(writing.scale_rules(), writing.keys) == 1.0:
+        writing.raised("linear")
         writing.notes["base"] = (EXACT, "its part cancels: left out, since there it would be one more model")
         return {"merge_method": "linear", **body}
     return writing.scaled({"merge_method": "task_arithmetic", "base_model": writing.base, **body})
@@ -160,6 +172,7 @@ def write_slerp(writing: Writing) -> Body:
     if writing.settings["space"] == "vectors":
         return _nuslerp(writing, "tensor", "vectors")
     (first, second), paths = _pair(writing)
+    writing.raised("slerp")
     sides = writing.weight_rules(first), writing.weight_rules(second)
     if [glob for glob, _ in sides[0]] == [glob for glob, _ in sides[1]]:
         rules = [(glob, _share(a, b)) for (glob, a), (_, b) in zip(*sides, strict=True)]
@@ -242,11 +255,12 @@ def _pair(writing: Writing) -> tuple[tuple[str, str], list[str]]:
 def _share(first: float, second: float) -> float:
     if min(first, second) < 0:
         raise MergeError("an expert is turned around: there a path has no negative end")
-    return second / (first + second)
+    return second / (first + second or 1.0)  # both 0: of a rule that another one precedes
 
 
 def _nuslerp(writing: Writing, along: str, space: str) -> Body:
     _pair(writing)
+    writing.raised("nuslerp")
     flags = {"nuslerp_flatten": True} if along == "tensor" else {
         "nuslerp_flatten": False, "nuslerp_row_wise": along == "column"}  # fmt: skip
     if along != "tensor":

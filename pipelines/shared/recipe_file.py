@@ -109,7 +109,7 @@ def parse_document(text: str, families: Iterable[ModelFamily]) -> tuple[RecipeDo
 
 
 def parse_text(text: str) -> Any:
-    """Values of a YAML or JSON text. Raises UserError: too long, too deep, with anchors, or neither."""
+    """Values of a YAML or JSON text. Raises UserError: too long or deep, with anchors, two documents, or neither."""
     import yaml
 
     if len(text) > MOST_CHARACTERS:
@@ -119,11 +119,20 @@ def parse_text(text: str) -> Any:
     try:
         values = yaml.load(text, _yaml_1_2())  # a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = f" (line {line + 1})" if line is not None else ""
-        raise UserError(f"The recipe is not YAML or JSON{where}.", title="Cannot read this recipe") from error
+        raise UserError(_unreadable(error), title="Cannot read this recipe") from error
     _check_depth(values)
     return values
+
+
+def _unreadable(error: Exception) -> str:
+    line = getattr(getattr(error, "problem_mark", None), "line", None)
+    where = f" (line {line + 1})" if line is not None else ""
+    if "single document" not in str(getattr(error, "context", "")):
+        return f"The recipe is not YAML or JSON{where}."
+    return (
+        f"A recipe is one document; here a second one begins{where}. Put each into a file of its own: the stages of a "
+        "merge are merged one after the other, and a later one names the file that an earlier one wrote."
+    )
 
 
 @cache

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.merge import merge
-from pipelines.merging.mergekit_recipes import Imported, export_mergekit, frozen, import_mergekit, is_mergekit
+from pipelines.merging.mergekit_recipes import Imported, export_mergekit, import_mergekit, is_mergekit
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 from tests.pipelines.merging import reference, reference_kin
 
@@ -252,10 +252,21 @@ def test_slices_have_values_and_gradients_of_their_own():
     assert found["lm_head.weight"] == pytest.approx(0.5, abs=1e-5)
 
 
-@pytest.mark.parametrize("ranges", [((0, 8), (4, 12)), ((0, 4), (6, 12)), ((2, 12),)])
+@pytest.mark.parametrize(
+    "ranges", [((0, 8), (4, 12)), ((0, 4), (6, 12)), ((2, 12),), ((0, 1),), ((0, 4), (4, 11)), ((0, 13),)]
+)
 def test_stacked_and_missing_layers_are_refused(ranges):
     with pytest.raises(MergeError, match="changes the network"):
         import_mergekit(slices(*ranges, values=(0.5,) * len(ranges)), KEYS)
+
+
+def test_slices_need_the_names_and_a_network_in_layers():
+    whole = slices((0, 12), values=(0.5,))
+    assert import_mergekit(whole, KEYS).recipe == import_mergekit(task_config(0.5)).recipe
+    with pytest.raises(MergeError, match="must be at hand"):
+        import_mergekit(whole)
+    with pytest.raises(MergeError, match="the base has 0 layers"):
+        import_mergekit(whole, ["head.weight"])
 
 
 # --- and back
@@ -351,7 +362,21 @@ def test_experts_at_zero_are_left_out_and_told():
 def test_what_cannot_be_written_is_refused_with_a_way_out(recipe, match):
     with pytest.raises(MergeError, match=match):
         export_mergekit(recipe, "org/base", {"math": "org/math", "code": "org/code"}, KEYS)
-    assert frozen("merged")["models"] == [{"model": "merged"}]
+
+
+@pytest.mark.parametrize(("method", "space"), [("slerp", "weights"), ("slerp", "vectors"), ("average", "")])
+def test_a_block_without_any_expert_cannot_be_written(method, space):
+    def written(*blocks: BlockRule) -> dict[str, Any]:
+        recipe = MergeRecipe(method, (("math", 0.7), ("code", 0.3)), settings=(("space", space),) * bool(space),
+                             blocks=blocks)  # fmt: skip
+        return export_mergekit(recipe, "org/base", {"math": "org/math", "code": "org/code"}, KEYS)[0]
+
+    silent = [BlockRule("*mlp*", 0.0, task) for task in ("math", "code")]
+    with pytest.raises(MergeError, match=r"no expert is raised for model\.layers\.0\.mlp\.up\.weight"):
+        written(*silent)
+    preceded = [BlockRule("*", 1.0, task) for task in ("math", "code")]
+    assert written(*preceded, *silent) == written()
+    assert written(silent[0])["merge_method"] in ("slerp", "nuslerp", "linear")
 
 
 def test_lossy_exports_say_so():
@@ -372,7 +397,14 @@ def test_lossy_exports_say_so():
         ({"merge_method": "arcee_fusion"}, "cannot be imported"),
         ({"models": None}, "exactly one of models"),
         ({"layers": 3}, "unknown fields layers"),
-        ({"models": [{"model": "org/math+org/lora", "parameters": {"weight": 1}}]}, "adds an adapter"),
+        ({"dtype": "bf16"}, "dtype is 'bf16'"),
+        (
+            {"models": [{"model": "org/math+org/lora", "parameters": {"weight": 1}}]},
+            "another model than the base org/base",
+        ),
+        ({"models": [{"model": "org/base+a+b", "parameters": {"weight": 1}}]}, "folder of one adapter"),
+        ({"models": [{"model": "org/base+", "parameters": {"weight": 1}}]}, "folder of one adapter"),
+        ({"base_model": "org/base+org/lora"}, "base_model org/base.org/lora adds an adapter"),
         ({"models": [{"model": "org/math"}]}, "has no weight"),
         ({"models": [{"model": "org/math", "parameters": {"weight": "much"}}]}, "a number"),
         ({"models": [{"model": "org/math", "parameters": {"weight": 9.0}}]}, "must lie between"),
@@ -386,16 +418,68 @@ def test_what_cannot_be_read_is_refused(change: Mapping[str, Any], match):
 def test_every_field_is_in_the_report():
     asked = task_config(0.5, out_dtype="bfloat16", tokenizer_source="union", chat_template="auto",
                         parameters={"int8_mask": True})  # fmt: skip
-    report = {line.field: line.grade for line in import_mergekit(asked).report}
+    report = {line.field: line.grade for line in import_mergekit(asked, dtypes=["bfloat16"]).report}
     assert report == {"merge_method": "exact", "weight": "exact", "lambda": "exact", "dtype": "≤1 ulp",
                       "out_dtype": "≤1 ulp", "tokenizer_source": "dropped", "int8_mask": "dropped",
                       "chat_template": "dropped"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "asked", "grades"),
+    [
+        (["float32"], {"dtype": "float32"}, {"dtype": "≤1 ulp"}),
+        (["bfloat16"], {"dtype": "float32", "out_dtype": "bfloat16"}, {"dtype": "≤1 ulp", "out_dtype": "≤1 ulp"}),
+        (["float32"], {"dtype": "float32", "out_dtype": "float16"}, {"dtype": "≤1 ulp", "out_dtype": "lossy"}),
+        (["bfloat16"], {"dtype": "bfloat16"}, {"dtype": "lossy"}),
+        (["float32", "bfloat16"], {"dtype": "float32"}, {"dtype": "lossy"}),
+        ([], {"dtype": "float32"}, {"dtype": "lossy"}),
+    ],
+)
+def test_a_dtype_that_is_not_that_of_the_base_is_lossy(dtypes, asked, grades):
+    imported = import_mergekit(task_config(0.5, dtype=None) | asked, dtypes=dtypes)
+    assert {line.field: line.grade for line in imported.report if "dtype" in line.field} == grades
+
+
+def test_how_far_a_dtype_is_off_is_told():
+    told = str(import_mergekit(task_config(0.5, dtype="bfloat16"), dtypes=["float32"]).report)
+    assert "there each step is rounded, by up to 0.004 of the value" in told
+    assert "the file is bfloat16 there and has the dtypes of the base here, float32: off by up to 0.004" in told
+    assert "not at hand" in str(import_mergekit(task_config(0.5)).report)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "written"),
+    [({"bfloat16"}, {"dtype": "float32", "out_dtype": "bfloat16"}), ({"float32"}, {"dtype": "float32"}),
+     ({"float16", "float32"}, {"dtype": "float32"})],
+)  # fmt: skip
+def test_the_dtype_of_the_base_is_asked_for(dtypes, written):
+    config, report = export_mergekit(NATIVE["ties"], "a", {"math": "b", "code": "c"}, KEYS, dtypes)
+    assert {field: value for field, value in config.items() if "dtype" in field} == written
+    assert [one.grade for one in report if one.field == "dtype"] == ["lossy" if len(dtypes) > 1 else "≤1 ulp"]
+    again = import_mergekit(config, KEYS, dtypes)
+    assert grade(again, "dtype") == ("lossy" if len(dtypes) > 1 else "≤1 ulp")
 
 
 def test_two_paths_that_end_alike_have_two_names():
     FILES["other/math"] = FILES["org/math"]
     imported = import_mergekit(config("karcher", model("org/math"), model("other/math")))
     assert imported.experts == {"math": "org/math", "math-2": "other/math"}
+
+
+def test_an_adapter_of_the_base_is_an_expert_both_ways():
+    asked = config("task_arithmetic", model("org/math", weight=0.5), model("org/base@v1+org/ink@v2", weight=0.7),
+                   base="org/base@v1")  # fmt: skip
+    imported = import_mergekit(asked)
+    assert imported.experts == {"math": "org/math", "ink": "org/base@v1+org/ink@v2"}
+    assert grade(imported, "experts.ink") == "≤1 ulp"
+    written, report = export_mergekit(imported.recipe, imported.base, imported.experts, KEYS)
+    assert written["models"][1]["model"] == "org/base@v1+org/ink@v2"
+    assert [line.grade for line in report if line.field == "experts.ink"] == ["≤1 ulp"]
+
+
+def test_where_no_base_is_named_it_is_what_the_adapter_changes():
+    imported = import_mergekit(config("linear", model("org/math", weight=1.0), model("org/base+org/ink", weight=1.0)))
+    assert imported.base == "org/base"
 
 
 def test_documents_are_told_apart():

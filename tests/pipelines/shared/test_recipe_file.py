@@ -44,6 +44,7 @@ def test_an_expert_that_is_not_installed_is_reported(document: RecipeDocument, t
         ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\ninputs: [{name: 3}]", "input"),
         ("a: [", "not YAML"),
         ("a: &b [1]\nc: *b", "anchors"),
+        ("name: one\n---\nname: two", r"one document; here a second one begins \(line 2\).*one after the other"),
         ("[" * 20 + "]" * 20, "nested"),
         ("!!python/object/apply:os.system [ls]", "not YAML"),
         ("x" * 1_000_001, "at most"),
