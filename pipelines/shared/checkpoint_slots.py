@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import mapping
@@ -21,6 +21,7 @@ DTYPES = {
     "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
 FLOATS = ("F64", "F32", "F16", "BF16")
+Held = TypeVar("Held")
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,23 @@ def read_slots(paths: Sequence[Path]) -> dict[str, Slot]:
     Raises:
         UserError: a damaged header, a dtype that is not merged here, or a tensor that two files hold.
     """
-    slots: dict[str, Slot] = {}
-    for path in paths:
-        for key, slot in _slots_of(path).items():
-            if key in slots:
-                raise UserError(f"{key} is in {slots[key].path.name} and in {path.name}: keep one of the two files.")
-            if slot.dtype not in DTYPES:
-                raise UserError(f"{path.name} holds {key} as {slot.dtype}, which is not merged here.")
-            slots[key] = slot
+    slots = joined((path, _slots_of(path)) for path in paths)
+    for key, slot in slots.items():
+        if slot.dtype not in DTYPES:
+            raise UserError(f"{slot.path.name} holds {key} as {slot.dtype}, which is not merged here.")
     return slots
+
+
+def joined(files: Iterable[tuple[Path, Mapping[str, Held]]]) -> dict[str, Held]:
+    """What a checkpoint's files hold by name, as one. Raises UserError: a name that two files hold."""
+    whole: dict[str, Held] = {}
+    holders: dict[str, Path] = {}
+    for path, held in files:
+        if twice := sorted(held.keys() & whole.keys()):
+            raise UserError(f"{twice[0]} is in {holders[twice[0]].name} and in {path.name}: keep one of the two files.")
+        whole |= held
+        holders |= dict.fromkeys(held, path)
+    return whole
 
 
 def _slots_of(path: Path) -> dict[str, Slot]:
