@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,8 @@ def build_archive(arena: Arena, recipe: MergeRecipe, dtypes: Mapping[str, Any] |
 
     Args:
         recipe: of method tall_masks; all heard tasks get a mask, whichever of them it lays over the vector.
-        dtypes: of the stored base, by name, or one for all floats; the vector is stored in the moved tensors' own.
+        dtypes: of the stored base, by name, or one for all floats; the vector is stored in the moved tensors' own, in
+            float32 where they differ.
 
     Raises:
         UserError: a recipe of another method, or of no task.
@@ -122,8 +123,8 @@ def build_archive(arena: Arena, recipe: MergeRecipe, dtypes: Mapping[str, Any] |
     views = arena.views(arena.base)
     base = {key: _stored(views[key], _dtype_of(dtypes, key)) for key in sorted(views)}
     tiles = {slot.key: tile for slot, tile in sorted(mixture.slots(), key=lambda pair: pair[0].key)}
-    dtype = base[next(iter(tiles))].dtype if tiles else torch.float16
-    vector = _rounded(torch.cat([torch.zeros(0), *map(merged_of, tiles.values())]), dtype)
+    vector = torch.cat([torch.zeros(0), *map(merged_of, tiles.values())])
+    vector = _rounded(vector, _vector_dtype(base, tiles))
     masks, start = torch.zeros(len(tasks), len(vector), dtype=torch.bool), 0
     for tile in tiles.values():
         stop = start + tile.stop - tile.start
@@ -162,7 +163,7 @@ def write_archive(archive: TallArchive, path: Path, form: str = "coded") -> Size
         coder, masks = min((("planes", planes), encode_masks(archive.masks, _exponents(archive.vector))),
                            key=lambda pair: len(pair[1]))  # fmt: skip
     tensors = {f"base.{dtype}": flat for dtype, flat in _flat_base(archive.base).items()}
-    scaled, exponent = _scaled(archive.vector, _vector_dtype(archive))
+    scaled, exponent = _scaled(archive.vector, _vector_dtype(archive.base, archive.moved))
     tensors |= {"vector": scaled, "masks": torch.from_numpy(np.frombuffer(masks, np.uint8).copy())}
     about = {
         "format": FORMAT,
@@ -284,10 +285,12 @@ def _stored(tensor: Tensor, dtype: Any) -> Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
-def _vector_dtype(archive: TallArchive) -> Any:
+def _vector_dtype(base: Mapping[str, Tensor], moved: Iterable[str]) -> Any:
+    """The dtype of the moved tensors; of several, float32, in which the vector is reckoned and nothing is lost."""
     import torch
 
-    return archive.base[archive.moved[0]].dtype if archive.moved else torch.float16
+    dtypes = {base[key].dtype for key in moved} or {torch.float16}
+    return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
 def _scaled(vector: Tensor, dtype: Any) -> tuple[Tensor, int]:

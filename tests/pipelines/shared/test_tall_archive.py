@@ -117,6 +117,19 @@ def test_one_expert_alone_is_given_back(tmp_path: Path) -> None:
     torch.testing.assert_close(built.expert("south")["b.weight"], expected["b.weight"], rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize(("first", "last"), [("bfloat16", "float32"), ("float32", "bfloat16"), ("bfloat16", "float16")])
+def test_a_network_of_two_dtypes_loses_nothing_in_either(first: str, last: str, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    dtypes = {"a": getattr(torch, first), "b": getattr(torch, last)}
+    base = {key: torch.randn(500, generator=generator).to(dtype) for key, dtype in dtypes.items()}
+    expert = {key: (value + 0.4 * torch.randn(500, generator=generator)).to(value.dtype) for key, value in base.items()}
+    built = build_archive(Arena.from_checkpoints(base, {"south": expert}), tall_recipe(("south",)), dtypes)
+    write_archive(built, tmp_path / "tall.safetensors")
+    rebuilt = read_archive(tmp_path / "tall.safetensors").expert("south")
+    for key, tensor in expert.items():
+        torch.testing.assert_close(rebuilt[key], tensor, rtol=0, atol=1e-6)
+
+
 def test_damage_and_other_files_are_refused(archive: TallArchive, tmp_path: Path) -> None:
     path = tmp_path / "tall.safetensors"
     save_file({"w": torch.ones(1)}, path)
