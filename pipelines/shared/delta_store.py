@@ -68,7 +68,7 @@ def decode_delta(base: Weights, streams: Weights, about: Mapping[str, Any]) -> d
         steps = np.empty((count, width), np.uint8)
         for place in range(width):
             name = f"{8 * width}-bit.{place}"
-            content = decode(about["coders"][name], streams[name].numpy().tobytes(), count)
+            content = decode(*_stream(about, streams, name), count)
             steps[:, place] = np.frombuffer(content, np.uint8)
         expert |= _taken(base, keys, steps)
     expert = {key: expert[key] for key in base}
@@ -112,9 +112,16 @@ def base_of(about: Mapping[str, Any], path: Path) -> Path:
 
 
 def delta_of(metadata: Mapping[str, str] | None) -> dict[str, Any] | None:
-    """What a file's metadata say of its differences; None for a file of plain weights."""
+    """What a file's metadata say of its differences; None for a file of plain weights.
+
+    Raises:
+        UserError: they cannot be read.
+    """
     text = (metadata or {}).get(ABOUT)
-    return None if text is None else dict(json.loads(text))
+    try:
+        return None if text is None else dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"The entry {ABOUT} of the differences is damaged.", title="Weights are damaged") from error
 
 
 def content_hash(weights: Weights) -> str:
@@ -131,6 +138,15 @@ def is_alike(base: Weights, expert: Weights) -> bool:
     """Whether an expert can be stored as differences: the same names, shapes and dtypes."""
     forms = [{key: (tensor.shape, tensor.dtype) for key, tensor in weights.items()} for weights in (base, expert)]
     return forms[0] == forms[1]
+
+
+def _stream(about: Mapping[str, Any], streams: Weights, name: str) -> tuple[str, bytes]:
+    """Coder and content of a stream."""
+    try:
+        return str(about["coders"][name]), streams[name].numpy().tobytes()
+    except (KeyError, TypeError) as error:
+        raise UserError(f"The differences lack their stream {name}, or its coder: the file is damaged.",
+                        title="Weights are damaged") from error  # fmt: skip
 
 
 def _check_alike(base: Weights, expert: Weights) -> None:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipelines.shared.delta_store import decode_delta, encode_delta, write_delta
+from pipelines.shared.delta_store import decode_delta, delta_of, encode_delta, write_delta
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelSpec
 from pipelines.shared.weights import read_weights, stored_weights
@@ -80,6 +80,16 @@ def test_a_damaged_stream_is_noticed() -> None:
     streams[name][7] ^= 1
     with pytest.raises(UserError, match="damaged"):
         decode_delta(base, streams, about)
+
+
+def test_a_stream_that_is_missing_is_named() -> None:
+    base = {"w": torch.zeros(400).half()}
+    streams, about = encode_delta(base, base)
+    for odd, more in ((streams, {"coders": {}}), (streams, {"coders": None}), ({}, {})):
+        with pytest.raises(UserError, match=r"lack their stream 16-bit\.0"):
+            decode_delta(base, odd, about | more)
+    with pytest.raises(UserError, match="mixdeck:delta of the differences is damaged"):
+        delta_of({"mixdeck:delta": "["})
 
 
 def test_steps_of_many_tensors_are_held_in_the_width_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
