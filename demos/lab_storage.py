@@ -39,26 +39,30 @@ class StorageExperiment(Experiment):
         self.chart = self.plot("bytes")
 
     def plan(self, subject: Subject, recipe: MergeRecipe, values: Values) -> tuple[Any, int]:
+        from pipelines.lab.storage import step_count
+
         have = len(subject.tasks)
         counts = tuple(sorted({count for count in COUNTS if count <= have} | {have}))
         if have < 2:
             raise UserError("One expert needs no masks: tick two or more.", "Nothing to compare")
-        return counts, len(counts)
+        return counts, sum(map(step_count, counts))
 
-    def steps(self, plan: Plan) -> Iterator[StorageRow]:
-        from pipelines.lab.storage import storage_rows
+    def steps(self, plan: Plan) -> Iterator[str | StorageRow]:
+        from pipelines.lab.storage import storage_steps
 
-        return storage_rows(self.common.bench.arena(plan.subject.name), plan.subject.tasks, plan.ask)
+        return storage_steps(self.common.bench.arena(plan.subject.name), plan.subject.tasks, plan.ask)
 
-    def said(self, plan: Plan, done: Sequence[StorageRow]) -> str:
-        return f"{done[-1].tasks} tasks"
+    def said(self, plan: Plan, done: Sequence[str | StorageRow]) -> str:
+        last = done[-1]
+        return last if isinstance(last, str) else f"{last.tasks} tasks"
 
-    def drawn(self, plan: Plan, done: Sequence[StorageRow], is_over: bool) -> Updates:
-        if not done:
+    def drawn(self, plan: Plan, done: Sequence[str | StorageRow], is_over: bool) -> Updates:
+        rows = [step for step in done if not isinstance(step, str)]
+        if not rows:
             return {self.table: ""}
-        cells = [cells_of(row) for row in done]
-        heads = [f"{row.tasks} tasks" for row in done]
-        bars = tuple((form, tuple(_megabytes(row)[place] for row in done), place if place < 4 else None)
+        cells = [cells_of(row) for row in rows]
+        heads = [f"{row.tasks} tasks" for row in rows]
+        bars = tuple((form, tuple(_megabytes(row)[place] for row in rows), place if place < 4 else None)
                      for place, form in enumerate(FORMS))  # fmt: skip
         chart = BarChart(f"Bytes on disk: {plan.subject.name}", "MB", tuple(heads), bars)
         table = grid_html(HEADS, heads, lambda r, c: f"<td>{cells[r][c]}</td>")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Weights = Mapping[str, Tensor]
 
 FORMS = ("deltas", "tall", "auto")
+ARCHIVE = "tall.safetensors"
 TITLES = {"deltas": "lossless differences", "tall": "one vector and masks"}
 
 
@@ -105,12 +106,16 @@ def open_source(text: str) -> Source:
 
 
 def unpacked(path: Path) -> Source:
-    """What `pack` wrote: an archive file, or a folder that holds one or differences."""
+    """What `pack` wrote: an archive file, or a folder that holds one or differences.
+
+    Raises:
+        UserError: neither, damaged, or a folder of both.
+    """
     from pipelines.shared.tall_archive import read_archive
 
-    archives = [path] if path.is_file() else sorted(path.glob("tall.safetensors"))
-    if archives:
-        archive = read_archive(archives[0])
+    is_archive = [one.name for one in path.glob("*.safetensors")] == [ARCHIVE]
+    if path.is_file() or is_archive:
+        archive = read_archive(path / ARCHIVE if is_archive else path)
         return Source(path.name, archive.base, {task: archive.expert(task) for task in archive.tasks})
     if not path.is_dir():
         raise UserError(f"{path}: no such file or folder.")
@@ -147,7 +152,7 @@ def write_tall(source: Source, folder: Path, vector: str, threshold: float) -> d
     recipe = tall_recipe(tasks, dict.fromkeys(tasks, threshold), vector)
     dtypes = {key: tensor.dtype for key, tensor in source.base.items()}
     archive = build_archive(Arena.from_checkpoints(source.base, source.experts), recipe, dtypes)
-    sizes = write_archive(archive, folder / "tall.safetensors")
+    sizes = write_archive(archive, folder / ARCHIVE)
     return {"base": sizes.base, "vector": sizes.vector, "masks": sizes.masks, "header": sizes.header}
 
 
@@ -167,6 +172,11 @@ def _folder(folder: Path) -> Source:
 
     paths = sorted(folder.glob("*.safetensors"))
     base = folder / "base.safetensors"
+    if folder / ARCHIVE in paths:
+        raise UserError(
+            f"{folder} holds {ARCHIVE}, the name of an archive of all experts, beside other files; a folder takes one "
+            f"form. Give unpack the file {folder / ARCHIVE}, move one form away, or rename the file if it is an expert."
+        )
     if base not in paths or len(paths) < 2:
         raise UserError(f"{folder} should hold base.safetensors and a .safetensors file for each expert.")
     return Source(folder.name, read(base), {path.stem: read(path) for path in paths if path != base})

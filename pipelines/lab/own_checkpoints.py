@@ -186,9 +186,9 @@ def _named(found: Sequence[tuple[str, tuple[Path, ...]]]) -> Files:
 
 
 def read_files(name: str, paths: Sequence[Path]) -> dict[str, Tensor]:
-    """A checkpoint in one file or several. Raises UserError: damaged, or not safetensors."""
+    """A checkpoint in one file or several. Raises UserError: damaged, not safetensors, or a tensor in two files."""
+    from pipelines.shared.checkpoint_slots import joined
     from pipelines.shared.family import ModelSpec
     from pipelines.shared.weights import read_weights
 
-    parts = [read_weights(ModelSpec(name, f"folder:{path}", None, ""), path.parent) for path in paths]
-    return {key: value for part in parts for key, value in part.items()}
+    return joined((path, read_weights(ModelSpec(name, f"folder:{path}", None, ""), path.parent)) for path in paths)

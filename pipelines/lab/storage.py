@@ -53,19 +53,37 @@ class StorageRow:
 
 def storage_rows(arena: Arena, tasks: Sequence[str], counts: Sequence[int] = COUNTS) -> Iterator[StorageRow]:
     """A row for each number of tasks that there are, from files in a folder that is gone afterwards."""
+    return (step for step in storage_steps(arena, tasks, counts) if isinstance(step, StorageRow))
+
+
+def storage_steps(arena: Arena, tasks: Sequence[str], counts: Sequence[int] = COUNTS) -> Iterator[str | StorageRow]:
+    """The same rows, and before each the forms that were written for it, `step_count` steps a row."""
     for count in counts:
         if count <= len(tasks):
             with TemporaryDirectory() as folder:
-                yield weigh(arena, tasks[:count], Path(folder))
+                yield from weigh(arena, tasks[:count], Path(folder))
 
 
-def weigh(arena: Arena, tasks: Sequence[str], folder: Path) -> StorageRow:
-    """Write every form into a folder and give the bytes."""
+def step_count(tasks: int) -> int:
+    """Steps of one row: both archives, the collection, a difference for each task and the row."""
+    return tasks + 4
+
+
+def weigh(arena: Arena, tasks: Sequence[str], folder: Path) -> Iterator[str | StorageRow]:
+    """Write every form into a folder, tell each when it is there, and give the bytes."""
     archive = build_archive(arena, tall_recipe(tasks))
     planes = write_archive(archive, folder / "planes.safetensors", "planes")
+    yield "vector and masks"
     coded = write_archive(archive, folder / "coded.safetensors", "coded")
-    return StorageRow(len(tasks), write_collection(arena, tasks, folder), write_deltas(arena, tasks, folder),
-                      planes, coded)  # fmt: skip
+    yield "masks coded"
+    experts = write_collection(arena, tasks, folder)
+    yield "base and experts"
+    base = halves(arena, arena.base)
+    deltas = _write(base, folder / "base.safetensors")
+    for task in tasks:
+        deltas += write_delta(base, halves(arena, expert_of(arena, task)), folder / f"{task}.delta.safetensors")
+        yield f"difference of {task}"
+    yield StorageRow(len(tasks), experts, deltas, planes, coded)
 
 
 def write_collection(arena: Arena, tasks: Sequence[str], folder: Path) -> int:
@@ -75,15 +93,6 @@ def write_collection(arena: Arena, tasks: Sequence[str], folder: Path) -> int:
         views = halves(arena, expert_of(arena, task))
         whole[task] = {key: views[key] for key, kind in arena.key_classes.items() if kind == "MERGE"}
     return sum(_write(tensors, folder / f"{name}.safetensors") for name, tensors in whole.items())
-
-
-def write_deltas(arena: Arena, tasks: Sequence[str], folder: Path) -> int:
-    """Base in fp16, experts as lossless differences from it. Returns bytes."""
-    base = halves(arena, arena.base)
-    total = _write(base, folder / "base.safetensors")
-    return total + sum(
-        write_delta(base, halves(arena, expert_of(arena, task)), folder / f"{task}.delta.safetensors") for task in tasks
-    )
 
 
 def expert_of(arena: Arena, task: str) -> Tensor:

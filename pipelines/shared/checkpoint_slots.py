@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import mapping
@@ -20,7 +21,9 @@ DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
     "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
+WIDTHS = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes
 FLOATS = ("F64", "F32", "F16", "BF16")
+Held = TypeVar("Held")
 
 
 @dataclass(frozen=True)
@@ -50,29 +53,53 @@ def read_slots(paths: Sequence[Path]) -> dict[str, Slot]:
     Raises:
         UserError: a damaged header, a dtype that is not merged here, or a tensor that two files hold.
     """
-    slots: dict[str, Slot] = {}
-    for path in paths:
-        for key, slot in _slots_of(path).items():
-            if key in slots:
-                raise UserError(f"{key} is in {slots[key].path.name} and in {path.name}: keep one of the two files.")
-            if slot.dtype not in DTYPES:
-                raise UserError(f"{path.name} holds {key} as {slot.dtype}, which is not merged here.")
-            slots[key] = slot
-    return slots
+    return joined((path, _slots_of(path)) for path in paths)
+
+
+def joined(files: Iterable[tuple[Path, Mapping[str, Held]]]) -> dict[str, Held]:
+    """What a checkpoint's files hold by name, as one. Raises UserError: a name that two files hold."""
+    whole: dict[str, Held] = {}
+    holders: dict[str, Path] = {}
+    for path, held in files:
+        if twice := sorted(held.keys() & whole.keys()):
+            raise UserError(f"{twice[0]} is in {holders[twice[0]].name} and in {path.name}: keep one of the two files.")
+        whole |= held
+        holders |= dict.fromkeys(held, path)
+    return whole
 
 
 def _slots_of(path: Path) -> dict[str, Slot]:
     header, start = _header(path)
-    entries = ((key, value) for key, value in header.items() if key != "__metadata__")
-    slots = {}
+    slots = {key: _slot(path, start, key, value) for key, value in header.items() if key != "__metadata__"}
+    size_bytes = path.stat().st_size
+    for key, slot in slots.items():
+        _check_slot(key, slot, start, size_bytes)
+    return dict(sorted(slots.items(), key=lambda entry: entry[1].start))
+
+
+def _slot(path: Path, start: int, key: str, entry: Any) -> Slot:
     try:
-        for key, value in sorted(entries, key=lambda entry: entry[1]["data_offsets"][0]):
-            first, end = value["data_offsets"]
-            shape = tuple(int(length) for length in value["shape"])
-            slots[key] = Slot(path, start + first, start + end, str(value["dtype"]), shape)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path.name} has a damaged header.", title="Weights are damaged") from error
-    return slots
+        first, end = (index(offset) for offset in entry["data_offsets"])
+        shape = tuple(index(length) for length in entry["shape"])
+        return Slot(path, start + first, start + end, str(entry["dtype"]), shape)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path.name} has a damaged header: {key[:80]!r} has no dtype, shape and two offsets.",
+                        title="Weights are damaged") from error  # fmt: skip
+
+
+def _check_slot(key: str, slot: Slot, start: int, size_bytes: int) -> None:
+    """Refuse a dtype that is unknown, and a tensor whose bytes do not fit its shape or lie outside the file."""
+    name = slot.path.name
+    if slot.dtype not in DTYPES:
+        raise UserError(f"{name} holds {key[:80]} as {slot.dtype[:20]}, which is not merged here.")
+    is_inside = start <= slot.start <= slot.stop <= size_bytes
+    is_whole = slot.stop - slot.start == slot.count * WIDTHS[slot.dtype] and min(slot.shape, default=0) >= 0
+    if not (is_inside and is_whole):
+        raise UserError(
+            f"{name} ends too early or has a damaged header: {key[:80]} of {slot.shape[:8]} in {slot.dtype} does not "
+            f"fit bytes {slot.start - start} to {slot.stop - start} of {size_bytes - start}; get the file again.",
+            title="Weights are damaged",
+        )  # fmt: skip
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
@@ -92,7 +119,7 @@ def read(files: Mapping[Path, BinaryIO], slot: Slot, first: int = 0, last: int |
     """A tensor in its shape, or its elements first to last (excluded) as (last - first,).
 
     Raises:
-        UserError: the file is shorter than its header says.
+        UserError: the file is shorter than it was when its header was read.
     """
     import torch
 
@@ -101,9 +128,8 @@ def read(files: Mapping[Path, BinaryIO], slot: Slot, first: int = 0, last: int |
     content = bytearray(count * dtype.itemsize)
     file = files[slot.path]
     file.seek(slot.start + first * dtype.itemsize)
-    is_whole = last is not None or slot.stop - slot.start == len(content)
-    if not is_whole or file.readinto(content) != len(content):  # type: ignore[attr-defined]
-        raise UserError(f"{slot.path.name} ends too early or has a damaged header.", title="Weights are damaged")
+    if file.readinto(content) != len(content):  # type: ignore[attr-defined]
+        raise UserError(f"{slot.path.name} ends too early.", title="Weights are damaged")
     shape = slot.shape if last is None else (count,)
     return torch.frombuffer(content, dtype=dtype).view(shape) if content else torch.empty(shape, dtype=dtype)
 

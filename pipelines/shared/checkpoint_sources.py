@@ -74,7 +74,7 @@ def weight_files(name: str, ref: str, folder: Path, may_download: bool = False) 
         from pipelines.shared.hub import snapshot
 
         path = snapshot(ref.removeprefix(HUB), may_download, is_pinned=False)
-    paths = _shards(name, path) if path.is_dir() else (path,)
+    paths = shards(name, path) if path.is_dir() else (path,)
     if not paths and (pickles := sorted(one.name for one in path.iterdir() if one.suffix in PICKLES)):
         raise UserError(
             f"{name}: {ref} has no safetensors, only {pickles[0]}. Pickles can hide programs and are not opened; "
@@ -88,8 +88,8 @@ def weight_files(name: str, ref: str, folder: Path, may_download: bool = False) 
     return paths
 
 
-def _shards(name: str, folder: Path) -> tuple[Path, ...]:
-    """The files that the folder's index names, else all of them."""
+def shards(name: str, folder: Path) -> tuple[Path, ...]:
+    """The safetensors files that the folder's index names, else all of them. Raises UserError: one is missing."""
     index = folder / INDEX
     if not index.is_file():
         return tuple(sorted(folder.glob("*.safetensors")))

@@ -39,10 +39,11 @@ def encode_delta(base: Weights, expert: Weights) -> tuple[dict[str, Tensor], dic
     _check_alike(base, expert)
     streams, entries = {}, {}
     for width, keys in _by_width(base).items():
-        steps = np.concatenate([_steps(base[key], expert[key])[_context_order(base[key])] for key in keys])
+        steps = np.concatenate([_bytes_of(_steps(base[key], expert[key]), width)[_context_order(base[key])]
+                                for key in keys])  # fmt: skip
         for place in range(width):
             name = f"{8 * width}-bit.{place}"
-            coder, coded = encode((steps >> np.uint64(8 * place)).astype(np.uint8).tobytes())
+            coder, coded = encode(steps[:, place].tobytes())
             entries[name] = coder
             streams[name] = torch.from_numpy(np.frombuffer(coded, np.uint8).copy())
     about = {"format": FORMAT, "coders": entries, "base": content_hash(base), "sha256": content_hash(expert)}
@@ -64,11 +65,11 @@ def decode_delta(base: Weights, streams: Weights, about: Mapping[str, Any]) -> d
     expert: dict[str, Tensor] = {}
     for width, keys in _by_width(base).items():
         count = sum(base[key].numel() for key in keys)
-        steps = np.zeros(count, np.uint64)
+        steps = np.empty((count, width), np.uint8)
         for place in range(width):
             name = f"{8 * width}-bit.{place}"
-            content = decode(about["coders"][name], streams[name].numpy().tobytes(), count)
-            steps |= np.frombuffer(content, np.uint8).astype(np.uint64) << np.uint64(8 * place)
+            content = decode(*_stream(about, streams, name), count)
+            steps[:, place] = np.frombuffer(content, np.uint8)
         expert |= _taken(base, keys, steps)
     expert = {key: expert[key] for key in base}
     if content_hash(expert) != about.get("sha256"):
@@ -111,9 +112,16 @@ def base_of(about: Mapping[str, Any], path: Path) -> Path:
 
 
 def delta_of(metadata: Mapping[str, str] | None) -> dict[str, Any] | None:
-    """What a file's metadata say of its differences; None for a file of plain weights."""
+    """What a file's metadata say of its differences; None for a file of plain weights.
+
+    Raises:
+        UserError: they cannot be read.
+    """
     text = (metadata or {}).get(ABOUT)
-    return None if text is None else dict(json.loads(text))
+    try:
+        return None if text is None else dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"The entry {ABOUT} of the differences is damaged.", title="Weights are damaged") from error
 
 
 def content_hash(weights: Weights) -> str:
@@ -130,6 +138,15 @@ def is_alike(base: Weights, expert: Weights) -> bool:
     """Whether an expert can be stored as differences: the same names, shapes and dtypes."""
     forms = [{key: (tensor.shape, tensor.dtype) for key, tensor in weights.items()} for weights in (base, expert)]
     return forms[0] == forms[1]
+
+
+def _stream(about: Mapping[str, Any], streams: Weights, name: str) -> tuple[str, bytes]:
+    """Coder and content of a stream."""
+    try:
+        return str(about["coders"][name]), streams[name].numpy().tobytes()
+    except (KeyError, TypeError) as error:
+        raise UserError(f"The differences lack their stream {name}, or its coder: the file is damaged.",
+                        title="Weights are damaged") from error  # fmt: skip
 
 
 def _check_alike(base: Weights, expert: Weights) -> None:
@@ -183,15 +200,20 @@ def _steps(base: Tensor, expert: Tensor) -> np.ndarray:
     return (((signed << 1) ^ (signed >> 63)).view(np.uint64)) & np.uint64((1 << bits) - 1)
 
 
+def _bytes_of(steps: np.ndarray, width: int) -> np.ndarray:
+    """The low bytes of uint64 steps, lowest first, (numel, width) uint8: all tensors are held at once, so in little."""
+    return steps.astype(f"<u{width}").view("u1").reshape(-1, width)
+
+
 def _taken(base: Weights, keys: list[str], steps: np.ndarray) -> dict[str, Tensor]:
-    """Tensors from the steps of all of them, each in its order of context."""
+    """Tensors from the steps of all of them, (weights, width) uint8, each in its order of context."""
     import numpy as np
 
     expert, start = {}, 0
     for key in keys:
         order = _context_order(base[key])
         own = np.empty(len(order), np.uint64)
-        own[order] = steps[start : start + len(order)]
+        own[order] = steps[start : start + len(order)].view(f"<u{steps.shape[1]}")[:, 0]
         expert[key] = _stepped(base[key], own)
         start += len(order)
     return expert

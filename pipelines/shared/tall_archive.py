@@ -12,9 +12,9 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from pipelines.merging.recipe import MaskChoice, MergeRecipe
@@ -40,6 +40,8 @@ ABOUT = "mixdeck:tall"
 MOST_LAYOUT_BYTES = 64 << 20
 LARGEST_EXPONENT = 15  # of the stored vector's largest entry: what fp16 holds, with a factor of 2 to spare
 FORMS = ("planes", "coded")
+LARGEST_SHIFT = 200  # float32 goes from 2^-149 to 2^128
+FIELDS = {"tasks": list, "recipe": dict, "exponent": int, "masks": str, "sha256": str, "layout": str}
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def build_archive(arena: Arena, recipe: MergeRecipe, dtypes: Mapping[str, Any] |
 
     Args:
         recipe: of method tall_masks; all heard tasks get a mask, whichever of them it lays over the vector.
-        dtypes: of the stored base, by name, or one for all floats; the vector is stored in the moved tensors' own.
+        dtypes: of the stored base, by name, or one for all floats; the vector is stored in the moved tensors' own, in
+            float32 where they differ.
 
     Raises:
         UserError: a recipe of another method, or of no task.
@@ -120,8 +123,8 @@ def build_archive(arena: Arena, recipe: MergeRecipe, dtypes: Mapping[str, Any] |
     views = arena.views(arena.base)
     base = {key: _stored(views[key], _dtype_of(dtypes, key)) for key in sorted(views)}
     tiles = {slot.key: tile for slot, tile in sorted(mixture.slots(), key=lambda pair: pair[0].key)}
-    dtype = base[next(iter(tiles))].dtype if tiles else torch.float16
-    vector = _rounded(torch.cat([torch.zeros(0), *map(merged_of, tiles.values())]), dtype)
+    vector = torch.cat([torch.zeros(0), *map(merged_of, tiles.values())])
+    vector = _rounded(vector, _vector_dtype(base, tiles))
     masks, start = torch.zeros(len(tasks), len(vector), dtype=torch.bool), 0
     for tile in tiles.values():
         stop = start + tile.stop - tile.start
@@ -160,7 +163,7 @@ def write_archive(archive: TallArchive, path: Path, form: str = "coded") -> Size
         coder, masks = min((("planes", planes), encode_masks(archive.masks, _exponents(archive.vector))),
                            key=lambda pair: len(pair[1]))  # fmt: skip
     tensors = {f"base.{dtype}": flat for dtype, flat in _flat_base(archive.base).items()}
-    scaled, exponent = _scaled(archive.vector, _vector_dtype(archive))
+    scaled, exponent = _scaled(archive.vector, _vector_dtype(archive.base, archive.moved))
     tensors |= {"vector": scaled, "masks": torch.from_numpy(np.frombuffer(masks, np.uint8).copy())}
     about = {
         "format": FORMAT,
@@ -196,22 +199,61 @@ def read_archive(path: Path) -> TallArchive:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise UserError(f"{path.name} is damaged ({error}).", title="Weights are damaged") from error
+    _check_fields(path.name, about, tensors)
+    _check_tasks(path.name, about["tasks"])
     base, moved = _unpacked_base(about["layout"], tensors)
-    vector = torch.ldexp(tensors["vector"].float(), torch.tensor(-int(about["exponent"])))
+    vector = torch.ldexp(tensors["vector"].float(), torch.tensor(-about["exponent"]))
     masks = _read_masks(about, tensors["masks"].numpy().tobytes(), vector)
     tasks = tuple(about["tasks"])
     return TallArchive(base, moved, tasks, vector, masks, recipe_from_dict(about["recipe"], tasks))
 
 
 def archive_of(metadata: Mapping[str, str] | None) -> dict[str, Any] | None:
-    """What a file's metadata say of an archive; None for another file."""
+    """What a file's metadata say of an archive; None for another file. Raises UserError: they cannot be read."""
     text = (metadata or {}).get(ABOUT)
-    return None if text is None else dict(json.loads(text))
+    try:
+        return None if text is None else dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"The archive's entry {ABOUT} is damaged.", title="Weights are damaged") from error
 
 
 def formula_bytes(moved: int, other: int, tasks: int, bits: int = 16) -> float:
     """(2 d + T) P bits for the moved weights, d for each of the others; in bytes (arXiv:2405.07813, section 5)."""
     return ((2 * bits + tasks) * moved + bits * other) / 8
+
+
+def _check_fields(name: str, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Refuse an archive in which something is missing or of another type. Raises UserError that names the field."""
+    import torch
+
+    sound = {field: isinstance(about.get(field), kind) for field, kind in FIELDS.items()}
+    sound["exponent"] = sound["exponent"] and abs(about["exponent"]) <= LARGEST_SHIFT
+    vector, masks = tensors.get("vector"), tensors.get("masks")
+    sound["tensor vector"] = vector is not None and vector.is_floating_point() and vector.ndim == 1
+    sound["tensor masks"] = masks is not None and masks.dtype == torch.uint8
+    if odd := [field for field, is_sound in sound.items() if not is_sound]:
+        raise UserError(
+            f"{name} is a damaged archive: its {odd[0]} is missing or not what an archive has there; get the file "
+            "again, or pack the checkpoints again.", title="Weights are damaged",
+        )  # fmt: skip
+
+
+def _check_tasks(name: str, tasks: Sequence[Any]) -> None:
+    """Refuse names that make no file of their own beside base.safetensors. Raises UserError that quotes one."""
+    if odd := [task for task in tasks if not _is_file_name(task)]:
+        raise UserError(
+            f"{name} has a task called {str(odd[0])[:80]!r}: a task's name becomes a file's, so it is plain text "
+            'without folders, and not "base".', title="Weights are damaged",
+        )  # fmt: skip
+    if not tasks or len(set(tasks)) < len(tasks):
+        raise UserError(f"{name} is a damaged archive: its tasks should be names, none twice; came {tasks[:8]}.")
+
+
+def _is_file_name(name: Any) -> bool:
+    """Whether a text stays in its folder as a file's name, here and on Windows, and is not that of the base."""
+    if not isinstance(name, str) or not name.isprintable():
+        return False
+    return PureWindowsPath(name).name == name and name not in ("", ".", "..", "base")
 
 
 def _read_masks(about: Mapping[str, Any], content: bytes, vector: Tensor) -> np.ndarray:
@@ -243,10 +285,12 @@ def _stored(tensor: Tensor, dtype: Any) -> Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
-def _vector_dtype(archive: TallArchive) -> Any:
+def _vector_dtype(base: Mapping[str, Tensor], moved: Iterable[str]) -> Any:
+    """The dtype of the moved tensors; of several, float32, in which the vector is reckoned and nothing is lost."""
     import torch
 
-    return archive.base[archive.moved[0]].dtype if archive.moved else torch.float16
+    dtypes = {base[key].dtype for key in moved} or {torch.float16}
+    return dtypes.pop() if len(dtypes) == 1 else torch.float32
 
 
 def _scaled(vector: Tensor, dtype: Any) -> tuple[Tensor, int]:
@@ -307,7 +351,7 @@ def _unpacked_base(layout: str, tensors: Mapping[str, Tensor]) -> tuple[dict[str
     except (ValueError, KeyError, TypeError, RuntimeError, zlib.error) as error:
         raise damaged from error
     moved = tuple(str(key) for key, _, _, is_moved in rows if is_moved)
-    if sum(base[key].numel() for key in moved) != tensors["vector"].numel():
+    if len(base) < len(rows) or sum(base[key].numel() for key in moved) != tensors["vector"].numel():
         raise damaged
     return base, moved
 

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.shared.checkpoint_slots import joined
+from pipelines.shared.checkpoint_sources import shards
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelSpec
 
@@ -37,21 +39,22 @@ Listener = Callable[[LoadProgress], None]
 
 
 def locate(spec: ModelSpec, assets: Path) -> list[Path]:
-    """Weight files of a checkpoint, in order.
+    """Weight files of a checkpoint, in order: of a folder those that its index names, else all.
 
     Raises:
-        UserError: no such file, not safetensors, or not on this machine while the network may not be used.
+        UserError: no such file, a shard of the index missing, not safetensors, or not on this machine while the
+            network may not be used.
     """
     kind, _, rest = spec.source.partition(":")
     if kind == "assets":
         paths = [assets / "weights" / rest]
     elif kind == "folder":
         path = Path(rest)
-        paths = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+        paths = list(shards(spec.name, path)) if path.is_dir() else [path]
     elif kind == "hub":
         from pipelines.shared.hub import snapshot
 
-        paths = sorted(snapshot(rest).glob("*.safetensors"))
+        paths = list(shards(spec.name, snapshot(rest)))
     else:
         raise UserError(f"{spec.name}: source {spec.source!r}; expected assets:, folder: or hub:.")
     return _checked_paths(spec, paths)
@@ -76,7 +79,7 @@ def read_weights(spec: ModelSpec, assets: Path, listener: Listener | None = None
     """State dict of a checkpoint, floats as float32; shards are joined, differences added to the base they name.
 
     Raises:
-        UserError: missing, damaged, or not the file that the manifest names.
+        UserError: missing, damaged, not the file that the manifest names, or a tensor in two files.
     """
     weights = stored_weights(spec, assets, listener)
     return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
@@ -88,16 +91,18 @@ def stored_weights(spec: ModelSpec, assets: Path, listener: Listener | None = No
     Raises:
         UserError: as `read_weights`.
     """
+    return joined(_by_file(spec, assets, listener))
+
+
+def _by_file(spec: ModelSpec, assets: Path, listener: Listener | None) -> Iterator[tuple[Path, dict[str, Tensor]]]:
     paths = locate(spec, assets)
     total = sum(path.stat().st_size for path in paths)
-    weights: dict[str, Tensor] = {}
     done = 0
     for path in paths:
         content = _read(path, spec.name, done, total, listener)
         done += len(content)
         _check_hash(spec, path, content, assets)
-        weights |= _tensors(spec, path, content)
-    return weights
+        yield path, _tensors(spec, path, content)
 
 
 def _tensors(spec: ModelSpec, path: Path, content: bytes) -> dict[str, Tensor]:

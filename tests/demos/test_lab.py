@@ -83,6 +83,16 @@ def test_a_sweep_of_64_cells_stopped_at_cell_20_keeps_20_cells(
     assert not judge._lock.locked()
 
 
+def test_weighing_stops_after_the_file_at_hand(lab: Built, visitor: Visitor) -> None:
+    storage = lab.tab.experiments["storage"]
+    steps = run(lab, "storage", visitor("stopper"), settings(lab, "storage"))
+    next(steps)
+    assert "Running: 1 of 13 · toy" in next(steps)[storage.progress]
+    storage.when_stopped(visitor("stopper"))
+    found = last(steps)
+    assert "Stopped: 1 of 13" in found[storage.progress] and found[storage.table] == ""
+
+
 def test_a_stop_of_one_visitor_leaves_another_s_run_alone(lab: Built, visitor: Visitor) -> None:
     values = settings(lab, "sweep", columns_values="0, 1", rows_values="ties")
     steps = run(lab, "sweep", visitor("one"), values)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from pipelines.__main__ import main
@@ -52,6 +53,34 @@ def test_auto_takes_the_smaller(checkpoints: Path, tmp_path: Path, capsys: pytes
     totals = {form: sum(parts.values()) for form, parts in told["bytes"].items()}
     assert told["form"] == min(totals, key=totals.__getitem__)
     assert "lossless differences" in capsys.readouterr().out
+
+
+def test_a_folder_of_both_forms_is_refused_and_the_archive_can_be_named(
+    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed, out = tmp_path / "packed", tmp_path / "out"
+    for form in ("tall", "deltas"):
+        assert main(["pack", str(checkpoints), "--form", form, "--out", str(packed)]) == 0
+    assert main(["unpack", str(packed), "--out", str(out)]) == 1
+    assert "tall.safetensors, the name of an archive of all experts, beside" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["unpack", str(packed / "tall.safetensors"), "--out", str(out)]) == 0
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_no_archive_writes_outside_the_folder(
+    checkpoints: Path, tmp_path: Path, is_absolute: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed, out = tmp_path / "packed", tmp_path / "a" / "out"
+    assert main(["pack", str(checkpoints), "--form", "tall", "--out", str(packed)]) == 0
+    path = packed / "tall.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    name = str(tmp_path / "x") if is_absolute else "../../x"
+    save_file(load_file(path), path, {key: text.replace('"hand"', f'"{name}"') for key, text in metadata.items()})
+    assert main(["unpack", str(packed), "--out", str(out)]) == 1
+    assert f"has a task called {name!r}" in capsys.readouterr().err
+    assert not (tmp_path / "x.safetensors").exists() and not out.exists()
 
 
 @pytest.mark.parametrize(

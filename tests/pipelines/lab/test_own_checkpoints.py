@@ -49,6 +49,12 @@ def test_a_pickle_is_refused_unopened(folder: Folder, tmp_path: Path) -> None:
         files_of_folder(folder(base=1.0))
 
 
+def test_a_tensor_in_two_files_of_a_checkpoint_is_refused(folder: Folder) -> None:
+    base, *shards = folder(base=1.0, shard_1=1.25, shard_2=1.5)
+    with pytest.raises(UserError, match=r"w is in shard_1\.safetensors and in shard_2\.safetensors: keep one"):
+        own_family({"base": (base,), "street": tuple(shards)})
+
+
 def test_a_damaged_file_is_named(folder: Folder, tmp_path: Path) -> None:
     paths = folder(base=1.0, street=1.0)
     paths[1].write_bytes(b"\xff" * 64)

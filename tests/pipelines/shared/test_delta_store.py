@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipelines.shared.delta_store import decode_delta, encode_delta, write_delta
+from pipelines.shared.delta_store import decode_delta, delta_of, encode_delta, write_delta
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelSpec
 from pipelines.shared.weights import read_weights, stored_weights
@@ -78,6 +80,34 @@ def test_a_damaged_stream_is_noticed() -> None:
     streams[name][7] ^= 1
     with pytest.raises(UserError, match="damaged"):
         decode_delta(base, streams, about)
+
+
+def test_a_stream_that_is_missing_is_named() -> None:
+    base = {"w": torch.zeros(400).half()}
+    streams, about = encode_delta(base, base)
+    for odd, more in ((streams, {"coders": {}}), (streams, {"coders": None}), ({}, {})):
+        with pytest.raises(UserError, match=r"lack their stream 16-bit\.0"):
+            decode_delta(base, odd, about | more)
+    with pytest.raises(UserError, match="mixdeck:delta of the differences is damaged"):
+        delta_of({"mixdeck:delta": "["})
+
+
+def test_steps_of_many_tensors_are_held_in_the_width_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.shared.delta_store.encode", lambda content: ("raw", content))  # lzma takes 94 MB
+    generator = torch.Generator().manual_seed(0)
+    base = {str(place): torch.randn(20_000, generator=generator).half() for place in range(40)}
+    expert = {key: value + 1 for key, value in base.items()}
+
+    def bytes_a_weight(work: Callable[[], object]) -> float:
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak / 800_000
+
+    assert bytes_a_weight(lambda: encode_delta(base, expert)) < 10
+    encoded = encode_delta(base, expert)
+    assert bytes_a_weight(lambda: decode_delta(base, *encoded)) < 10
 
 
 def test_experts_of_another_form_are_refused() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,6 +117,19 @@ def test_one_expert_alone_is_given_back(tmp_path: Path) -> None:
     torch.testing.assert_close(built.expert("south")["b.weight"], expected["b.weight"], rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize(("first", "last"), [("bfloat16", "float32"), ("float32", "bfloat16"), ("bfloat16", "float16")])
+def test_a_network_of_two_dtypes_loses_nothing_in_either(first: str, last: str, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    dtypes = {"a": getattr(torch, first), "b": getattr(torch, last)}
+    base = {key: torch.randn(500, generator=generator).to(dtype) for key, dtype in dtypes.items()}
+    expert = {key: (value + 0.4 * torch.randn(500, generator=generator)).to(value.dtype) for key, value in base.items()}
+    built = build_archive(Arena.from_checkpoints(base, {"south": expert}), tall_recipe(("south",)), dtypes)
+    write_archive(built, tmp_path / "tall.safetensors")
+    rebuilt = read_archive(tmp_path / "tall.safetensors").expert("south")
+    for key, tensor in expert.items():
+        torch.testing.assert_close(rebuilt[key], tensor, rtol=0, atol=1e-6)
+
+
 def test_damage_and_other_files_are_refused(archive: TallArchive, tmp_path: Path) -> None:
     path = tmp_path / "tall.safetensors"
     save_file({"w": torch.ones(1)}, path)
@@ -136,6 +150,56 @@ def test_damage_and_other_files_are_refused(archive: TallArchive, tmp_path: Path
     save_file(tensors, path, {ABOUT: json.dumps(about | {"layout": "x"})})
     with pytest.raises(UserError, match="list of tensors is damaged"):
         read_archive(path)
+
+
+def rewritten(archive: TallArchive, path: Path, changes: dict[str, Any], lacks: str = "") -> None:
+    """The archive's file with other fields, and without one that is named."""
+    write_archive(archive, path)
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()[ABOUT]) | changes
+    tensors = {key: value for key, value in load_file(path).items() if key != lacks}
+    about.pop(lacks, None)
+    save_file(tensors, path, {ABOUT: json.dumps(about)})
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "base", "../../x", "/tmp/x", "..\\x", "C:x", "a/b", "a\0", 7])
+def test_a_task_that_makes_no_file_name_is_refused(archive: TallArchive, name: Any, tmp_path: Path) -> None:
+    rewritten(archive, tmp_path / "tall.safetensors", {"tasks": [*TASKS[:3], name]})
+    with pytest.raises(UserError, match="has a task called"):
+        read_archive(tmp_path / "tall.safetensors")
+
+
+@pytest.mark.parametrize(
+    "field", ["vector", "masks", "layout", "exponent", "tasks", "recipe", "sha256"]
+)  # "masks" is a tensor and a field
+def test_a_field_that_is_missing_is_named(archive: TallArchive, field: str, tmp_path: Path) -> None:
+    rewritten(archive, tmp_path / "tall.safetensors", {}, field)
+    with pytest.raises(UserError, match=f"damaged archive: its (tensor )?{field} is missing"):
+        read_archive(tmp_path / "tall.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"exponent": "seven"}, "its exponent"),
+        ({"exponent": 10**30}, "its exponent"),
+        ({"layout": None}, "its layout"),
+        ({"tasks": []}, "none twice"),
+        ({"tasks": ["north", "north", "east", "west"]}, "none twice"),
+    ],
+)
+def test_a_field_of_another_kind_is_named(
+    archive: TallArchive, changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    rewritten(archive, tmp_path / "tall.safetensors", changes)
+    with pytest.raises(UserError, match=f"damaged archive: .*{words}"):
+        read_archive(tmp_path / "tall.safetensors")
+
+
+def test_an_entry_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    save_file({"vector": torch.ones(1)}, tmp_path / "tall.safetensors", {ABOUT: "{"})
+    with pytest.raises(UserError, match="mixdeck:tall is damaged"):
+        read_archive(tmp_path / "tall.safetensors")
 
 
 def test_a_recipe_without_masks_makes_no_archive() -> None:

@@ -28,6 +28,22 @@ def test_shards_of_a_folder_are_joined(tmp_path: Path) -> None:
     assert set(read_weights(ModelSpec("x", f"folder:{tmp_path}", None, "MIT"), tmp_path)) == {"a", "b"}
 
 
+def test_a_tensor_in_two_files_is_refused_unless_the_index_names_one(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    for value, name in enumerate(("consolidated", "model")):
+        save_file({"w": torch.full((2,), float(value))}, tmp_path / f"{name}.safetensors")
+    spec = ModelSpec("x", f"folder:{tmp_path}", None, "MIT")
+    with pytest.raises(UserError, match=r"w is in consolidated\.safetensors and in model\.safetensors: keep one"):
+        read_weights(spec, tmp_path)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": "consolidated.safetensors"}}))
+    assert torch.equal(read_weights(spec, tmp_path)["w"], torch.zeros(2))
+    index.write_text(json.dumps({"weight_map": {"w": "gone.safetensors"}}))
+    with pytest.raises(UserError, match=r"the shard gone\.safetensors"):
+        read_weights(spec, tmp_path)
+
+
 def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "model.bin"
     torch.save({"w": torch.ones(1)}, path)
