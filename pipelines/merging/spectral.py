@@ -5,8 +5,9 @@ The merged vector is worked out once and kept, so that the scale and the equalis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,20 +27,30 @@ def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge:
     key = (name, settings, faders(mixture))
     kept, vector = mixture.memory.get("spectral", (None, None))
     if kept != key:
-        vector = torch.zeros(mixture.layout.length)
-        with one_thread():
-            for slot, tile in mixture.slots():
-                if tile.parts:
-                    stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
-                    is_matrix = len(slot.shape) > 1
-                    found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
-                    vector[slot.start : slot.stop] = found.reshape(-1).float()
+        vector = WORKER.submit(merged_matrices, mixture, merge).result()
         mixture.memory["spectral"] = (key, vector)
 
     def write(tile: Tile, live: Tensor) -> None:
         torch.add(tile.base, vector[tile.start : tile.stop], alpha=tile.factor, out=live)
 
     return write
+
+
+def merged_matrices(mixture: Mixture, merge: MergeMatrix) -> Tensor:
+    """The merged vector, (length,) float32, without scale."""
+    import torch
+
+    from pipelines.merging.layout import beside
+
+    with beside(mixture.base):
+        vector = torch.zeros(mixture.layout.length)
+        for slot, tile in mixture.slots():
+            if tile.parts:
+                stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
+                is_matrix = len(slot.shape) > 1
+                found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
+                vector[slot.start : slot.stop] = found.reshape(-1).float()
+    return vector
 
 
 def faders(mixture: Mixture) -> tuple[tuple[int, tuple[float, ...]], ...]:
@@ -51,17 +62,23 @@ def faders(mixture: Mixture) -> tuple[tuple[int, tuple[float, ...]], ...]:
     return tuple(changes)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Linear algebra on one thread: how a library splits its sums must not show in the result."""
+def take_one_core() -> None:
+    """Torch computes on one core in this thread from now on, and in the others as before.
+
+    The count belongs to a thread, but setting it also sets the count that threads take over at their first call of
+    torch. Another thread sets that back at once: it is wrong for an instant in the life of the worker, not in merges.
+    """
     import torch
 
     count = torch.get_num_threads()
     torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(count)
+    other = threading.Thread(target=torch.set_num_threads, args=(count,))
+    other.start()
+    other.join()
+
+
+# Linear algebra on one core: how a library splits its sums must not show in the result.
+WORKER = ThreadPoolExecutor(1, "linear algebra", take_one_core)
 
 
 def svd(matrix: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
