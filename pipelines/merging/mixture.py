@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,6 +18,8 @@ from pipelines.merging.recipe import MaskChoice, MergeRecipe
 from pipelines.merging.store import Store
 
 TILE = 131_072  # elements; at float32 a tile of each of several streams fits a second-level cache
+
+NEWEST = 8  # keys of a subject that are remembered: fader positions, seeds
 
 TileWriter = Callable[["Tile", Tensor], None]
 
@@ -71,8 +73,8 @@ class Mixture:
     Attributes:
         stored: task -> flat task vector, in family order, which is the order of summation.
         selected: tasks whose masks count, in family order; muted ones are not among them.
-        memory: small things that outlive a merge, such as thresholds of the vectors.
-        store: large ones.
+        memory: small things that outlive a merge, such as thresholds of the vectors; never a tensor as long as those.
+        store: large ones, counted and given back when memory is short.
         engine: gives the native engine if it is there and ready; asked for by the methods that it serves.
     """
 
@@ -96,6 +98,19 @@ class Mixture:
     def kernels(self) -> Kernels | None:
         """The native engine, if it is ready and can take this many experts."""
         return self.engine() if len(self.stored) <= MOST_EXPERTS else None
+
+    @property
+    def raised(self) -> tuple[str, ...]:
+        """Tasks that have a coefficient somewhere."""
+        return tuple(task for i, task in enumerate(self.stored) if any(span.coefficients[i] for span in self.spans))
+
+    def remembered(self, subject: Hashable, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, kept in `memory` for the newest keys of a subject."""
+        kept = self.memory.get(subject, {})
+        if key not in kept:
+            kept = dict([*kept.items(), (key, make())][-NEWEST:])
+            self.memory[subject] = kept  # a new mapping: another merge may be reading the old one
+        return kept[key]
 
     def tiles(self, size: int | None = None) -> Iterator[Tile]:
         """All elements once, in order, at most `size` at a time (None: `tile_size`)."""

@@ -24,11 +24,10 @@ def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge:
     """base + factor * merged vector: `merge` for tensors of two and more axes (out, the rest), the mean for others."""
     import torch
 
-    key = (name, settings, faders(mixture))
-    kept, vector = mixture.memory.get("spectral", (None, None))
-    if kept != key:
-        vector = WORKER.submit(merged_matrices, mixture, merge).result()
-        mixture.memory["spectral"] = (key, vector)
+    key = ("spectral", name, settings, faders(mixture))
+    vector = mixture.store.get(key)
+    if vector is None:
+        vector = mixture.store.put(key, WORKER.submit(merged_matrices, mixture, merge).result())
 
     def write(tile: Tile, live: Tensor) -> None:
         torch.add(tile.base, vector[tile.start : tile.stop], alpha=tile.factor, out=live)

@@ -110,15 +110,14 @@ def limits_by_tile(mixture: Mixture, density: float, scope: str) -> TileLimits:
     from pipelines.merging.pruning import tensor_thresholds, whole_threshold
 
     memory, layout = mixture.memory, mixture.layout
-    tasks = [task for i, task in enumerate(mixture.vectors) if any(span.coefficients[i] for span in mixture.spans)]
     if scope == "global" or density >= 1:
         is_whole = density >= 1
         limit = {
             task: 0.0 if is_whole else whole_threshold(memory, layout, task, mixture.vectors[task], density)
-            for task in tasks
+            for task in mixture.raised
         }
         return lambda tile: [(slice(0, len(tile.base)), [limit[part.task] for part in tile.parts])]
-    limits = {task: tensor_thresholds(memory, layout, task, mixture.vectors[task], density) for task in tasks}
+    limits = {task: tensor_thresholds(memory, layout, task, mixture.vectors[task], density) for task in mixture.raised}
     places = {slot: place for place, slot in enumerate(layout.slots)}
 
     def stretches(tile: Tile) -> list[tuple[slice, list[float]]]:
