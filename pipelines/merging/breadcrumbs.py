@@ -48,6 +48,7 @@ def bands(mixture: Mixture, task: str, density: float, gamma: float) -> dict[str
 
     def found() -> dict[str, Band]:
         vector = mixture.vectors[task]
+        mixture.note(mixture.stored[task])
         return {slot.key: band(vector[slot.start : slot.stop], density, gamma) for slot in mixture.layout.slots}
 
     kept: dict[str, Band] = mixture.remembered(("bands", task), (density, gamma), found)

@@ -80,6 +80,7 @@ def l1_gain(mixture: Mixture, task: str, density: float, seed: int) -> float:
     from pipelines.merging.sums import absolute_sum
 
     whole, before, after = mixture.vectors[task], 0.0, 0.0
+    mixture.note(mixture.stored[task])
     for slot in mixture.layout.slots:
         vector = whole[slot.start : slot.stop]
         keep = draws(seed, task, slot.key, 0, vector.numel()) < density * (WORD + 1)

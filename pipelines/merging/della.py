@@ -45,6 +45,7 @@ def keep_probabilities(density: float, epsilon: float) -> Tensor:
 
 def thin(mixture: Mixture, tile: Tile, part: Part, plane: Tensor, keep: Tensor, rescale: str, seed: int) -> Tensor:
     """Coefficient * vector of one expert, (tile,), 0 where it was dropped, the rest made up for it."""
+    mixture.note(plane[tile.start : tile.stop])
     rank = plane[tile.start : tile.stop].long()
     thinned = part.vector * part.coefficient
     if rescale == "inverse":
@@ -68,7 +69,7 @@ def ranks(mixture: Mixture, task: str) -> Tensor:
             own = vector[slot.start : slot.stop]
             rows = own.view(slot.shape[0], -1) if len(slot.shape) > 1 else own.view(1, -1)
             plane[slot.start : slot.stop] = row_ranks(rows).view(-1)
-        mixture.store.put(("ranks", task), plane)
+        mixture.note(mixture.stored[task], mixture.store.put(("ranks", task), plane))
     return plane
 
 

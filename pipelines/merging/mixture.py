@@ -76,6 +76,7 @@ class Mixture:
         memory: small things that outlive a merge, such as thresholds of the vectors; never a tensor as long as those.
         store: large ones, counted and given back when memory is short.
         engine: gives the native engine if it is there and ready; asked for by the methods that it serves.
+        noted: bytes of each pass that `note` was told of.
     """
 
     layout: Layout
@@ -88,6 +89,7 @@ class Mixture:
     store: Store = field(default_factory=lambda: Store(0))
     engine: Callable[[], Kernels | None] = no_engine
     tile_size: int = TILE
+    noted: list[int] = field(default_factory=list)
 
     @property
     def vectors(self) -> Mapping[str, Tensor]:
@@ -103,6 +105,14 @@ class Mixture:
     def raised(self) -> tuple[str, ...]:
         """Tasks that have a coefficient somewhere."""
         return tuple(task for i, task in enumerate(self.stored) if any(span.coefficients[i] for span in self.spans))
+
+    def note(self, *passed: Stored) -> None:
+        """Say what was read or written once, beside the pass that fills the live buffer."""
+        self.noted.append(sum(one.nbytes for one in passed))
+
+    def note_parts(self, tile: Tile) -> None:
+        """Say that the vectors of a tile were read once, beside the pass that fills it."""
+        self.note(*(part.stored for part in tile.parts))
 
     def remembered(self, subject: Hashable, key: Hashable, make: Callable[[], Any]) -> Any:
         """What `make` gives, kept in `memory` for the newest keys of a subject."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from pipelines.merging.writer import Writer
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -32,7 +34,7 @@ def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge:
     def write(tile: Tile, live: Tensor) -> None:
         torch.add(tile.base, vector[tile.start : tile.stop], alpha=tile.factor, out=live)
 
-    return write
+    return Writer(write, read_bytes=4)
 
 
 def merged_matrices(mixture: Mixture, merge: MergeMatrix) -> Tensor:
@@ -49,6 +51,8 @@ def merged_matrices(mixture: Mixture, merge: MergeMatrix) -> Tensor:
                 is_matrix = len(slot.shape) > 1
                 found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
                 vector[slot.start : slot.stop] = found.reshape(-1).float()
+                mixture.note_parts(tile)
+    mixture.note(vector)
     return vector
 
 

@@ -79,13 +79,16 @@ def test_no_method_keeps_a_plane_out_of_the_store(network, record):
     assert all(len(one) != arena.layout.length for one in kept if isinstance(one, torch.Tensor))
 
 
-@pytest.mark.parametrize(("method", "setting"), [("breadcrumbs", "density"), ("dare", "density"), ("dare", "seed")])
+@pytest.mark.parametrize(
+    ("method", "setting"), [("breadcrumbs", "density"), ("dare", "density"), ("dare", "seed"), ("ties", "density")]
+)
 def test_only_the_newest_fader_positions_are_remembered(network, method, setting):
     arena, fixed = network.arena(), {"rescale": "l1"} if method == "dare" else {}
     for place in range(3 * NEWEST):
-        moved = float(place) if setting == "seed" else 0.2 + place / 100
+        moved = float(place) if setting == "seed" else 0.2 + place / 999
         arena.merge(MergeRecipe(method, RAISED, settings=tuple((fixed | {setting: moved}).items())))
-    assert set(map(len, arena._memory.values())) == {NEWEST}
+    kept = {key: value for key, value in arena._memory.items() if key[0] in ("bands", "gain", "edges between")}
+    assert len(kept) == len(RAISED) and set(map(len, kept.values())) == {NEWEST}
 
 
 def test_bytes_are_counted_when_a_tensor_is_replaced_dropped_or_forgotten():
