@@ -29,7 +29,7 @@ def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge:
     key = ("spectral", name, settings, faders(mixture))
     vector = mixture.store.get(key)
     if vector is None:
-        vector = mixture.store.put(key, WORKER.submit(merged_matrices, mixture, merge).result())
+        vector = mixture.store.put(key, on_one_core(mixture, merge))
 
     def write(tile: Tile, live: Tensor) -> None:
         torch.add(tile.base, vector[tile.start : tile.stop], alpha=tile.factor, out=live)
@@ -37,21 +37,25 @@ def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge:
     return Writer(write, read_bytes=4)
 
 
+def on_one_core(mixture: Mixture, merge: MergeMatrix) -> Tensor:
+    """`merged_matrices` in the worker; where the vectors lie on an accelerator, cores do not matter."""
+    if mixture.base.device.type != "cpu":
+        return merged_matrices(mixture, merge)
+    return WORKER.submit(merged_matrices, mixture, merge).result()
+
+
 def merged_matrices(mixture: Mixture, merge: MergeMatrix) -> Tensor:
     """The merged vector, (length,) float32, without scale."""
     import torch
 
-    from pipelines.merging.layout import beside
-
-    with beside(mixture.base):
-        vector = torch.zeros(mixture.layout.length)
-        for slot, tile in mixture.slots():
-            if tile.parts:
-                stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
-                is_matrix = len(slot.shape) > 1
-                found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
-                vector[slot.start : slot.stop] = found.reshape(-1).float()
-                mixture.note_parts(tile)
+    vector = torch.zeros(mixture.layout.length)
+    for slot, tile in mixture.slots():
+        if tile.parts:
+            stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
+            is_matrix = len(slot.shape) > 1
+            found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
+            vector[slot.start : slot.stop] = found.reshape(-1).float()
+            mixture.note_parts(tile)
     mixture.note(vector)
     return vector
 
