@@ -89,14 +89,18 @@ def build_app(workshop: Workshop, is_public: bool = False) -> gr.Blocks:
 
 
 def check_flags(flags: argparse.Namespace) -> None:
-    """Exits with one line when a flag cannot be honoured."""
+    """Exits with one line when a flag, or a variable that stands for one, cannot be honoured."""
     from importlib.util import find_spec
 
-    from pipelines.shared.device import chosen_device
+    from pipelines.shared.device import budget_bytes, chosen_device, size_in_bytes
     from pipelines.shared.errors import UserError
 
     try:
         chosen_device(flags.device)
+        if flags.cache_gb is not None:
+            size_in_bytes("--cache-gb", str(flags.cache_gb))
+        for variable in ("MIXDECK_RAM_GB", "MIXDECK_VRAM_GB"):
+            budget_bytes(variable)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
     if flags.mcp and find_spec("mcp") is None:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from demos.endpoints import add_endpoints
 from demos.header import Header
+from demos.loads import LoadMessages
 from demos.registry import TABS
 from demos.sessions import light_sessions
 from demos.status import StatusBar
@@ -43,6 +44,7 @@ def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = T
             status.follow([header.first_run(one), *one.runs], one, header)
             one.add_endpoints()
         add_endpoints(workshop)
+    workshop.cache.add_listener(LoadMessages())
     light_sessions(page)
     page.queue(max_size=queue_size)
     return Page(page, built)

@@ -64,6 +64,19 @@ def test_mcp_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPa
         app.check_flags(app.parse_flags(["--mcp"]))
 
 
+@pytest.mark.parametrize("variable", ["MIXDECK_RAM_GB", "MIXDECK_VRAM_GB"])
+def test_a_budget_that_is_no_size_is_refused_at_the_start(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "abc")
+    with pytest.raises(SystemExit, match=f"error: {variable} is 'abc'; it should be a number of gigabytes"):
+        app.check_flags(app.parse_flags([]))
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf"])
+def test_a_cache_without_a_size_is_refused_at_the_start(size: str) -> None:
+    with pytest.raises(SystemExit, match="error: --cache-gb is "):
+        app.check_flags(app.parse_flags([f"--cache-gb={size}"]))
+
+
 def test_a_start_with_mcp_serves_the_tools_or_says_what_to_install(root: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

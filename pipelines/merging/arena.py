@@ -34,14 +34,14 @@ from pipelines.merging.registry import method
 from pipelines.merging.report import Diagnostics, MaskReport, diagnostics, mask_report
 from pipelines.merging.residual import Residual
 from pipelines.merging.store import Store
-from pipelines.merging.writer import Writer, fill
+from pipelines.merging.writer import Writer, bytes_moved, fill
 
 STAGGER_BYTES = 4096 + 256  # streams that share their page offset evict each other
 
 
 @dataclass(frozen=True)
 class Merged:
-    """A finished merge: the live buffer, (length,) float32, bytes read and written, and seconds."""
+    """A finished merge: the live buffer, (length,) float32, bytes read and written at least, and seconds."""
 
     flat: Tensor
     bytes_moved: int
@@ -201,8 +201,8 @@ class Arena:
         start_s = time.perf_counter()
         live = self.new_buffer() if out is None else out
         with beside(self.base):
-            streams = self._write(recipe, self.mixture(recipe), live)
-        return Merged(live, 4 * self.layout.length * streams, time.perf_counter() - start_s)
+            moved = self._write(recipe, self.mixture(recipe), live)
+        return Merged(live, moved, time.perf_counter() - start_s)
 
     def mixture(self, recipe: MergeRecipe) -> Mixture:
         """The recipe checked against this family and spread over its tensors."""
@@ -245,17 +245,17 @@ class Arena:
         return diagnostics(self.base, {task: expert.vector for task, expert in self.experts.items()})
 
     def _write(self, recipe: MergeRecipe, mixture: Mixture, live: Tensor) -> int:
-        """Fill `live`; gives the number of buffers read or written."""
+        """Fill `live`; gives the bytes read and written."""
         if is_base(recipe, self.tasks):
             live.copy_(self.base)
-            return 2
+            return 2 * live.nbytes
         expert = self._whole_expert(recipe, mixture)
         if expert is not None:
             expert.restore(self.base, live)
-            return 3
+            return 3 * live.nbytes
         write = method(recipe.method).combine(mixture, **recipe.full_settings())
         fill(write, mixture.tiles(write.size if isinstance(write, Writer) else None), live)
-        return 2 + sum(any(span.coefficients[i] for span in mixture.spans) for i in range(len(self.tasks)))
+        return bytes_moved(mixture, write)
 
     def _whole_expert(self, recipe: MergeRecipe, mixture: Mixture) -> Expert | None:
         """The one expert that the recipe amounts to, if it does."""

@@ -25,17 +25,17 @@ def breadcrumbs(mixture: Mixture, *, density: float, gamma: float, combine: str)
 
     Convention: what equals the smallest or the largest entry that is kept stays too.
     """
+    limits = {task: bands(mixture, task, density, gamma) for task in mixture.raised}
 
     def thinned(tile: Tile) -> list[Tensor]:
-        return [thin(mixture, tile, part, density, gamma) for part in tile.parts]
+        return [thin(mixture, tile, part, limits[part.task]) for part in tile.parts]
 
     return sparse_writer(mixture, thinned, combine)
 
 
-def thin(mixture: Mixture, tile: Tile, part: Part, density: float, gamma: float) -> Tensor:
+def thin(mixture: Mixture, tile: Tile, part: Part, limits: dict[str, Band]) -> Tensor:
     """Coefficient * vector of one expert, (tile,), with 0 outside the band of its tensor."""
     thinned = part.vector * part.coefficient
-    limits = bands(mixture, part.task, density, gamma)
     for slot, where in mixture.slots_in(tile):
         low, high = limits[slot.key]
         sizes = part.vector[where].abs()
@@ -44,14 +44,15 @@ def thin(mixture: Mixture, tile: Tile, part: Part, density: float, gamma: float)
 
 
 def bands(mixture: Mixture, task: str, density: float, gamma: float) -> dict[str, Band]:
-    """The band of every tensor of one expert; kept in `memory`."""
-    key = ("bands", task, density, gamma)
-    if key not in mixture.memory:
+    """The band of every tensor of one expert; the newest are kept in `memory`."""
+
+    def found() -> dict[str, Band]:
         vector = mixture.vectors[task]
-        mixture.memory[key] = {
-            slot.key: band(vector[slot.start : slot.stop], density, gamma) for slot in mixture.layout.slots
-        }
-    return mixture.memory[key]
+        mixture.note(mixture.stored[task])
+        return {slot.key: band(vector[slot.start : slot.stop], density, gamma) for slot in mixture.layout.slots}
+
+    kept: dict[str, Band] = mixture.remembered(("bands", task), (density, gamma), found)
+    return kept
 
 
 def band(vector: Tensor, density: float, gamma: float) -> Band:

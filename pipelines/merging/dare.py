@@ -25,7 +25,7 @@ def dare(mixture: Mixture, *, density: float, rescale: str, combine: str, seed: 
         combine: "linear" sums, "ties" elects signs and takes the mean of those that agree, "ties_sum" their sum.
         seed: whole number. Draws depend on seed, expert name, key and index inside the tensor, on nothing else.
     """
-    gains = {task: gain(mixture, task, density, rescale, int(seed)) for task in mixture.vectors}
+    gains = {task: gain(mixture, task, density, rescale, int(seed)) for task in mixture.raised}
 
     def thinned(tile: Tile) -> list[Tensor]:
         return [thin(mixture, tile, part, density, int(seed), gains[part.task]) for part in tile.parts]
@@ -71,19 +71,18 @@ def gain(mixture: Mixture, task: str, density: float, rescale: str, seed: int) -
         return 1.0 / density
     if rescale == "none" or density >= 1:
         return 1.0
-    key = ("gain", task, density, seed)
-    if key not in mixture.memory:
-        mixture.memory[key] = l1_gain(mixture, task, density, seed)
-    return mixture.memory[key]
+    found: float = mixture.remembered(("gain", task), (density, seed), lambda: l1_gain(mixture, task, density, seed))
+    return found
 
 
 def l1_gain(mixture: Mixture, task: str, density: float, seed: int) -> float:
     """Sum of sizes before over after dropping, 1 if nothing was kept."""
     from pipelines.merging.sums import absolute_sum
 
-    before = after = 0.0
+    whole, before, after = mixture.vectors[task], 0.0, 0.0
+    mixture.note(mixture.stored[task])
     for slot in mixture.layout.slots:
-        vector = mixture.vectors[task][slot.start : slot.stop]
+        vector = whole[slot.start : slot.stop]
         keep = draws(seed, task, slot.key, 0, vector.numel()) < density * (WORD + 1)
         before += absolute_sum(vector)
         after += absolute_sum(vector * keep)

@@ -27,10 +27,10 @@ def della(mixture: Mixture, *, density: float, epsilon: float, rescale: str, com
 
     Differs: ranks in 256 steps. A tensor of one axis is one row.
     """
-    keep = keep_probabilities(density, epsilon)
+    keep, planes = keep_probabilities(density, epsilon), {task: ranks(mixture, task) for task in mixture.raised}
 
     def thinned(tile: Tile) -> list[Tensor]:
-        return [thin(mixture, tile, part, keep, rescale, int(seed)) for part in tile.parts]
+        return [thin(mixture, tile, part, planes[part.task], keep, rescale, int(seed)) for part in tile.parts]
 
     return sparse_writer(mixture, thinned, combine)
 
@@ -43,9 +43,10 @@ def keep_probabilities(density: float, epsilon: float) -> Tensor:
     return torch.linspace(density - half, density + half, STEPS + 1, dtype=torch.float64)
 
 
-def thin(mixture: Mixture, tile: Tile, part: Part, keep: Tensor, rescale: str, seed: int) -> Tensor:
+def thin(mixture: Mixture, tile: Tile, part: Part, plane: Tensor, keep: Tensor, rescale: str, seed: int) -> Tensor:
     """Coefficient * vector of one expert, (tile,), 0 where it was dropped, the rest made up for it."""
-    rank = ranks(mixture, part.task)[tile.start : tile.stop].long()
+    mixture.note(plane[tile.start : tile.stop])
+    rank = plane[tile.start : tile.stop].long()
     thinned = part.vector * part.coefficient
     if rescale == "inverse":
         thinned *= keep.clamp(min=1e-12).reciprocal().float()[rank]
@@ -58,18 +59,18 @@ def thin(mixture: Mixture, tile: Tile, part: Part, keep: Tensor, rescale: str, s
 
 
 def ranks(mixture: Mixture, task: str) -> Tensor:
-    """Rank of each entry by size inside its row, 0 to STEPS, (length,) uint8; kept in `memory`."""
+    """Rank of each entry by size inside its row, 0 to STEPS, (length,) uint8; kept in `store`."""
     import torch
 
-    key = ("ranks", task)
-    if key not in mixture.memory:
-        plane = torch.zeros(mixture.layout.length, dtype=torch.uint8)
+    plane = mixture.store.get(("ranks", task))
+    if plane is None:
+        vector, plane = mixture.vectors[task], torch.zeros(mixture.layout.length, dtype=torch.uint8)
         for slot in mixture.layout.slots:
-            vector = mixture.vectors[task][slot.start : slot.stop]
-            rows = vector.view(slot.shape[0], -1) if len(slot.shape) > 1 else vector.view(1, -1)
+            own = vector[slot.start : slot.stop]
+            rows = own.view(slot.shape[0], -1) if len(slot.shape) > 1 else own.view(1, -1)
             plane[slot.start : slot.stop] = row_ranks(rows).view(-1)
-        mixture.memory[key] = plane
-    return mixture.memory[key]
+        mixture.note(mixture.stored[task], mixture.store.put(("ranks", task), plane))
+    return plane
 
 
 def row_ranks(rows: Tensor) -> Tensor:

@@ -68,6 +68,7 @@ def rescaler(mixture: Mixture, task: str) -> float:
     for _, tile in mixture.slots():
         for part in tile.parts:
             if part.task == task:
+                mixture.note_parts(tile)
                 unified = unified_vector(tile)
                 own += absolute_sum(part.vector * part.coefficient)
                 masked += absolute_sum(unified * emr_mask(part, unified))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,6 +18,8 @@ from pipelines.merging.recipe import MaskChoice, MergeRecipe
 from pipelines.merging.store import Store
 
 TILE = 131_072  # elements; at float32 a tile of each of several streams fits a second-level cache
+
+NEWEST = 8  # keys of a subject that are remembered: fader positions, seeds
 
 TileWriter = Callable[["Tile", Tensor], None]
 
@@ -71,9 +73,10 @@ class Mixture:
     Attributes:
         stored: task -> flat task vector, in family order, which is the order of summation.
         selected: tasks whose masks count, in family order; muted ones are not among them.
-        memory: small things that outlive a merge, such as thresholds of the vectors.
-        store: large ones.
+        memory: small things that outlive a merge, such as thresholds of the vectors; never a tensor as long as those.
+        store: large ones, counted and given back when memory is short.
         engine: gives the native engine if it is there and ready; asked for by the methods that it serves.
+        noted: bytes of each pass that `note` was told of.
     """
 
     layout: Layout
@@ -86,6 +89,7 @@ class Mixture:
     store: Store = field(default_factory=lambda: Store(0))
     engine: Callable[[], Kernels | None] = no_engine
     tile_size: int = TILE
+    noted: list[int] = field(default_factory=list)
 
     @property
     def vectors(self) -> Mapping[str, Tensor]:
@@ -96,6 +100,27 @@ class Mixture:
     def kernels(self) -> Kernels | None:
         """The native engine, if it is ready and can take this many experts."""
         return self.engine() if len(self.stored) <= MOST_EXPERTS else None
+
+    @property
+    def raised(self) -> tuple[str, ...]:
+        """Tasks that have a coefficient somewhere."""
+        return tuple(task for i, task in enumerate(self.stored) if any(span.coefficients[i] for span in self.spans))
+
+    def note(self, *passed: Stored) -> None:
+        """Say what was read or written once, beside the pass that fills the live buffer."""
+        self.noted.append(sum(one.nbytes for one in passed))
+
+    def note_parts(self, tile: Tile) -> None:
+        """Say that the vectors of a tile were read once, beside the pass that fills it."""
+        self.note(*(part.stored for part in tile.parts))
+
+    def remembered(self, subject: Hashable, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, kept in `memory` for the newest keys of a subject."""
+        kept = self.memory.get(subject, {})
+        if key not in kept:
+            kept = dict([*kept.items(), (key, make())][-NEWEST:])
+            self.memory[subject] = kept  # a new mapping: another merge may be reading the old one
+        return kept[key]
 
     def tiles(self, size: int | None = None) -> Iterator[Tile]:
         """All elements once, in order, at most `size` at a time (None: `tile_size`)."""

@@ -57,9 +57,7 @@ def magnitude_mask(mixture: Mixture, part: Part, density: float) -> Tensor:
     """Where an expert's vector is among its largest, (tile,) bool."""
     from pipelines.merging.pruning import whole_threshold
 
-    vector = mixture.vectors[part.task]
-    threshold = whole_threshold(mixture.memory, mixture.layout, part.task, vector, density)
-    return part.vector.abs() >= threshold
+    return part.vector.abs() >= whole_threshold(mixture, part.task, density)
 
 
 def random_mask(mixture: Mixture, tile: Tile, part: Part, density: float, seed: int) -> Tensor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pipelines.merging.layout import Layout
+if TYPE_CHECKING:
+    from pipelines.merging.mixture import Mixture
 
 BIN_SHIFT = 15  # a magnitude's 31 bits: 16 choose its bin, 15 its place inside
 BINS = 1 << 16
@@ -88,31 +89,52 @@ def grid_ranks(count: int) -> set[int]:
     return {kept_count(stop / DENSITY_STOPS, count) for stop in range(1, DENSITY_STOPS)}
 
 
-def whole_threshold(memory: dict[Any, Any], layout: Layout, task: str, vector: Tensor, density: float) -> float:
-    """Threshold over the flattened whole vector; kept in `memory`. Padding zeros rank last.
+def whole_threshold(mixture: Mixture, task: str, density: float) -> float:
+    """Threshold over the flattened whole vector; padding zeros rank last.
 
     The first call finds the thresholds of all stops of the fader; between stops the histogram is used again.
     """
-    kept = kept_count(density, layout.count)
-    edges = memory.get(("edges", task))
-    if edges is None:
+    kept = kept_count(density, mixture.layout.count)
+    if ("edges", task) not in mixture.memory:
+        vector = mixture.vectors[task]
         histogram = magnitude_histogram(vector)
-        edges = ranked_sizes(vector, grid_ranks(layout.count) | {kept}, histogram)
-        memory["histogram", task], memory["edges", task] = histogram, edges
-    if kept not in edges:
-        edges[kept] = magnitude_threshold(vector, kept, memory["histogram", task])
-    return edges[kept]
+        edges = ranked_sizes(vector, grid_ranks(mixture.layout.count), histogram)
+        mixture.memory["histogram", task], mixture.memory["edges", task] = histogram, edges
+        mixture.note(mixture.stored[task], mixture.stored[task])
+    edges = mixture.memory["edges", task]
+    return edges[kept] if kept in edges else threshold_between(mixture, task, kept)
 
 
-def tensor_thresholds(memory: dict[Any, Any], layout: Layout, task: str, vector: Tensor, density: float) -> list[float]:
+def threshold_between(mixture: Mixture, task: str, kept: int) -> float:
+    """That of `whole_threshold` between the stops; the newest are kept in `memory`."""
+
+    def found() -> float:
+        mixture.note(mixture.stored[task])
+        return magnitude_threshold(mixture.vectors[task], kept, mixture.memory["histogram", task])
+
+    threshold: float = mixture.remembered(("edges between", task), kept, found)
+    return threshold
+
+
+def tensor_thresholds(mixture: Mixture, task: str, density: float) -> list[float]:
     """A threshold for each tensor, in slot order; kept in `memory`, like those of `whole_threshold`."""
-    edges = memory.setdefault(("tensor edges", task), {})
-    found = []
-    for slot in layout.slots:
-        count = slot.stop - slot.start
-        kept = kept_count(density, count)
-        if (slot, kept) not in edges:
-            sizes = ranked_sizes(vector[slot.start : slot.stop], grid_ranks(count) | {kept})
-            edges |= {(slot, rank): size for rank, size in sizes.items()}
-        found.append(edges[slot, kept])
-    return found
+    ranks = [kept_count(density, slot.stop - slot.start) for slot in mixture.layout.slots]
+    if ("tensor edges", task) not in mixture.memory:
+        stops = [grid_ranks(slot.stop - slot.start) for slot in mixture.layout.slots]
+        mixture.memory["tensor edges", task] = sizes_by_tensor(mixture, task, stops)
+    edges: list[dict[int, float]] = mixture.memory["tensor edges", task]
+    if not all(rank in found for rank, found in zip(ranks, edges, strict=True)):
+        edges = mixture.remembered(
+            ("tensor edges between", task), density, lambda: sizes_by_tensor(mixture, task, [{rank} for rank in ranks])
+        )
+    return [found[rank] for rank, found in zip(ranks, edges, strict=True)]
+
+
+def sizes_by_tensor(mixture: Mixture, task: str, ranks: Iterable[set[int]]) -> list[dict[int, float]]:
+    """`ranked_sizes` of each tensor of an expert."""
+    vector = mixture.vectors[task]
+    mixture.note(mixture.stored[task])
+    return [
+        ranked_sizes(vector[slot.start : slot.stop], wanted)
+        for slot, wanted in zip(mixture.layout.slots, ranks, strict=True)
+    ]

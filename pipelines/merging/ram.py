@@ -20,7 +20,12 @@ def ram(mixture: Mixture, *, limit: float, gain: float, cap: float) -> TileWrite
         gain, cap: RAM+. An expert's own entries are multiplied by 1 + gain * min(shared / own, cap), counted in each
             tensor; gain 0 is RAM.
     """
-    gains = {slot.key: own_gains(tile, limit, gain, cap) for slot, tile in mixture.slots() if tile.parts}
+    gains = {}
+    for slot, tile in mixture.slots():
+        if tile.parts:
+            gains[slot.key] = own_gains(tile, limit, gain, cap)
+        if gain != 0:
+            mixture.note_parts(tile)
 
     def write(tile: Tile, live: Tensor) -> None:
         live.copy_(tile.base)

@@ -24,7 +24,11 @@ def sce(mixture: Mixture, *, density: float) -> TileWriter:
 
     Convention: faders multiply the vectors before anything else. A tied vote is +1.
     """
-    plans = {slot.key: plan(tile, density) for slot, tile in mixture.slots() if tile.parts}
+    plans = {}
+    for slot, tile in mixture.slots():
+        if tile.parts:
+            plans[slot.key] = plan(tile, density)
+            mixture.note_parts(tile)
 
     def write(tile: Tile, live: Tensor) -> None:
         live.copy_(tile.base)

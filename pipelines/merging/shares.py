@@ -40,6 +40,7 @@ def share_writer(mixture: Mixture, solve: Solve, *, along: str = "tensor", space
         if tile.parts:
             sizes = torch.tensor([abs(part.coefficient) for part in tile.parts], dtype=torch.float64)
             shares[slot.key] = solve(grams(slot, tile, along, space), sizes, slot.key)
+            mixture.note_parts(tile)
 
     def write(tile: Tile, live: Tensor) -> None:
         live.copy_(tile.base)

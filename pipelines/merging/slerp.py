@@ -27,7 +27,12 @@ def slerp(mixture: Mixture, *, space: str) -> TileWriter:
 
     Source: Shoemake 1985, applied to unnormalised tensors. One raised fader alone gives its expert.
     """
-    shares = {slot.key: arc_shares(tile, space) for slot, tile in mixture.slots() if tile.parts}
+    shares = {}
+    for slot, tile in mixture.slots():
+        if tile.parts:
+            shares[slot.key] = arc_shares(tile, space)
+        if len(tile.parts) > 1:
+            mixture.note_parts(tile)
 
     def write(tile: Tile, live: Tensor) -> None:
         live.copy_(tile.base)

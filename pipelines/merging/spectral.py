@@ -5,9 +5,12 @@ The merged vector is worked out once and kept, so that the scale and the equalis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+
+from pipelines.merging.writer import Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,23 +26,38 @@ def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge:
     """base + factor * merged vector: `merge` for tensors of two and more axes (out, the rest), the mean for others."""
     import torch
 
-    key = (name, settings, faders(mixture))
-    kept, vector = mixture.memory.get("spectral", (None, None))
-    if kept != key:
-        vector = torch.zeros(mixture.layout.length)
-        with one_thread():
-            for slot, tile in mixture.slots():
-                if tile.parts:
-                    stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
-                    is_matrix = len(slot.shape) > 1
-                    found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
-                    vector[slot.start : slot.stop] = found.reshape(-1).float()
-        mixture.memory["spectral"] = (key, vector)
+    key = ("spectral", name, settings, faders(mixture))
+    vector = mixture.store.get(key)
+    if vector is None:
+        vector = mixture.store.put(key, on_one_core(mixture, merge))
 
     def write(tile: Tile, live: Tensor) -> None:
         torch.add(tile.base, vector[tile.start : tile.stop], alpha=tile.factor, out=live)
 
-    return write
+    return Writer(write, read_bytes=4)
+
+
+def on_one_core(mixture: Mixture, merge: MergeMatrix) -> Tensor:
+    """`merged_matrices` in the worker; where the vectors lie on an accelerator, cores do not matter."""
+    if mixture.base.device.type != "cpu":
+        return merged_matrices(mixture, merge)
+    return WORKER.submit(merged_matrices, mixture, merge).result()
+
+
+def merged_matrices(mixture: Mixture, merge: MergeMatrix) -> Tensor:
+    """The merged vector, (length,) float32, without scale."""
+    import torch
+
+    vector = torch.zeros(mixture.layout.length)
+    for slot, tile in mixture.slots():
+        if tile.parts:
+            stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
+            is_matrix = len(slot.shape) > 1
+            found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
+            vector[slot.start : slot.stop] = found.reshape(-1).float()
+            mixture.note_parts(tile)
+    mixture.note(vector)
+    return vector
 
 
 def faders(mixture: Mixture) -> tuple[tuple[int, tuple[float, ...]], ...]:
@@ -51,17 +69,23 @@ def faders(mixture: Mixture) -> tuple[tuple[int, tuple[float, ...]], ...]:
     return tuple(changes)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Linear algebra on one thread: how a library splits its sums must not show in the result."""
+def take_one_core() -> None:
+    """Torch computes on one core in this thread from now on, and in the others as before.
+
+    The count belongs to a thread, but setting it also sets the count that threads take over at their first call of
+    torch. Another thread sets that back at once: it is wrong for an instant in the life of the worker, not in merges.
+    """
     import torch
 
     count = torch.get_num_threads()
     torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(count)
+    other = threading.Thread(target=torch.set_num_threads, args=(count,))
+    other.start()
+    other.join()
+
+
+# Linear algebra on one core: how a library splits its sums must not show in the result.
+WORKER = ThreadPoolExecutor(1, "linear algebra", take_one_core)
 
 
 def svd(matrix: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor]:

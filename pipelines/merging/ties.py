@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,10 @@ def ties(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> Til
 
     def finish() -> None:
         unwritten = (tile for tile in mixture.tiles() if tile.parts and tile.factor == 0)
-        if tied and sum(balances) + sum(balance_of(sum_of(votes(tile))) for tile in unwritten) < 0:
+        if tied and sum(balances) + balance_over(mixture, unwritten, votes) < 0:
             for tile, live in tied:
                 fill(tile, live, -1.0)
+                mixture.note(tile.base, *(part.stored for part in tile.parts), live)
 
     return Writer(write, None if kernels is None else LONG, finish)
 
@@ -109,17 +110,12 @@ def limits_by_tile(mixture: Mixture, density: float, scope: str) -> TileLimits:
     """Tile -> its stretches, which together are the tile, each with the least size that every expert keeps there."""
     from pipelines.merging.pruning import tensor_thresholds, whole_threshold
 
-    memory, layout = mixture.memory, mixture.layout
-    tasks = [task for i, task in enumerate(mixture.vectors) if any(span.coefficients[i] for span in mixture.spans)]
     if scope == "global" or density >= 1:
         is_whole = density >= 1
-        limit = {
-            task: 0.0 if is_whole else whole_threshold(memory, layout, task, mixture.vectors[task], density)
-            for task in tasks
-        }
+        limit = {task: 0.0 if is_whole else whole_threshold(mixture, task, density) for task in mixture.raised}
         return lambda tile: [(slice(0, len(tile.base)), [limit[part.task] for part in tile.parts])]
-    limits = {task: tensor_thresholds(memory, layout, task, mixture.vectors[task], density) for task in tasks}
-    places = {slot: place for place, slot in enumerate(layout.slots)}
+    limits = {task: tensor_thresholds(mixture, task, density) for task in mixture.raised}
+    places = {slot: place for place, slot in enumerate(mixture.layout.slots)}
 
     def stretches(tile: Tile) -> list[tuple[slice, list[float]]]:
         inside = [(where.start, places[slot]) for slot, where in mixture.slots_in(tile)]
@@ -167,8 +163,17 @@ def signs(total: Tensor, tied: float) -> Tensor:
 
 def commonest_sign(mixture: Mixture, votes: TileVectors) -> float:
     """The sign that most weights have after the sum, +1 if there are as many of both."""
-    balance = sum(balance_of(sum_of(votes(tile))) for tile in mixture.tiles() if tile.parts)
+    balance = balance_over(mixture, (tile for tile in mixture.tiles() if tile.parts), votes)
     return -1.0 if balance < 0 else 1.0
+
+
+def balance_over(mixture: Mixture, tiles: Iterable[Tile], votes: TileVectors) -> int:
+    """`balance_of` the votes of some tiles, in a pass of their own."""
+    balance = 0
+    for tile in tiles:
+        balance += balance_of(sum_of(votes(tile)))
+        mixture.note_parts(tile)
+    return balance
 
 
 def balance_of(total: Tensor) -> int:

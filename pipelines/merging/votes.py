@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.merging.masks import count_votes, merged_vector, restore_base, threshold_of
@@ -105,7 +105,7 @@ def plane_writer(mixture: Mixture, merged: Tensor, planes: list[Tensor], levels:
         keep = votes if len(planes) == needed == 1 else votes.ge_(needed)
         keep_where(mixture, tile, merged[tile.start : tile.stop], keep.float(), live)
 
-    return write
+    return Writer(write, read_bytes=4 + len(planes))
 
 
 def native_plane_writer(
@@ -117,7 +117,7 @@ def native_plane_writer(
         where = slice(tile.start, tile.stop)
         kernels.planes(tile, merged[where], [plane[where] for plane in planes], levels, needed, live)
 
-    return Writer(write, LONG, is_parallel=True)
+    return Writer(write, LONG, read_bytes=4 + len(planes), is_parallel=True)
 
 
 def keep_where(mixture: Mixture, tile: Tile, merged: Tensor, keep: Tensor, live: Tensor) -> None:
@@ -134,6 +134,7 @@ def has_negative_zeros(mixture: Mixture) -> bool:
     import torch
 
     if "negative zeros" not in mixture.memory:
+        mixture.note(mixture.base)
         mixture.memory["negative zeros"] = bool((mixture.base.view(torch.int32) == -(2**31)).any())
     return mixture.memory["negative zeros"]
 
@@ -146,15 +147,20 @@ def remember_votes(mixture: Mixture, vector: str, keys: Keys) -> None:
         for tile in mixture.tiles():
             where = slice(tile.start, tile.stop)
             votes[where] = count_votes(mixture, tile, merged[where])
+            mixture.note_parts(tile)
+        mixture.note(merged, votes)
         mixture.store.put(keys.votes, votes)
 
 
 def planes_in_thread(mixture: Mixture, vector: str, keys: Keys) -> None:
-    """`build_planes`; where new tensors are made is said again, for a thread does not take it over."""
+    """`build_planes`, beside the merge that asked and not noted in it.
+
+    Where new tensors are made is said again, for a thread does not take it over.
+    """
     from pipelines.merging.layout import beside
 
     with beside(mixture.base):
-        build_planes(mixture, vector, keys)
+        build_planes(replace(mixture, noted=[]), vector, keys)
 
 
 def build_planes(mixture: Mixture, vector: str, keys: Keys) -> None:
@@ -178,6 +184,8 @@ def stored_merged(mixture: Mixture, vector: str, keys: Keys) -> Tensor:
         for tile in mixture.tiles():
             if tile.parts:
                 merged[tile.start : tile.stop] = merged_of(tile)
+                mixture.note_parts(tile)
+        mixture.note(merged)
         mixture.store.put(keys.merged, merged)
     return merged
 

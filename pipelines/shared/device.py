@@ -31,14 +31,21 @@ def budget_bytes(variable: str) -> int | None:
         UserError: set, but not a positive number.
     """
     text = os.environ.get(variable)
-    if not text:
-        return None
+    return size_in_bytes(variable, text) if text else None
+
+
+def size_in_bytes(source: str, text: str) -> int:
+    """A size in GB (10^9 bytes) as somebody wrote it; `source` names the flag or variable that it comes from.
+
+    Raises:
+        UserError: not a positive number.
+    """
     try:
         size = float(text)
     except ValueError:
         size = 0.0
     if not 0 < size < 1e6:
-        raise UserError(f"{variable} is {text!r}; it should be a number of gigabytes, such as 4 or 0.5.")
+        raise UserError(f"{source} is {text!r}; it should be a number of gigabytes, such as 4 or 0.5.")
     return int(size * 1e9)
 
 

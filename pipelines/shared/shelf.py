@@ -61,7 +61,7 @@ class Shelf:
     def held(self, key: Key, make: Callable[[], Entry]) -> Iterator[tuple[Entry, bool]]:
         """The entry while the `with` block lasts, and whether it was there.
 
-        It is made by one thread while the others wait; an error of `make` reaches all of them.
+        It is made by one thread while the others wait; an error of `make`, or of the budgets, reaches all of them.
         """
         entry, was_there = self._hold(key, make)
         try:
@@ -112,16 +112,17 @@ class Shelf:
     def _make(self, key: Key, make: Callable[[], Entry], future: Future) -> Entry:
         try:
             entry = make()
+            with self._lock:
+                entry.users, entry.used_at = 1, time.monotonic()
+                self._entries[key] = entry
+                self._evict()
+                del self._pending[key]
         except BaseException as error:
             with self._lock:
+                self._entries.pop(key, None)
                 del self._pending[key]
             future.set_exception(error)
             raise
-        with self._lock:
-            entry.users, entry.used_at = 1, time.monotonic()
-            self._entries[key] = entry
-            del self._pending[key]
-            self._evict()
         future.set_result(None)
         return entry
 

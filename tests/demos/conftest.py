@@ -20,6 +20,10 @@ class FakeCache:
     def __init__(self, assets: Path) -> None:
         self.assets = assets
         self.unloaded = 0
+        self.listeners: list[Any] = []
+
+    def add_listener(self, listener: Any) -> None:
+        self.listeners.append(listener)
 
     def counters(self) -> Any:
         return SimpleNamespace(hits=3, misses=2, loads=1, evictions=0, bytes_ram=5_000_000, models=())

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.merging.pruning import CHUNK, kept_count, magnitude_threshold, ranked_sizes
+from pipelines.merging.layout import Layout
+from pipelines.merging.mixture import Mixture
+from pipelines.merging.pruning import (
+    CHUNK,
+    kept_count,
+    magnitude_threshold,
+    ranked_sizes,
+    tensor_thresholds,
+    whole_threshold,
+)
+from pipelines.merging.recipe import MaskChoice
 
 
 def vectors() -> dict[str, torch.Tensor]:
@@ -48,17 +58,15 @@ def test_all_ranks_of_a_long_vector_in_one_search(kind):
 
 
 def test_trimming_at_every_stop_keeps_what_a_sorted_vector_keeps():
-    from pipelines.merging.layout import Layout
-    from pipelines.merging.pruning import tensor_thresholds, whole_threshold
-
-    layout, memory = Layout.of([("a", (300, 301)), ("b", (77,))]), {}
+    layout = Layout.of([("a", (300, 301)), ("b", (77,))])
     vector = torch.zeros(layout.length)
     for slot in layout.slots:
         vector[slot.start : slot.stop] = torch.randn(slot.stop - slot.start, generator=torch.Generator().manual_seed(2))
+    mixture = Mixture(layout, torch.zeros_like(vector), {"t": vector}, (), MaskChoice(), ())
     whole = torch.cat([vector[slot.start : slot.stop] for slot in layout.slots]).abs().sort(descending=True).values
     for density in [*(stop / 100 for stop in range(1, 100)), 0.123456]:
-        found = whole_threshold(memory, layout, "t", vector, density)
+        found = whole_threshold(mixture, "t", density)
         assert found == float(whole[kept_count(density, layout.count) - 1])
-        for slot, threshold in zip(layout.slots, tensor_thresholds(memory, layout, "t", vector, density), strict=True):
+        for slot, threshold in zip(layout.slots, tensor_thresholds(mixture, "t", density), strict=True):
             kept = int((vector[slot.start : slot.stop].abs() >= threshold).sum())
             assert kept == kept_count(density, slot.stop - slot.start)

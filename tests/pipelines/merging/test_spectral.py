@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 from pipelines.merging.arena import Arena
 from pipelines.merging.iso import flatten_spectrum
 from pipelines.merging.recipe import BlockRule, MergeRecipe
-from pipelines.merging.spectral import one_thread, orthogonalised, svd
+from pipelines.merging.spectral import orthogonalised, svd, take_one_core
 from pipelines.merging.tsv import merge_singular_vectors
 from pipelines.merging.wudi import least_disturbing
 from tests.pipelines.merging import reference_spectral
@@ -95,11 +97,35 @@ def test_wudi_of_one_expert_is_that_expert_and_steps_lower_the_loss():
     assert losses[0] > losses[1] > losses[2]
 
 
-def test_threads_are_given_back():
+@pytest.fixture
+def two_cores():
     torch.set_num_threads(2)
-    try:
-        with one_thread():
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(1)
+
+
+def count_of_new_thread() -> int:
+    with ThreadPoolExecutor(1) as fresh:
+        return fresh.submit(torch.get_num_threads).result()
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_linear_algebra_is_on_one_core_and_a_thread_that_starts_meanwhile_is_not(arena, monkeypatch):
+    seen = []
+
+    def watched(stack: Tensor, common: float) -> Tensor:
+        seen.append((torch.get_num_threads(), count_of_new_thread()))
+        return stack[0]
+
+    monkeypatch.setattr("pipelines.merging.iso.flatten_spectrum", watched)
+    arena.merge(recipe(arena, "iso", COUNT, common=0.7))
+    assert set(seen) == {(1, 2)}
+    assert (torch.get_num_threads(), count_of_new_thread()) == (2, 2)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_worker_takes_one_core_and_leaves_the_count_of_others():
+    with ThreadPoolExecutor(1, initializer=take_one_core) as worker:
+        assert worker.submit(torch.get_num_threads).result() == 1
+        assert (torch.get_num_threads(), count_of_new_thread()) == (2, 2)
+        assert worker.submit(torch.get_num_threads).result() == 1

@@ -6,9 +6,13 @@ import gc
 import threading
 import weakref
 
+import pytest
 import torch
 
+from pipelines.merging.layout import same_bits
+from pipelines.merging.mixture import NEWEST
 from pipelines.merging.recipe import MaskChoice, MergeRecipe
+from pipelines.merging.registry import METHODS
 from pipelines.merging.store import Store
 
 
@@ -54,6 +58,37 @@ def test_planes_go_with_their_arena_and_stay_within_its_size(network):
     del arena
     gc.collect()
     assert kept() is None
+
+
+RAISED = (("task0", 0.5), ("task1", 0.7))
+
+
+@pytest.mark.parametrize(("method", "bytes_each"), [("della", 2), ("iso", 4)])  # a byte an expert, a float32
+def test_planes_of_a_method_are_counted_and_given_back(network, method, bytes_each):
+    arena, recipe = network.arena(), MergeRecipe(method, RAISED)
+    merged = arena.merge(recipe).flat
+    assert arena.store.size_bytes == bytes_each * arena.layout.length
+    assert arena.store.clear() > 0 and same_bits(arena.merge(recipe).flat, merged)
+
+
+@pytest.mark.parametrize("record", METHODS, ids=lambda record: record.name)
+def test_no_method_keeps_a_plane_out_of_the_store(network, record):
+    arena = network.arena()
+    arena.merge(MergeRecipe(record.name, RAISED))
+    kept = [one for value in arena._memory.values() for one in (value if isinstance(value, tuple) else [value])]
+    assert all(len(one) != arena.layout.length for one in kept if isinstance(one, torch.Tensor))
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"), [("breadcrumbs", "density"), ("dare", "density"), ("dare", "seed"), ("ties", "density")]
+)
+def test_only_the_newest_fader_positions_are_remembered(network, method, setting):
+    arena, fixed = network.arena(), {"rescale": "l1"} if method == "dare" else {}
+    for place in range(3 * NEWEST):
+        moved = float(place) if setting == "seed" else 0.2 + place / 999
+        arena.merge(MergeRecipe(method, RAISED, settings=tuple((fixed | {setting: moved}).items())))
+    kept = {key: value for key, value in arena._memory.items() if key[0] in ("bands", "gain", "edges between")}
+    assert len(kept) == len(RAISED) and set(map(len, kept.values())) == {NEWEST}
 
 
 def test_bytes_are_counted_when_a_tensor_is_replaced_dropped_or_forgotten():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from pipelines.merging.recipe import MaskChoice, MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
+from pipelines.shared.shelf import Entry, Shelf
 
 INPUT = torch.linspace(-1, 1, 12).view(3, 4)
 
@@ -136,6 +137,36 @@ def test_one_failed_attempt_answers_all_who_waited_for_it(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(failing, range(4)))
     assert attempts == ["toy"]
+
+
+def test_a_budget_that_cannot_be_told_reaches_every_waiter_and_leaves_the_shelf_usable() -> None:
+    budgets, started = {"cpu": -1}, threading.Barrier(4)
+
+    def told() -> dict[str, int]:
+        if budgets["cpu"] < 0:
+            raise UserError("the budget is no size")
+        return budgets
+
+    def slow() -> Entry:
+        time.sleep(0.5)
+        return Entry("one", "value", 1)
+
+    shelf = Shelf(told)
+
+    def failing(_: int) -> str:
+        started.wait()
+        with pytest.raises(UserError, match="no size") as caught, shelf.held(("one", ""), slow):
+            pass
+        return str(caught.value)
+
+    pool = ThreadPoolExecutor(4)
+    waiting = [pool.submit(failing, number) for number in range(4)]
+    assert not wait(waiting, timeout=10).not_done and all(one.result() for one in waiting)
+    pool.shutdown()
+    assert shelf.entries() == ()
+    budgets["cpu"] = 100
+    with shelf.held(("one", ""), slow) as (entry, was_there):
+        assert entry.users == 1 and not was_there
 
 
 def test_the_mix_that_was_used_longest_ago_goes_first(toy_family: ModelFamily, tmp_path: Path) -> None:
