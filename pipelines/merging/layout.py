@@ -16,6 +16,7 @@ Weights = Mapping[str, Tensor]
 
 ALIGNMENT = 64  # elements: vector loads never straddle two tensors
 LENGTH_STEP = 16384  # elements: the whole buffer is a multiple, so no tile has a ragged end
+QUANTISED = (torch.int8, torch.uint8, torch.int32, torch.int64)  # in which weights are packed; int32 and int64 by GPTQ
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,24 @@ def _check_alike(key: str, base: Tensor, task: str, expert: Tensor) -> None:
         )
     if expert.is_floating_point() != base.is_floating_point():
         raise MergeError(f'expert "{task}" has {key} as {expert.dtype}, base has {base.dtype}')
+    check_not_quantised(key, tuple(base.shape), base, task, expert)
+
+
+def check_not_quantised(key: str, shape: tuple[int, ...], base: Tensor, task: str, expert: Tensor) -> None:
+    """Refuse whole numbers that look like weights: a matrix of them that the expert has moved. Counters have no axes,
+    and tables of positions are the same in every expert.
+
+    Args:
+        shape: of the whole tensor; `base` and `expert` may be a stretch of it.
+
+    Raises:
+        MergeError: names the key.
+    """
+    if len(shape) >= 2 and base.dtype in QUANTISED and not torch.equal(base, expert):
+        raise MergeError(
+            f'expert "{task}" has {key} of {shape} in {base.dtype} with other values than the base: quantised weights '
+            "must be dequantised first; save base and experts as float16, bfloat16 or float32"
+        )
 
 
 def _first_of(keys: Sequence[str]) -> str:

@@ -137,8 +137,8 @@ def merge_files(
     kinship = Kinship()
     with whole_file(out) as draft, draft.open("wb") as file:
         write_header(file, base, about)
-        _write_pieces(file, plan, job, adapters, kinship, listener)
-        notices = kinship.notices(refuses=not allows_strangers)
+        told = _write_pieces(file, plan, job, adapters, kinship, listener)
+        notices = (*told, *kinship.notices(refuses=not allows_strangers))
     return FileMerge(about, job.bound_bytes, notices)
 
 
@@ -198,19 +198,22 @@ def _write_pieces(
     adapters: Mapping[str, Mapping[str, Factors]],
     kinship: Kinship,
     listener: Callable[[LoadProgress], None] | None,
-) -> None:
+) -> tuple[str, ...]:
+    """Merge and write piece by piece; gives what there is to tell of the pieces, once each."""
     total = sum(slot.stop - slot.start for slot in job.slots[0].values())
-    done = 0
+    done, told = 0, dict[str, None]()
     with ExitStack() as stack:
         files = {path: stack.enter_context(path.open("rb"))
                  for checkpoint in (plan.base, *plan.experts) if checkpoint.kind == "full"
                  for path in checkpoint.paths}  # fmt: skip
         for cuts in pieces(job.slots[0], job.piece, job.is_split):
-            merged = _merged(plan, job, adapters, cuts, files, kinship)
+            merged, notices = _merged(plan, job, adapters, cuts, files, kinship)
+            told.update(dict.fromkeys(notices))
             for cut in cuts:
                 done += file.write(bytes_of(merged.pop(cut.key)))
             if listener:
                 listener(LoadProgress("merged", done, total))
+    return tuple(told)
 
 
 def _merged(
@@ -220,9 +223,10 @@ def _merged(
     cuts: Sequence[Cut],
     files: Mapping[Path, BinaryIO],
     kinship: Kinship,
-) -> dict[str, Tensor]:
-    """One piece merged, in the base's dtypes."""
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """One piece merged, in the base's dtypes, and what there is to tell of it."""
     from pipelines.merging.arena import Arena
+    from pipelines.merging.layout import check_not_quantised
     from pipelines.merging.merge import finished
     from pipelines.merging.mixture import no_engine
 
@@ -235,8 +239,10 @@ def _merged(
             if is_full
             else folded(base, adapters[expert.name])
         )
+        for key, tensor in base.items():  # here, where a stretch of a matrix is still known to be one
+            check_not_quantised(key, job.slots[0][key].shape, tensor, expert.name, experts[expert.name][key])
     rules = tuple(rule for rule in plan.recipe.blocks if any(fnmatchcase(key, rule.match) for key in base))
     arena = Arena.from_checkpoints(base, experts, engine=no_engine)  # compiling one takes longer, and memory
     experts.clear()
     kinship.add(arena, base)
-    return finished(arena, base, replace(plan.recipe, blocks=rules))
+    return finished(arena, base, replace(plan.recipe, blocks=rules)), arena.notices

@@ -75,6 +75,15 @@ def test_differing_counters_are_told_and_the_base_kept(network):
     assert int(arena.views(arena.new_buffer())["counter.steps"]) == 7
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.int64])
+def test_quantised_weights_are_refused_by_key(dtype):
+    codes = torch.arange(6, dtype=dtype).reshape(2, 3)
+    base = {"fc.weight": codes, "fc.scale": torch.ones(2)}
+    with pytest.raises(MergeError, match=r'"night" has fc\.weight of \(2, 3\) .* must be dequantised first'):
+        load(base, night={"fc.weight": codes + 1, "fc.scale": torch.ones(2)})
+    load(base, night={"fc.weight": codes.clone(), "fc.scale": torch.zeros(2)})  # a table that no expert moved
+
+
 def test_layout_is_aligned_and_holds_every_tensor_once(network):
     layout = network.arena().layout
     assert layout.length % LENGTH_STEP == 0 and all(slot.start % ALIGNMENT == 0 for slot in layout.slots)

@@ -204,6 +204,27 @@ def test_an_expert_that_went_far_is_told_and_a_near_one_is_not(folder: Path) -> 
                                               "cosine 1.00",)  # fmt: skip
 
 
+def test_counters_that_differ_are_told_once(folder: Path) -> None:
+    counted = weights() | {"seen": torch.arange(40)}
+    save_file(counted, folder / "base.safetensors")
+    save_file(counted | {"seen": torch.arange(40) + 1}, folder / "one.safetensors")
+    plan, out = parse_plan(recipe("{ref: one.safetensors}"), folder), folder / "out.safetensors"
+    told = ('expert "one" has other values in seen: those of the base are used',)
+    assert merge_files(plan, out, piece=8).notices == told  # five pieces of `seen`
+    assert torch.equal(load_file(out)["seen"], torch.arange(40))
+
+
+@pytest.mark.parametrize("piece", [8, None])
+def test_quantised_weights_are_refused_in_pieces_too(folder: Path, piece: int | None) -> None:
+    codes = torch.arange(24, dtype=torch.int8).reshape(6, 4)
+    save_file(weights() | {"a.weight": codes}, folder / "base.safetensors")
+    save_file(weights() | {"a.weight": codes + 1}, folder / "one.safetensors")
+    plan = parse_plan(recipe("{ref: one.safetensors}"), folder)
+    with pytest.raises(MergeError, match=r"a\.weight of \(6, 4\) in torch\.int8 .* must be dequantised first"):
+        merge_files(plan, folder / "out.safetensors", piece=piece)
+    assert not list(folder.glob("*out*"))
+
+
 def test_tensors_that_no_expert_moved_count_for_the_base(folder: Path) -> None:
     base = {"a.weight": torch.ones(9), "b.weight": torch.full((16,), 1.0)}
     save_file(base, folder / "base.safetensors")
