@@ -16,6 +16,7 @@ Weights = Mapping[str, Tensor]
 
 ALIGNMENT = 64  # elements: vector loads never straddle two tensors
 LENGTH_STEP = 16384  # elements: the whole buffer is a multiple, so no tile has a ragged end
+STATISTICS = ("running_mean", "running_var")  # how the keys of a batch-norm's statistics end
 QUANTISED = (torch.int8, torch.uint8, torch.int32, torch.int64)  # in which weights are packed; int32 and int64 by GPTQ
 
 
@@ -147,7 +148,12 @@ def tied_names(base: Weights) -> dict[str, str]:
 
 
 def classify(base: Weights, experts: Mapping[str, Weights]) -> dict[str, str]:
-    """Key -> MERGE, FROZEN (no expert moved it), COPY (not a float: the base's is taken) or TIED (a second name)."""
+    """Key -> MERGE, FROZEN (no expert moved it), COPY (not a float: the base's is taken), BN_STAT (statistics of a
+    batch-norm: the base's are taken) or TIED (a second name).
+
+    Statistics are no weights: a sum of task vectors can make a variance negative, and even their average is not that of
+    the mix. Those of the base are at least of one network; the mix needs its own, from samples.
+    """
     tied = tied_names(base)
     classes = {}
     for key, tensor in base.items():
@@ -158,7 +164,7 @@ def classify(base: Weights, experts: Mapping[str, Weights]) -> dict[str, str]:
             classes[key] = "TIED"
         else:
             is_frozen = all(same_bits(tensor, expert[key]) for expert in experts.values())
-            classes[key] = "FROZEN" if is_frozen else "MERGE"
+            classes[key] = "FROZEN" if is_frozen else "BN_STAT" if key.endswith(STATISTICS) else "MERGE"
     return classes
 
 

@@ -214,6 +214,16 @@ def test_counters_that_differ_are_told_once(folder: Path) -> None:
     assert torch.equal(load_file(out)["seen"], torch.arange(40))
 
 
+def test_stale_batch_norm_statistics_are_told_once_for_all_pieces(folder: Path) -> None:
+    statistics = {f"{name}.running_var": torch.full((8,), 0.1) for name in "pqr"}
+    save_file(weights() | statistics, folder / "base.safetensors")
+    save_file(weights() | {key: 9 * value for key, value in statistics.items()}, folder / "one.safetensors")
+    plan, out = parse_plan(recipe("{ref: one.safetensors}"), folder), folder / "out.safetensors"
+    (notice,) = merge_files(plan, out, piece=8).notices
+    assert 'expert "one" has other batch-norm statistics' in notice
+    assert all(torch.equal(load_file(out)[key], value) for key, value in statistics.items())
+
+
 @pytest.mark.parametrize("piece", [8, None])
 def test_quantised_weights_are_refused_in_pieces_too(folder: Path, piece: int | None) -> None:
     codes = torch.arange(24, dtype=torch.int8).reshape(6, 4)
