@@ -11,8 +11,11 @@ A document names the files and the merge:
       ink: {ref: ink/adapter_model.safetensors, kind: lora}
     merge: {vector: {method: task_arithmetic}, weights: {street: 1.0, hand: 0.5}, scale: 0.4}
 
-Paths are relative to the document. Methods that look at one tensor at a time need memory for a piece of every file; the
-others (TIES, EMR and other elections over the whole) look at whole vectors and need all of them.
+Paths are relative to the document. Experts are summed in order of name, unless the method goes from the first one: so
+the same contents and the same merge give the same bits, and the same hash, however the document lists them.
+
+Methods that look at one tensor at a time need memory for a piece of every file; the others (TIES, EMR and other
+elections over the whole) look at whole vectors and need all of them.
 """
 
 from __future__ import annotations
@@ -28,10 +31,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe_form import canonical, hash_of, recipe_from_dict, recipe_to_dict
+from pipelines.merging.registry import method
 from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, is_local, job_of, pieces
 from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
-from pipelines.shared.checkpoint_sources import Checkpoint, checkpoint_of, folded, only, read_adapter
+from pipelines.shared.checkpoint_sources import Checkpoint, checkpoint_of, folded, only, read_adapter, scaling_of
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
 from pipelines.shared.weights import CHUNK_BYTES, LoadProgress, whole_file
@@ -49,7 +53,7 @@ KEYS = ("mixdeck_recipe", "name", "family", "experts", "merge")
 
 @dataclass(frozen=True)
 class FilePlan:
-    """A merge of checkpoints."""
+    """A merge of checkpoints; `experts` in the order in which they are summed."""
 
     name: str
     base: Checkpoint
@@ -62,7 +66,8 @@ class FileMerge:
     """A merge that was written.
 
     Attributes:
-        about: the header's metadata: recipe without file names but with the hashes of their content, and its hash.
+        about: the header's metadata: recipe without file names but with the hashes of their content, and the hash of
+            that.
         bound_bytes: what the merge was allowed to take beside the program itself.
         notices: what a person should know of the checkpoints.
     """
@@ -99,7 +104,9 @@ def parse_plan(text: str, folder: Path, may_download: bool = False) -> FilePlan:
     base = checkpoint_of("base", family.get("base"), folder, may_download)
     if base.kind != "full":
         raise UserError("The base must be a full checkpoint; an adapter is a change of one.")
-    experts = tuple(checkpoint_of(str(name), value, folder, may_download) for name, value in listed.items())
+    named = {str(name): value for name, value in listed.items()}
+    order = sorted(named) if method(recipe.method).is_symmetric else named
+    experts = tuple(checkpoint_of(name, named[name], folder, may_download) for name in order)
     return FilePlan(str(family.get("id") or values.get("name") or "checkpoints"), base, experts, recipe)
 
 
@@ -177,17 +184,19 @@ def _content_hash(checkpoint: Checkpoint, listener: Callable[[LoadProgress], Non
 
 
 def _about(plan: FilePlan, hashes: Sequence[str]) -> dict[str, str]:
-    names = [expert.name for expert in plan.experts]
+    entries = {one.name: {"sha256": sha256, **scaling_of(one)}
+               for one, sha256 in zip(plan.experts, hashes[1:], strict=True)}  # fmt: skip
     document = {
         "mixdeck_recipe": VERSION,
         "family": {"id": plan.name, "base": {"sha256": hashes[0]}},
-        "experts": {name: {"sha256": sha256} for name, sha256 in zip(names, hashes[1:], strict=True)},
+        "experts": entries,
         "merge": recipe_to_dict(plan.recipe),
     }
+    in_order = [[name, entry] for name, entry in entries.items()]  # a list: keys are sorted before they are hashed
     return {
         "format": "pt",
         "mixdeck:recipe": json.dumps(document, ensure_ascii=False),
-        "mixdeck:recipe_hash": recipe_hash(plan.recipe),
+        "mixdeck:recipe_hash": hash_of(document | {"experts": in_order, "merge": canonical(plan.recipe)}),
     }
 
 

@@ -120,13 +120,25 @@ def read_adapter(checkpoint: Checkpoint, base: Mapping[str, Slot]) -> dict[str, 
 
     from pipelines.merging.lora import adapter_of
 
-    config = _adapter_config(checkpoint)
+    scaling = scaling_of(checkpoint)
     read_slots(checkpoint.paths)  # headers are checked before the loader sees them
     state = {key: value for path in checkpoint.paths for key, value in load_file(path).items()}
-    factors = adapter_of(state, config["lora_alpha"], is_rank_stabilised=bool(config.get("use_rslora")))
+    factors = adapter_of(state, scaling["lora_alpha"], is_rank_stabilised=scaling["use_rslora"])
     for key, change in factors.items():
         _check_change(checkpoint.name, key, change, base)
     return factors
+
+
+def scaling_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What an adapter's configuration decides of its change, beside the factors; nothing of a full checkpoint.
+
+    Raises:
+        UserError: as `read_adapter`.
+    """
+    if checkpoint.kind == "full":
+        return {}
+    config = _adapter_config(checkpoint)
+    return {"lora_alpha": config["lora_alpha"], "use_rslora": bool(config.get("use_rslora"))}
 
 
 def _adapter_config(checkpoint: Checkpoint) -> dict[str, Any]:

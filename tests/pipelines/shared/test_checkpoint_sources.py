@@ -164,6 +164,14 @@ def test_an_adapter_that_does_not_fit_is_refused(folder: Path, rows: int, config
     assert not (folder / "out.safetensors").exists()
 
 
+@pytest.mark.parametrize("config", [{"lora_alpha": 8}, {"use_rslora": True}])
+def test_an_adapter_at_another_scale_has_another_hash(folder: Path, config: dict) -> None:
+    plan, out = parse_plan(recipe(adapter(folder)), folder), folder / "out.safetensors"
+    before = merge_files(plan, out).about["mixdeck:recipe_hash"]
+    adapter(folder, **config)
+    assert merge_files(plan, out).about["mixdeck:recipe_hash"] != before
+
+
 def test_an_adapter_is_no_base(folder: Path) -> None:
     text = recipe("{ref: one.safetensors}").replace('{ref: "base.safetensors"}', adapter(folder))
     with pytest.raises(UserError, match="base must be a full checkpoint"):
