@@ -120,10 +120,15 @@ def _first_of(keys: Sequence[str]) -> str:
 
 
 def check_finite(owner: str, weights: Weights) -> None:
-    """Refuse nan and infinity, naming the key."""
+    """Refuse nan and infinity, and what float32 cannot hold, naming the key."""
     for key, tensor in weights.items():
         if not is_finite(tensor):
             raise MergeError(f"{owner} has values in {key} that are not finite: the checkpoint is damaged")
+        if tensor.dtype == torch.float64 and not is_finite(tensor.float()):
+            raise MergeError(
+                f"{owner} has values in {key} beyond 3.4e38, the range of float32, in which weights are merged: store "
+                f"{key} in smaller numbers, or leave it out of every checkpoint"
+            )
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -260,6 +260,16 @@ def test_a_mix_beyond_the_range_of_half_precision_is_refused(folder: Path) -> No
         merge_files(parse_plan(text, folder), folder / "out.safetensors")
 
 
+def test_at_scale_0_a_base_in_float64_is_written_to_the_bit(folder: Path) -> None:
+    base = {key: value.double() / 3 for key, value in weights().items()}
+    save_file(base, folder / "base.safetensors")
+    save_file({key: value + 0.1 for key, value in base.items()}, folder / "one.safetensors")
+    plan = parse_plan(recipe("{ref: one.safetensors}").replace("scale: 1.0", "scale: 0.0"), folder)
+    merge_files(plan, folder / "out.safetensors", piece=5)
+    merged = load_file(folder / "out.safetensors")
+    assert all(torch.equal(merged[key], value) for key, value in base.items())
+
+
 def test_an_adapter_of_a_half_precision_base_is_rounded_once(folder: Path) -> None:
     base = {key: value.half() for key, value in weights().items()}
     save_file(base, folder / "base.safetensors")
