@@ -35,7 +35,15 @@ from pipelines.merging.recipe_form import canonical, hash_of, recipe_from_dict, 
 from pipelines.merging.registry import method
 from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, is_local, job_of, pieces
 from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
-from pipelines.shared.checkpoint_sources import Checkpoint, checkpoint_of, folded, only, read_adapter, scaling_of
+from pipelines.shared.checkpoint_sources import (
+    Checkpoint,
+    checkpoint_of,
+    factor_bytes,
+    folded,
+    only,
+    read_adapter,
+    scaling_of,
+)
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
 from pipelines.shared.weights import CHUNK_BYTES, LoadProgress, whole_file
@@ -136,10 +144,10 @@ def merge_files(
 
     base = read_slots(plan.base.paths)
     check_rules(plan.recipe, base)
-    adapters = {one.name: read_adapter(one, base) for one in plan.experts if one.kind == "lora"}
     slots = [base, *(base if one.kind == "lora" else read_slots(one.paths) for one in plan.experts)]
     _check_alike(plan, slots)
-    job = job_of(plan.recipe, slots, bool(adapters), piece, memory_bytes)
+    job = job_of(plan.recipe, slots, sum(map(factor_bytes, plan.experts)), piece, memory_bytes)
+    adapters = {one.name: read_adapter(one, base) for one in plan.experts if one.kind == "lora"}
     about = _about(plan, [_content_hash(checkpoint, listener) for checkpoint in (plan.base, *plan.experts)])
     kinship = Kinship()
     with whole_file(out) as draft, draft.open("wb") as file:

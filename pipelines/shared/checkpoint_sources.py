@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HUB = "hub:"
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PLAIN_STARTS = (None, True, False, "gaussian")  # of init_lora_weights: they leave the base as it is
 UNREAD = ("fan_in_fan_out", "use_dora", "alpha_pattern", "rank_pattern", "modules_to_save")  # of an adapter
 
 
@@ -153,7 +154,19 @@ def _adapter_config(checkpoint: Checkpoint) -> dict[str, Any]:
         raise UserError(
             f"{checkpoint.name}: {path.name} sets {odd[0]}; fold it into a checkpoint with its own library."
         )
+    if (start := config.get("init_lora_weights")) not in PLAIN_STARTS:
+        raise UserError(
+            f"{checkpoint.name}: {path.name} sets init_lora_weights to {start!r}; true, false and gaussian are "
+            "read. Other starts, such as PiSSA, OLoRA, CorDA and LoftQ, change the base, and the factors belong to the "
+            "changed one: convert it into a plain adapter, or fold it into a checkpoint, with its own library."
+        )
     return config
+
+
+def factor_bytes(checkpoint: Checkpoint) -> int:
+    """What the factors of an adapter take, which are held throughout a merge; 0 of a full checkpoint."""
+    slots = read_slots(checkpoint.paths).values() if checkpoint.kind == "lora" else ()
+    return sum(slot.stop - slot.start for slot in slots)
 
 
 def _check_change(name: str, key: str, change: Factors, base: Mapping[str, Slot]) -> None:

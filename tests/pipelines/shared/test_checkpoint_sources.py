@@ -156,6 +156,8 @@ def test_an_adapter_is_folded_at_its_fader(folder: Path) -> None:
         (5, {}, r'adapter "one" changes a\.weight of \(5, 4\), the base has \(6, 4\)'),
         (6, {"use_dora": True}, "use_dora"),
         (6, {"lora_alpha": None}, "no number lora_alpha"),
+        (6, {"init_lora_weights": "pissa"}, "sets init_lora_weights to 'pissa'; true, false and gaussian are read"),
+        (6, {"init_lora_weights": "pissa_niter_16"}, "PiSSA, OLoRA, CorDA and LoftQ, change the base"),
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(folder: Path, rows: int, config: dict, words: str) -> None:
@@ -170,6 +172,26 @@ def test_an_adapter_at_another_scale_has_another_hash(folder: Path, config: dict
     before = merge_files(plan, out).about["mixdeck:recipe_hash"]
     adapter(folder, **config)
     assert merge_files(plan, out).about["mixdeck:recipe_hash"] != before
+
+
+@pytest.mark.parametrize("start", [True, False, "gaussian", None])
+def test_an_adapter_of_a_start_that_leaves_the_base_is_read(folder: Path, start: object) -> None:
+    plan = parse_plan(recipe(adapter(folder, init_lora_weights=start)), folder)
+    merge_files(plan, folder / "out.safetensors")
+
+
+def test_the_factors_of_an_adapter_count_for_the_bound(folder: Path) -> None:
+    plan, out = parse_plan(recipe(adapter(folder)), folder), folder / "out.safetensors"
+    state = load_file(folder / "ink" / "adapter_model.safetensors")
+    state["base_model.model.a.lora_A.weight"] = torch.zeros(5000, 4)
+    state["base_model.model.a.lora_B.weight"] = torch.zeros(6, 5000)
+    save_file(state, folder / "ink" / "adapter_model.safetensors")
+    factors = 5000 * (4 + 6) * 4
+    full = merge_files(parse_plan(recipe("{ref: one.safetensors}"), folder), out, piece=100).bound_bytes
+    assert merge_files(plan, out, piece=100).bound_bytes == full + factors
+    with pytest.raises(UserError, match=r"The adapters take 0\.2 MB, .* 0\.3 MB are allowed"):
+        merge_files(plan, out, memory_bytes=300_000)
+    assert factors < merge_files(plan, out, memory_bytes=2_000_000).bound_bytes <= 2_000_000
 
 
 def test_an_adapter_is_no_base(folder: Path) -> None:
