@@ -57,6 +57,13 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "FileMerge", "FilePlan", "is_local", "merge_files", "names_files", "parse_plan"]
 
 KEYS = ("mixdeck_recipe", "name", "family", "experts", "merge")
+UNSUPPORTED = {  # sections of the recipe form that merges of files do not take -> what there is instead
+    "numerics": "sums are float32, and rounded once to the base's dtypes",
+    "policies": "statistics of batch-norms are the base's, and other shapes or missing keys are refused",
+    "exclude": "give such keys a block rule of factor 0, and they are the base's",
+    "learned": "write the coefficients that were learned as `weights` and `blocks`",
+    "parents": "the result carries its own recipe and hash",
+}
 
 
 @dataclass(frozen=True)
@@ -99,11 +106,15 @@ def parse_plan(text: str, folder: Path, may_download: bool = False) -> FilePlan:
         may_download: whether checkpoints of the Hub that are not in the local cache are fetched.
 
     Raises:
-        UserError: an unknown key, a file that is not there or not safetensors. MergeError: the merge does not fit.
+        UserError: a key that is unknown or not supported, a file that is not there or not safetensors. MergeError: the
+            merge does not fit.
     """
     values = mapping("the recipe", parse_text(text))
     if values.get("mixdeck_recipe") != VERSION:
         raise UserError(f"The first key must be `mixdeck_recipe: {VERSION}`.", title="Not a recipe")
+    for key in values:
+        if key in UNSUPPORTED:
+            raise UserError(f"The section `{key}` is not supported here: {UNSUPPORTED[key]}. Leave it out.")
     only("the recipe", values, KEYS)
     family = mapping("family", values.get("family"))
     only("family", family, ("id", "base"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.merging.errors import MergeError
-from pipelines.shared.checkpoint_slots import Slot, read_slots
+from pipelines.shared.checkpoint_slots import UNPACK, Slot, read_slots
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import mapping
 
@@ -52,6 +52,8 @@ def checkpoint_of(name: str, value: Any, folder: Path, may_download: bool = Fals
     entry = mapping(f"entry of {name}", value)
     only(f"entry of {name}", entry, ("ref", "sha256", "kind"))
     ref, kind, sha256 = entry.get("ref"), entry.get("kind", "full"), entry.get("sha256", "")
+    if kind == "delta":
+        raise UserError(f"{name}: kind 'delta'; {UNPACK}, and name the file that comes out, without a kind.")
     if kind not in ("full", "lora"):
         raise UserError(f"{name}: kind {kind!r}; full checkpoints and lora adapters are merged.")
     if not isinstance(ref, str):
