@@ -17,6 +17,7 @@ from torch import Tensor
 from pipelines.merging.errors import MergeError
 from pipelines.merging.halves import Halves, Stored, decoded, fits
 from pipelines.merging.layout import (
+    STATISTICS,
     Layout,
     Weights,
     as_float32,
@@ -25,6 +26,7 @@ from pipelines.merging.layout import (
     check_finite,
     check_same_names_and_shapes,
     classify,
+    same_bits,
     tied_names,
 )
 from pipelines.merging.mixture import TILE, Mixture, check_rules, selected_tasks, spans_of
@@ -87,7 +89,7 @@ class Arena:
 
     Attributes:
         tasks: names of the experts, in family order.
-        key_classes: key -> "MERGE", "FROZEN", "COPY" or "TIED".
+        key_classes: key -> "MERGE", "FROZEN", "COPY", "BN_STAT" or "TIED".
         others: the tensors that are not merged, by key; the base's.
         tied: second name of a tensor -> its first.
         block_names: names of the blocks, in order of depth.
@@ -163,11 +165,11 @@ class Arena:
             layout,
             flat_base,
             vectors,
-            others={key: live_dtype(base[key]) for key in base if classes[key] in ("FROZEN", "COPY")},
+            others={key: live_dtype(base[key]) for key in base if classes[key] in ("FROZEN", "COPY", "BN_STAT")},
             key_classes=classes,
             tied=tied_names(base),
             block_names=tuple(name for name, _ in blocks),
-            notices=copy_notices(base, experts, classes),
+            notices=(*copy_notices(base, experts, classes), *statistics_notices(base, experts, classes)),
             tile_size=tile_size,
             engine=engine,
         )
@@ -322,3 +324,14 @@ def copy_notices(base: Weights, experts: Mapping[str, Weights], classes: Mapping
     }
     told = ((task, ", ".join(keys)) for task, keys in differing.items() if keys)
     return tuple(f'expert "{task}" has other values in {keys}: those of the base are used' for task, keys in told)
+
+
+def statistics_notices(base: Weights, experts: Mapping[str, Weights], classes: Mapping[str, str]) -> tuple[str, ...]:
+    """A line for each expert whose batch-norms have seen something else than the base's."""
+    statistics = [key for key in base if classes[key] == "BN_STAT"]
+    moved = (task for task, expert in experts.items() if any(not same_bits(base[k], expert[k]) for k in statistics))
+    return tuple(
+        f'expert "{task}" has other batch-norm statistics ({" and ".join(STATISTICS)}): those of the base are used '
+        "and are stale for the mix; run some hundred samples through it in training mode to renew them"
+        for task in moved
+    )

@@ -16,6 +16,8 @@ Weights = Mapping[str, Tensor]
 
 ALIGNMENT = 64  # elements: vector loads never straddle two tensors
 LENGTH_STEP = 16384  # elements: the whole buffer is a multiple, so no tile has a ragged end
+STATISTICS = ("running_mean", "running_var")  # how the keys of a batch-norm's statistics end
+QUANTISED = (torch.int8, torch.uint8, torch.int32, torch.int64)  # in which weights are packed; int32 and int64 by GPTQ
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,24 @@ def _check_alike(key: str, base: Tensor, task: str, expert: Tensor) -> None:
         )
     if expert.is_floating_point() != base.is_floating_point():
         raise MergeError(f'expert "{task}" has {key} as {expert.dtype}, base has {base.dtype}')
+    check_not_quantised(key, tuple(base.shape), base, task, expert)
+
+
+def check_not_quantised(key: str, shape: tuple[int, ...], base: Tensor, task: str, expert: Tensor) -> None:
+    """Refuse whole numbers that look like weights: a matrix of them that the expert has moved. Counters have no axes,
+    and tables of positions are the same in every expert.
+
+    Args:
+        shape: of the whole tensor; `base` and `expert` may be a stretch of it.
+
+    Raises:
+        MergeError: names the key.
+    """
+    if len(shape) >= 2 and base.dtype in QUANTISED and not torch.equal(base, expert):
+        raise MergeError(
+            f'expert "{task}" has {key} of {shape} in {base.dtype} with other values than the base: quantised weights '
+            "must be dequantised first; save base and experts as float16, bfloat16 or float32"
+        )
 
 
 def _first_of(keys: Sequence[str]) -> str:
@@ -100,10 +120,15 @@ def _first_of(keys: Sequence[str]) -> str:
 
 
 def check_finite(owner: str, weights: Weights) -> None:
-    """Refuse nan and infinity, naming the key."""
+    """Refuse nan and infinity, and what float32 cannot hold, naming the key."""
     for key, tensor in weights.items():
         if not is_finite(tensor):
             raise MergeError(f"{owner} has values in {key} that are not finite: the checkpoint is damaged")
+        if tensor.dtype == torch.float64 and not is_finite(tensor.float()):
+            raise MergeError(
+                f"{owner} has values in {key} beyond 3.4e38, the range of float32, in which weights are merged: store "
+                f"{key} in smaller numbers, or leave it out of every checkpoint"
+            )
 
 
 def is_finite(tensor: Tensor) -> bool:
@@ -128,7 +153,12 @@ def tied_names(base: Weights) -> dict[str, str]:
 
 
 def classify(base: Weights, experts: Mapping[str, Weights]) -> dict[str, str]:
-    """Key -> MERGE, FROZEN (no expert moved it), COPY (not a float: the base's is taken) or TIED (a second name)."""
+    """Key -> MERGE, FROZEN (no expert moved it), COPY (not a float: the base's is taken), BN_STAT (statistics of a
+    batch-norm: the base's are taken) or TIED (a second name).
+
+    Statistics are no weights: a sum of task vectors can make a variance negative, and even their average is not that of
+    the mix. Those of the base are at least of one network; the mix needs its own, from samples.
+    """
     tied = tied_names(base)
     classes = {}
     for key, tensor in base.items():
@@ -139,7 +169,7 @@ def classify(base: Weights, experts: Mapping[str, Weights]) -> dict[str, str]:
             classes[key] = "TIED"
         else:
             is_frozen = all(same_bits(tensor, expert[key]) for expert in experts.values())
-            classes[key] = "FROZEN" if is_frozen else "MERGE"
+            classes[key] = "FROZEN" if is_frozen else "BN_STAT" if key.endswith(STATISTICS) else "MERGE"
     return classes
 
 

@@ -50,8 +50,10 @@ def adapter_of(state: Weights, alpha: float, *, is_rank_stabilised: bool = False
     Args:
         alpha: of the adapter's configuration; the scale is alpha / r, or alpha / sqrt(r) where it is stabilised.
 
+    Of a convolution, A is (r, in, k, k) and B (out, r, 1, 1): a matrix each, and their product is its change, flat.
+
     Raises:
-        MergeError: magnitudes (DoRA), embeddings, biases, or a factor without its other half.
+        MergeError: magnitudes (DoRA), embeddings, biases, a factor without its other half, or a B that is wider.
     """
     halves: dict[str, dict[str, Tensor]] = {}
     for name, tensor in state.items():
@@ -59,12 +61,23 @@ def adapter_of(state: Weights, alpha: float, *, is_rank_stabilised: bool = False
         halves.setdefault(key, {})[half] = tensor
     found = {}
     for key, pair in halves.items():
-        if set(pair) != {"A", "B"} or pair["A"].shape[0] != pair["B"].shape[1]:
-            shapes = {half: tuple(tensor.shape) for half, tensor in pair.items()}
-            raise MergeError(f"{key} has {shapes}: A (r, in) and B (out, r) are expected")
-        rank = pair["A"].shape[0]
-        found[key] = Factors(pair["B"], pair["A"], alpha / (math.sqrt(rank) if is_rank_stabilised else rank))
+        up, down = _matrices(key, pair)
+        rank = down.shape[0]
+        found[key] = Factors(up, down, alpha / (math.sqrt(rank) if is_rank_stabilised else rank))
     return found
+
+
+def _matrices(key: str, pair: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """B (out, r) and A (r, in) of the halves of an adapter, flat where they are of a convolution."""
+    shapes = {half: tuple(tensor.shape) for half, tensor in pair.items()}
+    if set(pair) != {"A", "B"} or min(map(len, shapes.values())) < 2 or shapes["A"][0] != shapes["B"][1]:
+        raise MergeError(f"{key} has {shapes}: A (r, in) and B (out, r) are expected")
+    if any(length != 1 for length in shapes["B"][2:]):
+        raise MergeError(
+            f"{key} has {shapes}: convolution adapters are read where B is 1 x 1; fold this one into a checkpoint with "
+            "its own library first"
+        )
+    return pair["B"].flatten(1), pair["A"].flatten(1)
 
 
 def _split(name: str) -> tuple[str, str]:

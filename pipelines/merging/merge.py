@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from pipelines.merging.arena import Arena
@@ -17,7 +18,7 @@ def merge(
 ) -> dict[str, Tensor]:
     """The merged state dict, with the base's keys, shapes and dtypes. Nothing given is written to.
 
-    Sums are float32; a float of another dtype is rounded once, at the end.
+    Sums are float32; a float of another dtype is rounded once, at the end. A float64 that nothing moved is the base's.
 
     Raises:
         MergeError: the checkpoints do not fit each other, or the mix overflows its dtype.
@@ -32,9 +33,18 @@ def finished(arena: Arena, base: Weights, recipe: MergeRecipe) -> dict[str, Tens
         MergeError: a value is not finite in its dtype; names the key.
     """
     merged = arena.views(arena.merge(recipe).flat)
-    rounded: dict[int, Tensor] = {}  # tied names stay one tensor
-    result = {key: rounded.setdefault(id(merged[key]), merged[key].to(base[key].dtype)) for key in base}
+    result: dict[str, Tensor] = {}
+    for key in base:
+        first = arena.tied.get(key, key)  # tied names stay one tensor
+        result[key] = result[first] if first in result else in_dtype_of(base[key], merged[key])
     for key, tensor in result.items():
         if not is_finite(tensor):
             raise MergeError(f"the mix has values in {key} beyond the range of {tensor.dtype}: lower the faders")
     return result
+
+
+def in_dtype_of(base: Tensor, merged: Tensor) -> Tensor:
+    """Merged numbers in the base's dtype; those that are the base's as float32 are its own, to the last bit."""
+    if base.dtype != torch.float64:
+        return merged.to(base.dtype)
+    return torch.where(merged == base.float(), base, merged.double())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pipelines.merging.arena import Arena, Expert
 
-FORMAT = "mixdeck-bank-1"
+FORMAT = "mixdeck-bank-2"  # 2: statistics of batch-norms are the base's
 ABOUT = "bank.json"
 PAGE_BYTES, STAGGER_BYTES = 4096, 256  # streams that share their page offset evict each other
 ROOM = 1.1  # of the bank's own size: what must be free on the disk

@@ -11,8 +11,11 @@ A document names the files and the merge:
       ink: {ref: ink/adapter_model.safetensors, kind: lora}
     merge: {vector: {method: task_arithmetic}, weights: {street: 1.0, hand: 0.5}, scale: 0.4}
 
-Paths are relative to the document. Methods that look at one tensor at a time need memory for a piece of every file; the
-others (TIES, EMR and other elections over the whole) look at whole vectors and need all of them.
+Paths are relative to the document. Experts are summed in order of name, unless the method goes from the first one: so
+the same contents and the same merge give the same bits, and the same hash, however the document lists them.
+
+Methods that look at one tensor at a time need memory for a piece of every file; the others (TIES, EMR and other
+elections over the whole) look at whole vectors and need all of them.
 """
 
 from __future__ import annotations
@@ -28,10 +31,19 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
-from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
+from pipelines.merging.recipe_form import canonical, hash_of, recipe_from_dict, recipe_to_dict
+from pipelines.merging.registry import method
 from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, is_local, job_of, pieces
 from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
-from pipelines.shared.checkpoint_sources import Checkpoint, checkpoint_of, folded, only, read_adapter
+from pipelines.shared.checkpoint_sources import (
+    Checkpoint,
+    checkpoint_of,
+    factor_bytes,
+    folded,
+    only,
+    read_adapter,
+    scaling_of,
+)
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import VERSION, mapping, parse_text
 from pipelines.shared.weights import CHUNK_BYTES, LoadProgress, whole_file
@@ -45,11 +57,18 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "FileMerge", "FilePlan", "is_local", "merge_files", "names_files", "parse_plan"]
 
 KEYS = ("mixdeck_recipe", "name", "family", "experts", "merge")
+UNSUPPORTED = {  # sections of the recipe form that merges of files do not take -> what there is instead
+    "numerics": "sums are float32, and rounded once to the base's dtypes",
+    "policies": "statistics of batch-norms are the base's, and other shapes or missing keys are refused",
+    "exclude": "give such keys a block rule of factor 0, and they are the base's",
+    "learned": "write the coefficients that were learned as `weights` and `blocks`",
+    "parents": "the result carries its own recipe and hash",
+}
 
 
 @dataclass(frozen=True)
 class FilePlan:
-    """A merge of checkpoints."""
+    """A merge of checkpoints; `experts` in the order in which they are summed."""
 
     name: str
     base: Checkpoint
@@ -62,7 +81,8 @@ class FileMerge:
     """A merge that was written.
 
     Attributes:
-        about: the header's metadata: recipe without file names but with the hashes of their content, and its hash.
+        about: the header's metadata: recipe without file names but with the hashes of their content, and the hash of
+            that.
         bound_bytes: what the merge was allowed to take beside the program itself.
         notices: what a person should know of the checkpoints.
     """
@@ -86,11 +106,15 @@ def parse_plan(text: str, folder: Path, may_download: bool = False) -> FilePlan:
         may_download: whether checkpoints of the Hub that are not in the local cache are fetched.
 
     Raises:
-        UserError: an unknown key, a file that is not there or not safetensors. MergeError: the merge does not fit.
+        UserError: a key that is unknown or not supported, a file that is not there or not safetensors. MergeError: the
+            merge does not fit.
     """
     values = mapping("the recipe", parse_text(text))
     if values.get("mixdeck_recipe") != VERSION:
         raise UserError(f"The first key must be `mixdeck_recipe: {VERSION}`.", title="Not a recipe")
+    for key in values:
+        if key in UNSUPPORTED:
+            raise UserError(f"The section `{key}` is not supported here: {UNSUPPORTED[key]}. Leave it out.")
     only("the recipe", values, KEYS)
     family = mapping("family", values.get("family"))
     only("family", family, ("id", "base"))
@@ -99,7 +123,9 @@ def parse_plan(text: str, folder: Path, may_download: bool = False) -> FilePlan:
     base = checkpoint_of("base", family.get("base"), folder, may_download)
     if base.kind != "full":
         raise UserError("The base must be a full checkpoint; an adapter is a change of one.")
-    experts = tuple(checkpoint_of(str(name), value, folder, may_download) for name, value in listed.items())
+    named = {str(name): value for name, value in listed.items()}
+    order = sorted(named) if method(recipe.method).is_symmetric else named
+    experts = tuple(checkpoint_of(name, named[name], folder, may_download) for name in order)
     return FilePlan(str(family.get("id") or values.get("name") or "checkpoints"), base, experts, recipe)
 
 
@@ -129,16 +155,16 @@ def merge_files(
 
     base = read_slots(plan.base.paths)
     check_rules(plan.recipe, base)
-    adapters = {one.name: read_adapter(one, base) for one in plan.experts if one.kind == "lora"}
     slots = [base, *(base if one.kind == "lora" else read_slots(one.paths) for one in plan.experts)]
     _check_alike(plan, slots)
-    job = job_of(plan.recipe, slots, bool(adapters), piece, memory_bytes)
+    job = job_of(plan.recipe, slots, sum(map(factor_bytes, plan.experts)), piece, memory_bytes)
+    adapters = {one.name: read_adapter(one, base) for one in plan.experts if one.kind == "lora"}
     about = _about(plan, [_content_hash(checkpoint, listener) for checkpoint in (plan.base, *plan.experts)])
     kinship = Kinship()
     with whole_file(out) as draft, draft.open("wb") as file:
         write_header(file, base, about)
-        _write_pieces(file, plan, job, adapters, kinship, listener)
-        notices = kinship.notices(refuses=not allows_strangers)
+        told = _write_pieces(file, plan, job, adapters, kinship, listener)
+        notices = (*told, *kinship.notices(refuses=not allows_strangers))
     return FileMerge(about, job.bound_bytes, notices)
 
 
@@ -177,17 +203,19 @@ def _content_hash(checkpoint: Checkpoint, listener: Callable[[LoadProgress], Non
 
 
 def _about(plan: FilePlan, hashes: Sequence[str]) -> dict[str, str]:
-    names = [expert.name for expert in plan.experts]
+    entries = {one.name: {"sha256": sha256, **scaling_of(one)}
+               for one, sha256 in zip(plan.experts, hashes[1:], strict=True)}  # fmt: skip
     document = {
         "mixdeck_recipe": VERSION,
         "family": {"id": plan.name, "base": {"sha256": hashes[0]}},
-        "experts": {name: {"sha256": sha256} for name, sha256 in zip(names, hashes[1:], strict=True)},
+        "experts": entries,
         "merge": recipe_to_dict(plan.recipe),
     }
+    in_order = [[name, entry] for name, entry in entries.items()]  # a list: keys are sorted before they are hashed
     return {
         "format": "pt",
         "mixdeck:recipe": json.dumps(document, ensure_ascii=False),
-        "mixdeck:recipe_hash": recipe_hash(plan.recipe),
+        "mixdeck:recipe_hash": hash_of(document | {"experts": in_order, "merge": canonical(plan.recipe)}),
     }
 
 
@@ -198,19 +226,22 @@ def _write_pieces(
     adapters: Mapping[str, Mapping[str, Factors]],
     kinship: Kinship,
     listener: Callable[[LoadProgress], None] | None,
-) -> None:
+) -> tuple[str, ...]:
+    """Merge and write piece by piece; gives what there is to tell of the pieces, once each."""
     total = sum(slot.stop - slot.start for slot in job.slots[0].values())
-    done = 0
+    done, told = 0, dict[str, None]()
     with ExitStack() as stack:
         files = {path: stack.enter_context(path.open("rb"))
                  for checkpoint in (plan.base, *plan.experts) if checkpoint.kind == "full"
                  for path in checkpoint.paths}  # fmt: skip
         for cuts in pieces(job.slots[0], job.piece, job.is_split):
-            merged = _merged(plan, job, adapters, cuts, files, kinship)
+            merged, notices = _merged(plan, job, adapters, cuts, files, kinship)
+            told.update(dict.fromkeys(notices))
             for cut in cuts:
                 done += file.write(bytes_of(merged.pop(cut.key)))
             if listener:
                 listener(LoadProgress("merged", done, total))
+    return tuple(told)
 
 
 def _merged(
@@ -220,9 +251,10 @@ def _merged(
     cuts: Sequence[Cut],
     files: Mapping[Path, BinaryIO],
     kinship: Kinship,
-) -> dict[str, Tensor]:
-    """One piece merged, in the base's dtypes."""
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """One piece merged, in the base's dtypes, and what there is to tell of it."""
     from pipelines.merging.arena import Arena
+    from pipelines.merging.layout import check_not_quantised
     from pipelines.merging.merge import finished
     from pipelines.merging.mixture import no_engine
 
@@ -235,8 +267,10 @@ def _merged(
             if is_full
             else folded(base, adapters[expert.name])
         )
+        for key, tensor in base.items():  # here, where a stretch of a matrix is still known to be one
+            check_not_quantised(key, job.slots[0][key].shape, tensor, expert.name, experts[expert.name][key])
     rules = tuple(rule for rule in plan.recipe.blocks if any(fnmatchcase(key, rule.match) for key in base))
     arena = Arena.from_checkpoints(base, experts, engine=no_engine)  # compiling one takes longer, and memory
     experts.clear()
     kinship.add(arena, base)
-    return finished(arena, base, replace(plan.recipe, blocks=rules))
+    return finished(arena, base, replace(plan.recipe, blocks=rules)), arena.notices

@@ -46,37 +46,44 @@ def is_local(recipe: MergeRecipe) -> bool:
 
 
 def job_of(
-    recipe: MergeRecipe, slots: Sequence[Mapping[str, Slot]], has_adapters: bool, piece: int | None, memory_bytes: int
+    recipe: MergeRecipe, slots: Sequence[Mapping[str, Slot]], adapter_bytes: int, piece: int | None, memory_bytes: int
 ) -> Job:
     """The job that fits into `memory_bytes`; `piece` given, that many elements at once.
 
+    Args:
+        adapter_bytes: factors of adapters, which are held throughout; 0 where there are none.
+
     Raises:
-        UserError: whole vectors are needed and do not fit into what is free, or one tensor does not fit.
+        UserError: whole vectors are needed and do not fit into what is free, or the adapters or one tensor do not fit.
     """
-    each = bytes_of_element(slots, has_masks=recipe.method in ("tall_masks", "consensus"))
+    least = 4 if adapter_bytes else 1  # an adapter is folded in float32
+    each = bytes_of_element(slots, has_masks=recipe.method in ("tall_masks", "consensus"), least_width=least)
     largest = max((slot.count for slot in slots[0].values()), default=0)
     if not is_local(recipe):
         whole = sum(slot.count for slot in slots[0].values())
-        _check_free(each * whole)
-        return Job(slots, whole, False, each * whole)
-    is_split = recipe.method in BY_ELEMENT and not has_adapters
-    size = piece or max(LEAST_PIECE, memory_bytes // each)
+        _check_free(each * whole + adapter_bytes)
+        return Job(slots, whole, False, each * whole + adapter_bytes)
+    is_split = recipe.method in BY_ELEMENT and not adapter_bytes
+    if piece is None and adapter_bytes:
+        _check_room(adapter_bytes, each * LEAST_PIECE, memory_bytes)
+    size = piece or max(LEAST_PIECE, (memory_bytes - adapter_bytes) // each)
     at_once = size if is_split else max(size, largest)
     if piece is None and at_once > size:
         raise UserError(
             f"One tensor has {largest:,} weights, and {recipe.method} looks at tensors as a whole: that takes "
-            f"{each * largest / 1e9:.2f} GB and {memory_bytes / 1e9:.2f} GB are allowed. Allow more with --memory.",
+            f"{(each * largest + adapter_bytes) / 1e9:.2f} GB and {memory_bytes / 1e9:.2f} GB are allowed. "
+            "Allow more with --memory.",
             title="Not enough memory",
         )
-    return Job(slots, size, is_split, each * at_once)
+    return Job(slots, size, is_split, each * at_once + adapter_bytes)
 
 
-def bytes_of_element(slots: Sequence[Mapping[str, Slot]], has_masks: bool) -> int:
+def bytes_of_element(slots: Sequence[Mapping[str, Slot]], has_masks: bool, least_width: int = 1) -> int:
     """Memory for one weight of all files: as stored, as float32 in the base's buffer and the task vectors, with the
     places where a sum does not give the expert back, the mix before and after rounding, and remembered masks.
     """
     count = len(slots)
-    width = max((slot.width for one in slots for slot in one.values()), default=4)
+    width = max(least_width, max((slot.width for one in slots for slot in one.values()), default=4))
     return count * (width + 4) + 12 * (count - 1) + 24 + (4 * count if has_masks else 0)
 
 
@@ -98,6 +105,15 @@ def pieces(slots: Mapping[str, Slot], most: int, is_split: bool) -> Iterator[lis
             count += slot.count
     if group:
         yield group
+
+
+def _check_room(adapter_bytes: int, piece_bytes: int, memory_bytes: int) -> None:
+    if adapter_bytes + piece_bytes > memory_bytes:
+        raise UserError(
+            f"The adapters take {adapter_bytes / 1e6:.1f} MB, and the smallest piece of the merge beside them "
+            f"{piece_bytes / 1e6:.1f} MB; {memory_bytes / 1e6:.1f} MB are allowed. Allow more with --memory.",
+            title="Not enough memory",
+        )
 
 
 def _check_free(needed: int) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LARGEST_HEADER = 100 << 20
+UNPACK = "packed weights are unpacked first, by `python -m pipelines unpack FOLDER --out FOLDER`"
 DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
     "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
@@ -112,7 +113,19 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
             header = json.loads(file.read(length))
         except ValueError as error:
             raise UserError(f"{path.name} has a damaged header.", title="Weights are damaged") from error
-    return dict(mapping(path.name, header)), 8 + length
+    header = dict(mapping(path.name, header))
+    _check_plain(path, header.get("__metadata__"))
+    return header, 8 + length
+
+
+def _check_plain(path: Path, metadata: Any) -> None:
+    """Refuse what `pack` wrote: its tensors are streams and masks, not weights by their names."""
+    from pipelines.shared import delta_store, tall_archive
+
+    held = {delta_store.ABOUT: "differences from a base", tall_archive.ABOUT: "one vector and masks"}
+    for key, what in held.items():
+        if isinstance(metadata, dict) and key in metadata:
+            raise UserError(f"{path.name} holds {what}, not plain weights: {UNPACK}.", title="Weights are packed")
 
 
 def read(files: Mapping[Path, BinaryIO], slot: Slot, first: int = 0, last: int | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.merging.errors import MergeError
-from pipelines.shared.checkpoint_slots import Slot, read_slots
+from pipelines.shared.checkpoint_slots import UNPACK, Slot, read_slots
 from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import mapping
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HUB = "hub:"
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PLAIN_STARTS = (None, True, False, "gaussian")  # of init_lora_weights: they leave the base as it is
 UNREAD = ("fan_in_fan_out", "use_dora", "alpha_pattern", "rank_pattern", "modules_to_save")  # of an adapter
 
 
@@ -51,6 +52,8 @@ def checkpoint_of(name: str, value: Any, folder: Path, may_download: bool = Fals
     entry = mapping(f"entry of {name}", value)
     only(f"entry of {name}", entry, ("ref", "sha256", "kind"))
     ref, kind, sha256 = entry.get("ref"), entry.get("kind", "full"), entry.get("sha256", "")
+    if kind == "delta":
+        raise UserError(f"{name}: kind 'delta'; {UNPACK}, and name the file that comes out, without a kind.")
     if kind not in ("full", "lora"):
         raise UserError(f"{name}: kind {kind!r}; full checkpoints and lora adapters are merged.")
     if not isinstance(ref, str):
@@ -120,13 +123,25 @@ def read_adapter(checkpoint: Checkpoint, base: Mapping[str, Slot]) -> dict[str, 
 
     from pipelines.merging.lora import adapter_of
 
-    config = _adapter_config(checkpoint)
+    scaling = scaling_of(checkpoint)
     read_slots(checkpoint.paths)  # headers are checked before the loader sees them
     state = {key: value for path in checkpoint.paths for key, value in load_file(path).items()}
-    factors = adapter_of(state, config["lora_alpha"], is_rank_stabilised=bool(config.get("use_rslora")))
+    factors = adapter_of(state, scaling["lora_alpha"], is_rank_stabilised=scaling["use_rslora"])
     for key, change in factors.items():
         _check_change(checkpoint.name, key, change, base)
     return factors
+
+
+def scaling_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What an adapter's configuration decides of its change, beside the factors; nothing of a full checkpoint.
+
+    Raises:
+        UserError: as `read_adapter`.
+    """
+    if checkpoint.kind == "full":
+        return {}
+    config = _adapter_config(checkpoint)
+    return {"lora_alpha": config["lora_alpha"], "use_rslora": bool(config.get("use_rslora"))}
 
 
 def _adapter_config(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -141,7 +156,19 @@ def _adapter_config(checkpoint: Checkpoint) -> dict[str, Any]:
         raise UserError(
             f"{checkpoint.name}: {path.name} sets {odd[0]}; fold it into a checkpoint with its own library."
         )
+    if (start := config.get("init_lora_weights")) not in PLAIN_STARTS:
+        raise UserError(
+            f"{checkpoint.name}: {path.name} sets init_lora_weights to {start!r}; true, false and gaussian are "
+            "read. Other starts, such as PiSSA, OLoRA, CorDA and LoftQ, change the base, and the factors belong to the "
+            "changed one: convert it into a plain adapter, or fold it into a checkpoint, with its own library."
+        )
     return config
+
+
+def factor_bytes(checkpoint: Checkpoint) -> int:
+    """What the factors of an adapter take, which are held throughout a merge; 0 of a full checkpoint."""
+    slots = read_slots(checkpoint.paths).values() if checkpoint.kind == "lora" else ()
+    return sum(slot.stop - slot.start for slot in slots)
 
 
 def _check_change(name: str, key: str, change: Factors, base: Mapping[str, Slot]) -> None:

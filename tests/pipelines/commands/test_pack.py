@@ -46,6 +46,24 @@ def test_an_archive_gives_networks_near_the_experts(checkpoints: Path, tmp_path:
     assert (rebuilt - expert).abs().sum() < 0.5 * (base - expert).abs().sum()
 
 
+@pytest.mark.parametrize(("form", "name"), [("deltas", "street"), ("tall", "tall")])
+def test_what_was_packed_is_merged_only_after_it_is_unpacked(
+    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, name: str
+) -> None:
+    packed, out, recipe = tmp_path / "packed", tmp_path / "out.safetensors", tmp_path / "recipe.yaml"
+    assert main(["pack", str(checkpoints), "--form", form, "--out", str(packed)]) == 0
+    recipe.write_text(
+        "mixdeck_recipe: 1\nfamily: {id: mine, base: {ref: mine/base.safetensors}}\n"
+        f"experts: {{one: {{ref: packed/{name}.safetensors}}}}\nmerge: {{weights: {{one: 1.0}}, scale: 1.0}}\n"
+    )
+    assert main(["merge", str(recipe), "--out", str(out)]) == 1
+    assert f"{name}.safetensors holds" in (said := capsys.readouterr().err) and "python -m pipelines unpack" in said
+    assert not out.exists()
+    assert main(["unpack", str(packed), "--out", str(tmp_path / "plain")]) == 0
+    recipe.write_text(recipe.read_text().replace(f"packed/{name}", "plain/street"))
+    assert main(["merge", str(recipe), "--out", str(out)]) == 0
+
+
 def test_auto_takes_the_smaller(checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
     assert main(["pack", str(checkpoints), "--form", "auto", "--out", str(tmp_path / "x"), "--json", str(report)]) == 0

@@ -75,6 +75,29 @@ def test_differing_counters_are_told_and_the_base_kept(network):
     assert int(arena.views(arena.new_buffer())["counter.steps"]) == 7
 
 
+def test_a_merged_batch_norm_keeps_a_variance_that_can_be_divided_by():
+    def normed(variance: float, weight: float) -> dict:
+        return {"bn.weight": torch.full((4,), weight), "bn.running_var": torch.full((4,), variance),
+                "bn.running_mean": torch.full((4,), weight)}  # fmt: skip
+
+    base, experts = normed(0.10, 1.0), {task: normed(0.04, 1.5) for task in "abc"}
+    arena = Arena.from_checkpoints(base, experts | {"d": base})
+    mixed = arena.views(arena.merge(MergeRecipe(coefficients=tuple((task, 1.0) for task in "abc"))).flat)
+    assert torch.equal(mixed["bn.weight"], torch.full((4,), 2.5))
+    assert all(torch.equal(mixed[key], base[key]) for key in ("bn.running_var", "bn.running_mean"))  # not 0.10 - 0.18
+    assert arena.key_classes["bn.running_var"] == "BN_STAT" and len(arena.notices) == 3
+    assert arena.notices[0].startswith('expert "a" has other batch-norm statistics') and "stale" in arena.notices[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.int64])
+def test_quantised_weights_are_refused_by_key(dtype):
+    codes = torch.arange(6, dtype=dtype).reshape(2, 3)
+    base = {"fc.weight": codes, "fc.scale": torch.ones(2)}
+    with pytest.raises(MergeError, match=r'"night" has fc\.weight of \(2, 3\) .* must be dequantised first'):
+        load(base, night={"fc.weight": codes + 1, "fc.scale": torch.ones(2)})
+    load(base, night={"fc.weight": codes.clone(), "fc.scale": torch.zeros(2)})  # a table that no expert moved
+
+
 def test_layout_is_aligned_and_holds_every_tensor_once(network):
     layout = network.arena().layout
     assert layout.length % LENGTH_STEP == 0 and all(slot.start % ALIGNMENT == 0 for slot in layout.slots)

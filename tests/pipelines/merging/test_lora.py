@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.lora import (
@@ -128,6 +129,23 @@ def test_scale_is_alpha_over_rank_or_over_its_root():
     assert (plain["one.weight"].scale, stable["one.weight"].scale) == (2.0, 4.0)
     torch.testing.assert_close(plain["one.weight"].dense(), 2.0 * STATE["base_model.model.one.lora_B.weight"]
                                @ STATE["base_model.model.one.lora_A.weight"])  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_convolution_changes_as_the_two_convolutions_one_after_the_other(width):
+    down, up = random(40, 2, 5, width, width), random(41, 6, 2, 1, 1)
+    state = {"base_model.model.conv.lora_A.weight": down, "base_model.model.conv.lora_B.weight": up}
+    base = {"conv.weight": random(42, 6, 5, width, width)}
+    found = folded(base, [adapter_of(state, 4.0)], [0.5])["conv.weight"]
+    image = random(43, 1, 5, 7, 7)
+    wanted = conv2d(image, base["conv.weight"]) + 0.5 * (4.0 / 2) * conv2d(conv2d(image, down), up)
+    torch.testing.assert_close(conv2d(image, found), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_convolution_whose_up_is_wider_than_1_x_1_is_refused():
+    state = {"conv.lora_A.weight": random(40, 2, 5, 1, 1), "conv.lora_B.weight": random(41, 6, 2, 3, 3)}
+    with pytest.raises(MergeError, match=r"conv\.weight has .* convolution adapters are read where B is 1 x 1"):
+        adapter_of(state, 4.0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pipelines.merging.errors import MergeError
 from pipelines.merging.merge import merge
 from pipelines.shared.checkpoint_files import is_local, merge_files, names_files, parse_plan
 from pipelines.shared.checkpoint_pieces import Cut, pieces
-from pipelines.shared.checkpoint_slots import read_slots
+from pipelines.shared.checkpoint_slots import bytes_of, read_slots
 from pipelines.shared.errors import UserError
 
 TEXT = """
@@ -74,7 +74,9 @@ def test_files_give_the_bits_that_weights_in_memory_give(folder: Path, method: s
     plan = parse_plan(text(method), folder)
     assert is_local(plan.recipe) == (method in LOCAL)
     merge_files(plan, folder / "out.safetensors", piece=20)
-    wanted = merge(network(0), {"street": tuned(network(0), 1), "hand": tuned(network(0), 2)}, plan.recipe)
+    experts = {"street": tuned(network(0), 1), "hand": tuned(network(0), 2)}
+    in_order = experts if method == "near_swap" else dict(sorted(experts.items()))
+    wanted = merge(network(0), in_order, plan.recipe)
     merged = load_file(folder / "out.safetensors")
     assert merged.keys() == wanted.keys()
     for key, value in merged.items():
@@ -103,12 +105,50 @@ def test_the_header_names_hashes_and_no_files(folder: Path) -> None:
     assert "safetensors" not in about["mixdeck:recipe"] and str(folder) not in about["mixdeck:recipe"]
 
 
+def three(folder: Path, order: str, method: str = "task_arithmetic") -> tuple[str, bytes]:
+    """The hash and the bits of a merge of three experts, listed in that order."""
+    listed = ", ".join(f"{name}: {{ref: {name}.safetensors}}" for name in order)
+    faders = "a: 0.7, b: -0.4" if method == "near_swap" else "a: 0.7, b: -0.4, c: 0.9"
+    document = (
+        f"mixdeck_recipe: 1\nfamily: {{id: any, base: {{ref: base.safetensors}}}}\nexperts: {{{listed}}}\n"
+        f"merge: {{vector: {{method: {method}}}, weights: {{{faders}}}, scale: 0.8}}\n"
+    )
+    about = merge_files(parse_plan(document, folder), folder / "out.safetensors").about
+    return about["mixdeck:recipe_hash"], b"".join(bytes(bytes_of(value)) for value in weights_of(folder).values())
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(sorted(load_file(folder / "out.safetensors").items()))
+
+
+@pytest.fixture
+def trio(folder: Path) -> Path:
+    for seed, name in enumerate("abc", start=3):
+        save_file(tuned(network(0), seed), folder / f"{name}.safetensors")
+    return folder
+
+
+def test_the_order_of_experts_in_the_document_is_no_part_of_the_merge(trio: Path) -> None:
+    assert three(trio, "abc") == three(trio, "cab") == three(trio, "bca")
+
+
+def test_where_the_order_has_a_meaning_it_changes_bits_and_hash(trio: Path) -> None:
+    first, second = three(trio, "abc", "near_swap"), three(trio, "bac", "near_swap")
+    assert first[0] != second[0] and first[1] != second[1]
+
+
+def test_other_contents_have_another_hash(trio: Path) -> None:
+    before = three(trio, "abc")
+    save_file(tuned(network(0), 9), trio / "b.safetensors")
+    assert three(trio, "abc")[0] != before[0]
+
+
 def test_progress_ends_at_the_whole_of_each_file(folder: Path) -> None:
     seen = {}
     merge_files(
         parse_plan(text("average"), folder), folder / "out.safetensors", lambda one: seen.update({one.name: one})
     )
-    assert list(seen) == ["base", "street", "hand", "merged"]
+    assert list(seen) == ["base", "hand", "street", "merged"]
     assert all(one.done_bytes == one.total_bytes > 0 for one in seen.values())
 
 
@@ -117,12 +157,18 @@ def test_progress_ends_at_the_whole_of_each_file(folder: Path) -> None:
     [
         ("base.safetensors", "gone.safetensors", r"base: no weights at gone\.safetensors"),
         ("street.safetensors", "street.bin", r"street\.bin is not safetensors"),
-        ("{ref: hand}", "{ref: hand, kind: delta}", "kind 'delta'"),
+        ("{ref: hand}", "{ref: hand, kind: delta}", r"hand: kind 'delta'; .* `python -m pipelines unpack FOLDER"),
+        ("{ref: hand}", "{ref: hand, kind: gguf}", "kind 'gguf'"),
         ("{ref: hand}", "{file: hand}", "Unknown keys in entry of hand: file"),
         ("{ref: hand}", "{ref: hand, sha256: 0}", "64 hex digits in quotes"),
         ("{ref: hand}", "{kind: full}", "hand needs a `ref`"),
         ("mixdeck_recipe: 1", "mixdeck_recipe: 7", "mixdeck_recipe: 1"),
-        ("merge:", "policies: {}\nmerge:", "Unknown keys in the recipe: policies"),
+        ("merge:", "polices: {}\nmerge:", "Unknown keys in the recipe: polices"),
+        ("merge:", "numerics: {}\nmerge:", "section `numerics` is not supported here: sums are float32"),
+        ("merge:", "policies: {}\nmerge:", "section `policies` is not supported here"),
+        ("merge:", "exclude: [last]\nmerge:", "section `exclude` is not supported here: give such keys a block rule"),
+        ("merge:", "learned: {}\nmerge:", "section `learned` is not supported here"),
+        ("merge:", "parents: []\nmerge:", "section `parents` is not supported here"),
         ("street: 0.7", "strete: 0.7", 'unknown expert "strete"'),
     ],
 )

@@ -156,12 +156,42 @@ def test_an_adapter_is_folded_at_its_fader(folder: Path) -> None:
         (5, {}, r'adapter "one" changes a\.weight of \(5, 4\), the base has \(6, 4\)'),
         (6, {"use_dora": True}, "use_dora"),
         (6, {"lora_alpha": None}, "no number lora_alpha"),
+        (6, {"init_lora_weights": "pissa"}, "sets init_lora_weights to 'pissa'; true, false and gaussian are read"),
+        (6, {"init_lora_weights": "pissa_niter_16"}, "PiSSA, OLoRA, CorDA and LoftQ, change the base"),
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(folder: Path, rows: int, config: dict, words: str) -> None:
     with pytest.raises((UserError, MergeError), match=words):
         merge_files(parse_plan(recipe(adapter(folder, rows, **config)), folder), folder / "out.safetensors")
     assert not (folder / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("config", [{"lora_alpha": 8}, {"use_rslora": True}])
+def test_an_adapter_at_another_scale_has_another_hash(folder: Path, config: dict) -> None:
+    plan, out = parse_plan(recipe(adapter(folder)), folder), folder / "out.safetensors"
+    before = merge_files(plan, out).about["mixdeck:recipe_hash"]
+    adapter(folder, **config)
+    assert merge_files(plan, out).about["mixdeck:recipe_hash"] != before
+
+
+@pytest.mark.parametrize("start", [True, False, "gaussian", None])
+def test_an_adapter_of_a_start_that_leaves_the_base_is_read(folder: Path, start: object) -> None:
+    plan = parse_plan(recipe(adapter(folder, init_lora_weights=start)), folder)
+    merge_files(plan, folder / "out.safetensors")
+
+
+def test_the_factors_of_an_adapter_count_for_the_bound(folder: Path) -> None:
+    plan, out = parse_plan(recipe(adapter(folder)), folder), folder / "out.safetensors"
+    state = load_file(folder / "ink" / "adapter_model.safetensors")
+    state["base_model.model.a.lora_A.weight"] = torch.zeros(5000, 4)
+    state["base_model.model.a.lora_B.weight"] = torch.zeros(6, 5000)
+    save_file(state, folder / "ink" / "adapter_model.safetensors")
+    factors = 5000 * (4 + 6) * 4
+    full = merge_files(parse_plan(recipe("{ref: one.safetensors}"), folder), out, piece=100).bound_bytes
+    assert merge_files(plan, out, piece=100).bound_bytes == full + factors
+    with pytest.raises(UserError, match=r"The adapters take 0\.2 MB, .* 0\.3 MB are allowed"):
+        merge_files(plan, out, memory_bytes=300_000)
+    assert factors < merge_files(plan, out, memory_bytes=2_000_000).bound_bytes <= 2_000_000
 
 
 def test_an_adapter_is_no_base(folder: Path) -> None:
@@ -204,6 +234,37 @@ def test_an_expert_that_went_far_is_told_and_a_near_one_is_not(folder: Path) -> 
                                               "cosine 1.00",)  # fmt: skip
 
 
+def test_counters_that_differ_are_told_once(folder: Path) -> None:
+    counted = weights() | {"seen": torch.arange(40)}
+    save_file(counted, folder / "base.safetensors")
+    save_file(counted | {"seen": torch.arange(40) + 1}, folder / "one.safetensors")
+    plan, out = parse_plan(recipe("{ref: one.safetensors}"), folder), folder / "out.safetensors"
+    told = ('expert "one" has other values in seen: those of the base are used',)
+    assert merge_files(plan, out, piece=8).notices == told  # five pieces of `seen`
+    assert torch.equal(load_file(out)["seen"], torch.arange(40))
+
+
+def test_stale_batch_norm_statistics_are_told_once_for_all_pieces(folder: Path) -> None:
+    statistics = {f"{name}.running_var": torch.full((8,), 0.1) for name in "pqr"}
+    save_file(weights() | statistics, folder / "base.safetensors")
+    save_file(weights() | {key: 9 * value for key, value in statistics.items()}, folder / "one.safetensors")
+    plan, out = parse_plan(recipe("{ref: one.safetensors}"), folder), folder / "out.safetensors"
+    (notice,) = merge_files(plan, out, piece=8).notices
+    assert 'expert "one" has other batch-norm statistics' in notice
+    assert all(torch.equal(load_file(out)[key], value) for key, value in statistics.items())
+
+
+@pytest.mark.parametrize("piece", [8, None])
+def test_quantised_weights_are_refused_in_pieces_too(folder: Path, piece: int | None) -> None:
+    codes = torch.arange(24, dtype=torch.int8).reshape(6, 4)
+    save_file(weights() | {"a.weight": codes}, folder / "base.safetensors")
+    save_file(weights() | {"a.weight": codes + 1}, folder / "one.safetensors")
+    plan = parse_plan(recipe("{ref: one.safetensors}"), folder)
+    with pytest.raises(MergeError, match=r"a\.weight of \(6, 4\) in torch\.int8 .* must be dequantised first"):
+        merge_files(plan, folder / "out.safetensors", piece=piece)
+    assert not list(folder.glob("*out*"))
+
+
 def test_tensors_that_no_expert_moved_count_for_the_base(folder: Path) -> None:
     base = {"a.weight": torch.ones(9), "b.weight": torch.full((16,), 1.0)}
     save_file(base, folder / "base.safetensors")
@@ -219,6 +280,16 @@ def test_a_mix_beyond_the_range_of_half_precision_is_refused(folder: Path) -> No
     text = recipe("{ref: one.safetensors}").replace("one: 0.5", "one: 1.5").replace("scale: 1.0", "scale: 1.9")
     with pytest.raises(MergeError, match=r"a\.weight beyond the range of torch\.float16"):
         merge_files(parse_plan(text, folder), folder / "out.safetensors")
+
+
+def test_at_scale_0_a_base_in_float64_is_written_to_the_bit(folder: Path) -> None:
+    base = {key: value.double() / 3 for key, value in weights().items()}
+    save_file(base, folder / "base.safetensors")
+    save_file({key: value + 0.1 for key, value in base.items()}, folder / "one.safetensors")
+    plan = parse_plan(recipe("{ref: one.safetensors}").replace("scale: 1.0", "scale: 0.0"), folder)
+    merge_files(plan, folder / "out.safetensors", piece=5)
+    merged = load_file(folder / "out.safetensors")
+    assert all(torch.equal(merged[key], value) for key, value in base.items())
 
 
 def test_an_adapter_of_a_half_precision_base_is_rounded_once(folder: Path) -> None:
