@@ -161,7 +161,8 @@ def _converted(
                 warned.append(f"{label} has 16 bits per colour; its colour profile is not applied.")
         else:
             picture.load()
-            values, alpha = _values(ImageOps.exif_transpose(_in_srgb(picture, warned, label)))
+            upright = ImageOps.exif_transpose(picture)  # first: a picture that left its profile has no EXIF any more
+            values, alpha = _values(_in_srgb(_in_full_colour(upright), warned, label))
     except DAMAGE as error:
         raise UserError(f"{label} is damaged: its pixels cannot be read.", title="Cannot read this file") from error
     values = _scaled(values, label, window, notices, warned)
@@ -187,6 +188,12 @@ def _exposure(exif: Any) -> float | None:
         return None
 
 
+def _in_full_colour(picture: Any) -> Any:
+    """Palettes, and a colour that counts as transparent, as RGBA: a change of profile keeps neither."""
+    is_keyed = picture.mode == "RGB" and "transparency" in picture.info
+    return picture.convert("RGBA") if is_keyed or picture.mode in ("P", "PA") else picture
+
+
 def _in_srgb(picture: Any, warned: list[str], label: str) -> Any:
     from PIL import ImageCms
 
@@ -207,7 +214,7 @@ def _values(picture: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Samples (H, W, 1 or 3) in the file's own range, and alpha (H, W) 0..1 or None."""
     import numpy as np
 
-    if picture.mode in ("P", "PA") or "transparency" in picture.info:
+    if "transparency" in picture.info:  # a grey that counts as transparent
         picture = picture.convert("RGBA")
     elif picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         picture = picture.convert("RGB")

@@ -186,6 +186,33 @@ def test_a_wide_gamut_is_brought_to_srgb() -> None:
     assert wide[0] < plain[0] - 0.1 and wide[1] > plain[1]  # the same numbers mean a stronger green
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_turned_picture_with_a_profile_comes_upright_and_in_srgb(kind: str) -> None:
+    stored = np.full((40, 64, 3), 128, np.uint8)
+    stored[:20, :32] = 60, 200, 60  # turned clockwise, this corner is the upper right one
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = open_image(packed(Image.fromarray(stored), kind, exif=exif, icc_profile=wide_profile(), quality=95))
+    assert image.pixels.shape == (64, 40, 3) and image.orientation == 6
+    corner, other = image.pixels[4, -4], image.pixels[4, 4]
+    assert corner[1] > 0.78 and corner[0] < 0.15  # the green of the profile is beyond that of sRGB
+    assert np.abs(other - 128 / 255).max() < 0.03
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_a_transparent_colour_survives_a_profile(mode: str) -> None:
+    stored = np.full((8, 8, 3), (60, 200, 60), np.uint8)
+    stored[:4] = 255, 0, 0
+    picture = Image.fromarray(stored)
+    key: object = (255, 0, 0)
+    if mode == "P":
+        picture = picture.quantize(2)
+        key = picture.getpixel((0, 0))
+    image = open_image(packed(picture, transparency=key, icc_profile=wide_profile()))
+    assert image.alpha is not None and image.alpha[:4].max() == 0 and image.alpha[4:].min() == 1
+    assert image.pixels[6, 0, 0] < 0.15 and np.allclose(image.pixels[0, 0], 0.5)
+
+
 def test_of_an_animation_the_first_picture_is_used() -> None:
     frames = [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1].copy())]
     content = packed(frames[0], "TIFF", save_all=True, append_images=frames[1:])
