@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.float_tiff import FloatTiff, float_tiff
 
 if TYPE_CHECKING:
     import numpy as np
+
+    _Samples = tuple[np.ndarray, np.ndarray | None, int, float | None]  # values, alpha, orientation, exposure value
 
 MOST_PIXELS = 40_000_000
 MOST_BYTES = 256 << 20
@@ -104,12 +107,15 @@ def _content(source: str | Path | bytes, label: str) -> bytes:
 
 
 def _opened(content: bytes, label: str) -> Any:
+    """The picture with its header read: of Pillow, or a `FloatTiff`."""
     from PIL import Image, UnidentifiedImageError
 
     suffix = label.rpartition(".")[2].lower()
     kind = FOREIGN.get(suffix) or _foreign(content)
     if kind:
         raise UserError(f"{label}: {kind} is not supported; convert it to PNG or TIFF.", title="Cannot read this file")
+    if floats := float_tiff(content):
+        return floats
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -146,23 +152,12 @@ def _converted(
     picture: Any, content: bytes, label: str, window: tuple[float, float] | None, sha256: str
 ) -> OpenedImage:
     import numpy as np
-    from PIL import ImageOps
 
     notices: list[str] = []
     warned: list[str] = []
     try:
-        if getattr(picture, "n_frames", 1) > 1:
-            notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
-        exif = picture.getexif()  # before load(): a TIFF turns itself upright then, and forgets that it did
-        orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
-        if _is_deep_colour(picture, content):
-            values, alpha = _deep_values(content, orientation)
-            if picture.info.get("icc_profile"):
-                warned.append(f"{label} has 16 bits per colour; its colour profile is not applied.")
-        else:
-            picture.load()
-            upright = ImageOps.exif_transpose(picture)  # first: a picture that left its profile has no EXIF any more
-            values, alpha = _values(_in_srgb(_in_full_colour(upright), warned, label))
+        read = _read_floats if isinstance(picture, FloatTiff) else _read_picture
+        values, alpha, orientation, exposure = read(picture, content, label, notices, warned)
     except DAMAGE as error:
         raise UserError(f"{label} is damaged: its pixels cannot be read.", title="Cannot read this file") from error
     values = _scaled(values, label, window, notices, warned)
@@ -173,6 +168,32 @@ def _converted(
     pixels = np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)), np.float32)
     return OpenedImage(pixels, label, sha256, is_grey, alpha, exposure, int(orientation or 1), tuple(notices),
                        tuple(warned))  # fmt: skip
+
+
+def _read_picture(picture: Any, content: bytes, label: str, notices: list[str], warned: list[str]) -> _Samples:
+    from PIL import ImageOps
+
+    if getattr(picture, "n_frames", 1) > 1:
+        notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
+    exif = picture.getexif()  # before load(): a TIFF turns itself upright then, and forgets that it did
+    orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
+    if _is_deep_colour(picture, content):
+        if picture.info.get("icc_profile"):
+            warned.append(f"{label} has 16 bits per colour; its colour profile is not applied.")
+        return *_deep_values(content, orientation), orientation, exposure
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)  # first: a picture that left its profile has no EXIF any more
+    return *_values(_in_srgb(_in_full_colour(upright), warned, label)), orientation, exposure
+
+
+def _read_floats(picture: FloatTiff, content: bytes, label: str, notices: list[str], warned: list[str]) -> _Samples:
+    if picture.has_more:
+        notices.append(f"{label} has several pictures; the first is used.")
+    if picture.has_profile:
+        warned.append(f"{label} has floats; its colour profile is not applied.")
+    values, alpha = picture.values()
+    turned = None if alpha is None else _upright(alpha, picture.orientation)
+    return _upright(values, picture.orientation), turned, picture.orientation, None
 
 
 def _exposure(exif: Any) -> float | None:
@@ -239,16 +260,16 @@ def _is_deep_colour(picture: Any, content: bytes) -> bool:
 
 
 def _deep_values(content: bytes, orientation: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Colour of 16 bits as RGB 0..1 over its whole range, so that exposures stay comparable; upright, and alpha."""
+    """Colour of 16 bits as RGB counts, upright, and alpha 0..1 or None."""
     import cv2
     import numpy as np
 
     counts = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if counts is None or counts.ndim != 3 or counts.dtype != np.uint16:
         raise ValueError("not a picture of 16 bits per sample")
-    values = _upright(counts, orientation).astype(np.float32) / 65535
-    colour = np.ascontiguousarray(values[..., 2::-1])
-    return colour, values[..., 3] if values.shape[-1] == 4 and values[..., 3].min() < 1 else None
+    upright = _upright(counts, orientation)
+    alpha = upright[..., 3].astype(np.float32) / 65535 if upright.shape[-1] == 4 else None
+    return np.ascontiguousarray(upright[..., 2::-1]), None if alpha is None or alpha.min() == 1 else alpha
 
 
 def _upright(values: np.ndarray, orientation: Any) -> np.ndarray:
@@ -262,24 +283,32 @@ def _upright(values: np.ndarray, orientation: Any) -> np.ndarray:
 def _scaled(
     values: np.ndarray, label: str, window: tuple[float, float] | None, notices: list[str], warned: list[str]
 ) -> np.ndarray:
-    """0..1: eight bits by 255; deep colour as it is; deep greys and floats by a window of percentiles."""
+    """0..1: eight bits by 255; colour of 16 bits over its whole range, so that exposures stay comparable; deep greys
+    and floats by a window of percentiles, one for all channels."""
     import numpy as np
 
     if values.dtype == np.uint8:
         return values.astype(np.float32) / 255
-    if values.shape[-1] == 3:
-        return values
+    if values.dtype == np.uint16 and values.shape[-1] == 3:
+        return values.astype(np.float32) / 65535
     is_whole_range = window is None and values.dtype.kind in "ui" and int(values.max()) <= 65535
-    numbers = values.astype(np.float64)
+    numbers = values.astype(np.promote_types(values.dtype, np.float32))  # 64 bits where they came: colour is large
     broken = ~np.isfinite(numbers)
     if broken.any():
         warned.append(f"{label} has {int(broken.sum()):,} values that are no numbers; they are set to 0.")
-    known = numbers[~broken] if not broken.all() else np.zeros(1)
-    low, high = np.percentile(known, window or WINDOW)  # of the sound values: a border of NaN must not widen the window
-    if high <= low:
-        low, high = float(known.min()), float(known.max())
-    if is_whole_range:
-        low, high = 0.0, 65535.0
+    low, high = (0.0, 65535.0) if is_whole_range else _window(numbers[~broken], window or WINDOW)
     numbers[broken] = low
     notices.append(f"{label} has more than 8 bits; its values {low:.6g} to {high:.6g} are shown from black to white.")
-    return np.clip((numbers - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)
+    numbers -= low
+    numbers /= max(high - low, 1e-12)
+    return np.clip(numbers, 0, 1, out=numbers).astype(np.float32, copy=False)
+
+
+def _window(known: np.ndarray, window: tuple[float, float]) -> tuple[float, float]:
+    """Percentiles of the sound values (a border of NaN must not widen them); all of them where those are one."""
+    import numpy as np
+
+    if not known.size:
+        return 0.0, 0.0
+    low, high = (float(value) for value in np.percentile(known, window))
+    return (low, high) if high > low else (float(known.min()), float(known.max()))

@@ -59,6 +59,44 @@ def test_floats_with_broken_values_become_finite_and_say_so() -> None:
     assert np.isfinite(image.pixels).all() and "3 values" in image.warnings[0]
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_in_colour_and_of_64_bits_are_windowed_by_percentiles(channels: int, kind: type) -> None:
+    values = np.random.default_rng(0).uniform(-3, 40, (60, 80, channels)).astype(kind)
+    values[0, 0, 0] = np.nan
+    if channels == 4:
+        values[..., 3] = 1
+    content = cv2.imencode(".tiff", values[..., [2, 1, 0, 3][:channels] if channels > 1 else [0]])[1].tobytes()
+    image = open_image(content, "x.tiff")
+    colour = values[..., :3]
+    low, high = np.nanpercentile(colour, (0.5, 99.5))
+    expected = np.clip((np.nan_to_num(colour, nan=low) - low) / (high - low), 0, 1)
+    assert np.allclose(image.pixels, expected, atol=1e-5) and image.is_grey == (channels == 1)
+    assert image.alpha is None and "1 values" in image.warnings[0] and "more than 8 bits" in image.notices[0]
+
+
+def test_floats_in_colour_are_bounded_by_their_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = cv2.imencode(".tiff", np.zeros((60, 80, 3), np.float32))[1].tobytes()
+    monkeypatch.setattr("pipelines.shared.images.MOST_PIXELS", 4000)
+    with pytest.raises(UserError, match="megapixels"):
+        open_image(content, "x.tiff")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_floats_give_a_picture_or_a_message_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    content = cv2.imencode(".tiff", rng.random((12, 16, 3)))[1].tobytes()
+    places = np.concatenate([np.arange(8), np.arange(len(content) - 200, len(content))])  # header and directory
+    for _ in range(150):
+        damaged = bytearray(content)
+        for place in rng.choice(places, rng.integers(1, 6)):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            assert np.isfinite(open_image(bytes(damaged), "x").pixels).all()
+        except UserError as error:
+            assert "x " in str(error)
+
+
 def test_a_border_of_broken_values_does_not_widen_the_window() -> None:
     values = np.linspace(290, 310, 4800).reshape(60, 80).astype(np.float32)
     values[:6] = np.nan
