@@ -19,6 +19,7 @@ from pipelines.fusion.registration import split
 from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.registry import family
 from pipelines.shared.archives import gathered
+from pipelines.shared.images import FOREIGN_SUFFIXES
 
 
 def fuse_endpoint(bench: FusionBench) -> Callable[..., tuple[str, dict[str, Any]]]:
@@ -125,7 +126,7 @@ def add_fuse(fuse: Callable[..., Any], fuse_batch: Callable[..., Any]) -> None:
     """Both need file components for uploads; they are not on the page."""
     names = ("first", "second", "third", "fourth", "fifth", "sixth")
     with gr.Column(visible=False):
-        frames = [gr.File(label=name, file_types=["image"]) for name in names]
+        frames = [gr.File(label=name, file_types=["image", *FOREIGN_SUFFIXES]) for name in names]
         files = gr.File(label="files", file_count="multiple", file_types=["image", ".zip"])
         task, engine = gr.Textbox("ivis", label="task"), gr.Textbox("net", label="engine")
         options, recipe = gr.JSON(label="options"), gr.JSON(label="recipe")

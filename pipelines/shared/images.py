@@ -27,6 +27,7 @@ FOREIGN = {
 } | dict.fromkeys(
     ("3fr", "arw", "cr2", "cr3", "dng", "iiq", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f"), "RAW"
 )  # fmt: skip
+FOREIGN_SUFFIXES = tuple(f".{suffix}" for suffix in FOREIGN)  # let through by a box of files, to be told what they are
 # What decoders raise on damaged bytes; each has its own habit, and all mean that the file is not sound.
 DAMAGE = (
     OSError,
