@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from pipelines.fusion.align import (
+    Transform,
     align,
     blink,
     checkerboard,
+    common_area,
     estimate_shift,
     manual_transform,
     moved,
@@ -89,6 +91,34 @@ def test_a_quarter_turn_by_hand_is_counter_clockwise() -> None:
     image = np.random.default_rng(0).random((65, 65, 3), dtype=np.float32)
     result = moved(a_set(image, image), [manual_transform(1, (65, 65), rotation_deg=90)])
     assert np.abs(result.images[1] - np.rot90(image))[1:-1, 1:-1].max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "move", "least"),
+    [
+        ((300, 400), {"rotation_deg": 1}, 0.96),
+        ((300, 400), {"rotation_deg": 10}, 0.72),
+        ((300, 400), {"rotation_deg": -3, "dx_px": 12, "dy_px": -7}, 0.8),
+        ((300, 400), {"rotation_deg": 2, "scale": 0.9}, 0.72),
+        ((100, 400), {"rotation_deg": -20}, 0.19),  # hardly more has room
+        ((300, 400), {"dx_px": 12, "dy_px": -7}, 0.947),
+    ],
+)
+def test_a_turned_frame_is_cut_to_what_it_covers(size_hw: tuple[int, int], move: dict, least: float) -> None:
+    transform = manual_transform(1, size_hw, **move)
+    top, bottom, left, right = common_area(size_hw, (transform,))
+    rows, columns = np.mgrid[top:bottom, left:right]
+    x, y = np.tensordot(transform.matrix, np.stack([columns, rows, np.ones_like(rows)]), 1)
+    assert x.min() >= -0.51 and x.max() <= size_hw[1] - 0.49 and y.min() >= -0.51 and y.max() <= size_hw[0] - 0.49
+    assert rows.size >= least * size_hw[0] * size_hw[1]
+
+
+def test_frames_that_do_not_meet_share_no_area() -> None:
+    apart = Transform(1, ((1.0, 0.0, 500.0), (0.0, 1.0, 0.0)), True, "")
+    top, bottom, left, right = common_area((300, 400), (apart,))
+    assert bottom == top or right == left
+    with pytest.raises(UserError, match="share hardly any area"):
+        moved(a_set(noise(), noise()), [apart])
 
 
 @pytest.mark.parametrize(("settings", "words"), [({"scale": 3}, "scale 3"), ({"dx_px": 60}, "more than half")])
