@@ -14,6 +14,7 @@ from pipelines.fusion.align import (
     blink,
     checkerboard,
     common_area,
+    ecc,
     estimate_shift,
     manual_transform,
     moved,
@@ -54,6 +55,25 @@ def test_aligned_frames_agree_on_the_area_they_share(task: str, change) -> None:
     assert transform.is_accepted
     assert np.abs(change(first) - other).mean() < 0.03
     assert moved.images.shape[1] < 160 and moved.images.shape[2] < 200
+
+
+@pytest.mark.parametrize("task", ["ivis", "mef", "mff"])
+def test_large_frames_are_refined_at_a_megapixel_and_lie_right_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "pipelines.fusion.align.ecc", lambda a, *rest, **how: seen.append(a.size) or ecc(a, *rest, **how)
+    )
+    first = cv2.resize(scene(), (1600, 1300), interpolation=cv2.INTER_CUBIC)
+    placed = cv2.getRotationMatrix2D((800, 650), 0.4, 1.0)
+    placed[:, 2] += 17.3, -9.6
+    other = cv2.warpAffine(first, placed, (1600, 1300), borderMode=cv2.BORDER_REFLECT)
+    images = np.repeat(np.stack([first, other])[..., None], 3, -1).astype(np.float32)
+    _, (transform,) = align(FrameSet(images, ("a", "b"), ("", ""), (True, True), (0, 1)), task)
+    corners = np.array([[50, 50, 1], [1550, 50, 1], [50, 1250, 1], [1550, 1250, 1]]).T
+    assert np.abs((np.array(transform.matrix) - placed) @ corners).max() < 0.2  # px
+    assert max(seen) <= 1_001_000
 
 
 def test_frames_that_have_nothing_in_common_stay_and_it_is_said() -> None:
