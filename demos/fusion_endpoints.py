@@ -20,6 +20,7 @@ from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_
 from pipelines.registry import family
 from pipelines.shared.archives import gathered
 from pipelines.shared.images import FOREIGN_SUFFIXES
+from pipelines.shared.recipe_file import mapping
 
 
 def fuse_endpoint(bench: FusionBench) -> Callable[..., tuple[str, dict[str, Any]]]:
@@ -88,7 +89,7 @@ def asked_job(
     """What a client asks for. Raises UserError and MergeError that list the known names."""
     fusenet = family("fusenet")
     mix = fusenet.default if recipe is None else recipe_from_dict(recipe, fusenet.tasks)
-    chosen, placement = split({**(options or {}), "task": task, "engine": engine})
+    chosen, placement = split({**mapping("options", options or {}), "task": task, "engine": engine})
     return Job(paths, chosen, mix, placement)
 
 

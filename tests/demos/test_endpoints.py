@@ -88,6 +88,8 @@ def test_fuse_takes_options_as_a_recipe_has_them(client: Client, built: Any) -> 
     assert built.pipeline.calls[-1][0].detail == 1.5
     with pytest.raises(Exception, match="A move is"):
         client.predict(first=first, second=second, options={"moves": [["left"]]}, api_name="/fuse")
+    with pytest.raises(Exception, match="options should be a mapping"):
+        client.predict(first=first, second=second, options=["detail"], api_name="/fuse")
 
 
 def test_fuse_batch_matches_by_name_and_lists_the_rest(client: Client, built: Any, tmp_path: Path) -> None:
