@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -72,11 +73,10 @@ def match_pairs(names: Sequence[str]) -> Matches:
     Numbers count from 0 or 1 without a gap, at most six. A stem that two rules or two files claim is left unmatched.
     """
     candidates = [group for words in ROLE_WORDS for group in _by_words(names, words)] + _by_numbers(names)
-    claims: dict[str, int] = {}
-    for group in candidates:
-        for name in group.names:
-            claims[name] = claims.get(name, 0) + 1
-    groups = tuple(sorted((g for g in candidates if all(claims[n] == 1 for n in g.names)), key=lambda g: g.stem))
+    stems = Counter(group.stem for group in candidates)  # each names a picture of the results
+    claims = Counter(name for group in candidates for name in group.names)
+    clear = (g for g in candidates if stems[g.stem] == 1 and all(claims[name] == 1 for name in g.names))
+    groups = tuple(sorted(clear, key=lambda g: g.stem))
     matched = {name for group in groups for name in group.names}
     return Matches(groups, tuple(name for name in names if name not in matched))
 
