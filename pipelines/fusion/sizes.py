@@ -22,6 +22,8 @@ SAME_ASPECT = 0.01
 VISIBLE = 1  # place of the visible frame in an infrared-visible pair
 SMALLEST_PX = 16  # of the area that registered frames share
 SIZES_TITLE = "Sizes do not go together"
+WHERE = "under “Frames of unlike shape” in the Settings"  # by the words of the page
+CROP_INSTEAD = f"Choose “centre crop” {WHERE} instead"
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,13 @@ def _registered_views(frames: Sequence[OpenedImage], task: str, reference: int) 
         if found is None:
             raise UserError(
                 f"{frames[index].name} could not be laid over {frames[reference].name}: no place was found where their "
-                "edges agree. Crop about the centre instead, or bring frames of one shape.", SIZES_TITLE,
+                f"edges agree. {CROP_INSTEAD}, or bring frames of one shape.", SIZES_TITLE,
             )  # fmt: skip
         matrices[index] = found
     height, width = planes[reference].shape
     top, bottom, left, right = shared_box((height, width), [(matrices[k], planes[k].shape) for k in matrices])
     if min(bottom - top, right - left) < SMALLEST_PX:
-        raise UserError("The registered frames share hardly any area; crop about the centre instead.", SIZES_TITLE)
+        raise UserError(f"The registered frames share hardly any area. {CROP_INSTEAD}.", SIZES_TITLE)
     size_wh = (right - left, bottom - top)
     views = tuple(_view(frames[k], matrices[k], (left, top), size_wh) for k in range(len(frames)))
     said = [_where(frames[k], frames[reference], matrices[k]) for k in matrices if k != reference]
@@ -179,6 +181,6 @@ def _where(frame: OpenedImage, reference: OpenedImage, matrix: np.ndarray) -> No
 def _refusal(frames: Sequence[OpenedImage]) -> UserError:
     listed = ", ".join(f"{frame.name} {frame.pixels.shape[1]} × {frame.pixels.shape[0]}" for frame in frames)
     return UserError(
-        f"The frames have different shapes ({listed}) and are not stretched. Choose “crop to the shared shape” or "
-        "“fit by registration”, or bring frames of one shape.", SIZES_TITLE,
+        f"The frames have different shapes ({listed}) and are not stretched. Choose “centre crop” or “register” "
+        f"{WHERE}, or bring frames of one shape.", SIZES_TITLE,
     )  # fmt: skip
