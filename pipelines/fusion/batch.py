@@ -181,12 +181,10 @@ def _fuse_into(
 
 def _frames(group: FrameGroup, files: Mapping[str, bytes], options: FusionOptions, is_aligned: bool) -> FrameSet:
     from pipelines.fusion.align import align
-    from pipelines.fusion.inputs import prepare_frames, window_of
-    from pipelines.shared.images import open_image
+    from pipelines.fusion.inputs import load_frames
 
-    window = window_of(options)
-    opened = [open_image(files[name], PurePosixPath(name).name, window) for name in group.names]
-    frames = prepare_frames(opened, options)
+    names = [PurePosixPath(name).name for name in group.names]
+    frames = load_frames([files[name] for name in group.names], options, names=names)
     return align(frames, options.task)[0] if is_aligned else frames
 
 

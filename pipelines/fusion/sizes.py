@@ -64,17 +64,29 @@ def fitting(frames: Sequence[OpenedImage], options: FusionOptions) -> Fitting:
     whole = [(0, height, 0, width) for height, width in sizes]
     if len(set(sizes)) == 1:
         return Fitting(sizes[0][::-1], tuple(View(box) for box in whole))
-    aspects = [width / height for height, width in sizes]
-    keeps_visible = options.frame_size == "visible" and options.task == "ivis"
-    if max(aspects) / min(aspects) - 1 <= SAME_ASPECT:
+    keeps_visible = _keeps_visible(options)
+    if grid_of(sizes, options):
         return _resized_views(frames, whole, keeps_visible, ())
     if options.fit == "ask":
         raise _refusal(frames)
     if options.fit == "crop":
-        boxes = [_centre_box(size, min(aspects)) for size in sizes]
+        aspect = min(width / height for height, width in sizes)
+        boxes = [_centre_box(size, aspect) for size in sizes]
         said = warning("The frames had different shapes; they are cropped about the centre.")
         return _resized_views(frames, boxes, keeps_visible, (said,))
     return _registered_views(frames, options.task, _reference(sizes, keeps_visible))
+
+
+def grid_of(sizes_hw: Sequence[tuple[int, ...]], options: FusionOptions) -> tuple[int, ...] | None:
+    """(H, W) of the grid of frames of one shape, which their sizes alone decide; None where shapes differ."""
+    aspects = [width / height for height, width in sizes_hw]
+    if max(aspects) / min(aspects) - 1 > SAME_ASPECT:
+        return None
+    return sizes_hw[_reference(sizes_hw, _keeps_visible(options))]
+
+
+def _keeps_visible(options: FusionOptions) -> bool:
+    return options.frame_size == "visible" and options.task == "ivis"
 
 
 def resized(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:

@@ -40,6 +40,7 @@ DAMAGE = (
     AttributeError,
     struct.error,
 )
+ACROSS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 GREY = 0.5  # what lies under transparent pixels
 WINDOW = (0.5, 99.5)  # percentiles of a deep grey picture that become black and white
 
@@ -82,13 +83,42 @@ def open_image(
     Raises:
         UserError: empty, damaged, too large (by its header, before pixels are read), or of a format that is not read.
     """
-    label = name or (Path(source).name if not isinstance(source, bytes) else "picture")
+    label = _label(source, name)
     content = _content(source, label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a damaged EXIF block is no reason to refuse the pixels
         picture = _opened(content, label)
         _check_size(picture.size, label)
         return _converted(picture, content, label, window, hashlib.sha256(content).hexdigest())
+
+
+def image_size(source: str | Path | bytes, name: str | None = None) -> tuple[int, int]:
+    """(width, height) of a picture, upright, by its header alone. Raises UserError where `open_image` does by then."""
+    label = _label(source, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _opened(_content(source, label), label)
+        _check_size(picture.size, label)
+        width, height = picture.size
+        return (height, width) if _is_stored_on_its_side(picture) else (width, height)
+
+
+def _label(source: str | Path | bytes, name: str | None) -> str:
+    return name or (Path(source).name if not isinstance(source, bytes) else "picture")
+
+
+def _is_stored_on_its_side(picture: Any) -> bool:
+    """Whether `size` is of the stored picture, and that lies across: Pillow's TIFFs say how large they are upright."""
+    if isinstance(picture, FloatTiff):
+        return picture.orientation in ACROSS
+    if picture.format == "TIFF" or (
+        picture.format == "PNG" and "exif" not in picture.info
+    ):  # getexif() would decode it
+        return False
+    try:
+        return picture.getexif().get(0x0112, 1) in ACROSS
+    except DAMAGE:
+        return False
 
 
 def _content(source: str | Path | bytes, label: str) -> bytes:
@@ -277,7 +307,7 @@ def _upright(values: np.ndarray, orientation: Any) -> np.ndarray:
     """The stored rows turned as EXIF says: 5 to 8 swap the axes first, then axes are flipped."""
     import numpy as np
 
-    turned = values.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else values
+    turned = values.swapaxes(0, 1) if orientation in ACROSS else values
     return np.flip(turned, {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}.get(orientation, ()))
 
 

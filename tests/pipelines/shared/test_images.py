@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import open_image
+from pipelines.shared.images import image_size, open_image
 
 RAMP = np.linspace(0, 255, 60 * 80).reshape(60, 80).astype(np.uint8)
 COLOUR = np.dstack([RAMP, RAMP[::-1], 255 - RAMP])
@@ -235,6 +235,28 @@ def test_a_turned_picture_with_a_profile_comes_upright_and_in_srgb(kind: str) ->
     corner, other = image.pixels[4, -4], image.pixels[4, 4]
     assert corner[1] > 0.78 and corner[0] < 0.15  # the green of the profile is beyond that of sRGB
     assert np.abs(other - 128 / 255).max() < 0.03
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_size_is_told_upright_without_reading_a_pixel(
+    monkeypatch: pytest.MonkeyPatch, kind: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = packed(Image.fromarray(COLOUR), kind, **({} if kind == "BMP" else {"exif": exif}))
+    height, width = open_image(content).pixels.shape[:2]
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda picture: pytest.fail("a pixel was read"))
+    assert image_size(content) == (width, height)
+
+
+def test_the_size_of_floats_is_told_and_what_is_too_large_is_refused() -> None:
+    content = cv2.imencode(".tiff", np.zeros((60, 80, 3), np.float32))[1].tobytes()
+    assert image_size(content) == (80, 60)
+    with pytest.raises(UserError, match="megapixels"):
+        image_size(bomb(), "bomb.png")
+    with pytest.raises(UserError, match="empty"):
+        image_size(b"", "a.png")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "P"])
