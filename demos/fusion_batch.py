@@ -76,7 +76,10 @@ def match_lines(matches: Matches) -> str:
     scenes = [f"{one.stem}: {' + '.join(Path(name).name for name in one.names)}" for one in matches.groups]
     parts = [f"<p><b>{len(scenes)} scene{'s' if len(scenes) != 1 else ''}</b></p>", _listed(scenes)]
     if matches.unmatched:
-        parts += ["<p class=warning>left out, for no other name fits:</p>", _listed(list(matches.unmatched))]
+        parts += [
+            "<p class=warning>left out, for no other name fits, or more than one:</p>",
+            _listed(list(matches.unmatched)),
+        ]
     return f'<div class="notices">{"".join(parts)}</div>'
 
 

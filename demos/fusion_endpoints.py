@@ -19,6 +19,8 @@ from pipelines.fusion.registration import split
 from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 from pipelines.registry import family
 from pipelines.shared.archives import gathered
+from pipelines.shared.images import FOREIGN_SUFFIXES
+from pipelines.shared.recipe_file import mapping
 
 
 def fuse_endpoint(bench: FusionBench) -> Callable[..., tuple[str, dict[str, Any]]]:
@@ -87,7 +89,7 @@ def asked_job(
     """What a client asks for. Raises UserError and MergeError that list the known names."""
     fusenet = family("fusenet")
     mix = fusenet.default if recipe is None else recipe_from_dict(recipe, fusenet.tasks)
-    chosen, placement = split({**(options or {}), "task": task, "engine": engine})
+    chosen, placement = split({**mapping("options", options or {}), "task": task, "engine": engine})
     return Job(paths, chosen, mix, placement)
 
 
@@ -125,7 +127,7 @@ def add_fuse(fuse: Callable[..., Any], fuse_batch: Callable[..., Any]) -> None:
     """Both need file components for uploads; they are not on the page."""
     names = ("first", "second", "third", "fourth", "fifth", "sixth")
     with gr.Column(visible=False):
-        frames = [gr.File(label=name, file_types=["image"]) for name in names]
+        frames = [gr.File(label=name, file_types=["image", *FOREIGN_SUFFIXES]) for name in names]
         files = gr.File(label="files", file_count="multiple", file_types=["image", ".zip"])
         task, engine = gr.Textbox("ivis", label="task"), gr.Textbox("net", label="engine")
         options, recipe = gr.JSON(label="options"), gr.JSON(label="recipe")

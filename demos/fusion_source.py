@@ -15,6 +15,7 @@ from demos.fusion_words import slot_titles, slots_label
 from demos.stills import StillGallery
 from demos.words import hint
 from pipelines.fusion.options import TASKS
+from pipelines.shared.images import FOREIGN_SUFFIXES
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
@@ -44,7 +45,7 @@ class FusionSource:
         self.task = gr.Radio(tasks, value=task, label="Task", elem_id="fusion-task")
         self.files = gr.File(
             [str(path) for path in first.frames] if first else None, label=slots_label(task), file_count="multiple",
-            file_types=["image"], height=120, elem_id="fusion-files",
+            file_types=["image", *FOREIGN_SUFFIXES], height=120, elem_id="fusion-files",
         )  # fmt: skip
         self.gallery = StillGallery(
             [(str(path), path.name) for path in first.frames] if first else None, label="Frames", columns=2, height=140,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
 
 ECC_STEPS, ECC_GAIN = 60, 1e-5
+MOST_CORRELATED, MOST_REFINED = 250_000, 1_000_000  # pixels at which a shift is looked for, and then refined
 SMALLEST_PX = 32
 RESPONSE = 0.08  # of phase correlation, below which a shift is a guess
 
@@ -55,16 +56,41 @@ def _transform(planes: np.ndarray, index: int, task: str) -> Transform:
     identity = np.eye(2, 3, dtype=np.float32)
     if min(first.shape) < SMALLEST_PX:
         return Transform(index, _rows(identity), False, f"Frame {index + 1} is too small to be aligned.")
-    is_pair = task in ("ivis", "med")
-    a, b = (edge_strength(first), edge_strength(other)) if is_pair else (equalised(first), equalised(other))
     shifts = [estimate_shift(first, other)] + ([_bitmap_shift(first, other)] if task == "mef" else [])
-    start = max((_moved_by(shift) for shift in shifts), key=lambda matrix: _gain(first, other, matrix))
-    found = ecc(a, b, start, is_affine=task != "mef")
-    matrix = start if found is None else found
-    if _gain(first, other, matrix) <= 0:
+    (a, b), reduction = _reduced((first, other), MOST_REFINED)
+    starts = [_rescaled(_moved_by(shift), 1 / reduction) for shift in shifts]
+    found = _refined(a, b, max(starts, key=lambda matrix: _gain(a, b, matrix)), task)
+    if _gain(a, b, found) <= 0:
         return Transform(index, _rows(identity), False, f"Frame {index + 1}: no better position found; it stays.")
+    matrix = _rescaled(found, reduction)
     dx, dy = matrix[:, 2]
     return Transform(index, _rows(matrix), True, f"Frame {index + 1} is moved by {-dx:+.1f}, {-dy:+.1f} px.")
+
+
+def _refined(first: np.ndarray, other: np.ndarray, start: np.ndarray, task: str) -> np.ndarray:
+    """The matrix after ECC on what the frames of a task have in common; the start if it does not converge."""
+    common = edge_strength if task in ("ivis", "med") else equalised
+    found = ecc(common(first), common(other), start, is_affine=task != "mef")
+    return start if found is None else found
+
+
+def _reduced(planes: Sequence[np.ndarray], most_pixels: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Planes of one size by area means, of at most that many pixels, and how much (x, y) smaller they are."""
+    import cv2
+
+    height, width = planes[0].shape
+    factor = max(1.0, (height * width / most_pixels) ** 0.5)
+    size_wh = (round(width / factor), round(height / factor))
+    small = [cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in planes]
+    return small, np.array([width, height]) / size_wh
+
+
+def _rescaled(matrix: np.ndarray, factors_xy: np.ndarray) -> np.ndarray:
+    """The same map between planes that are so many times as wide and high; pixel centres lie at whole numbers."""
+    grow = np.diag([*factors_xy, 1.0])
+    grow[:2, 2] = (factors_xy - 1) / 2
+    whole = grow @ np.vstack([matrix, [0, 0, 1]]) @ np.linalg.inv(grow)
+    return whole[:2].astype(np.float32)
 
 
 def estimate_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -73,12 +99,10 @@ def estimate_shift(first: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
     if min(first.shape) < SMALLEST_PX:
         return 0.0, 0.0
-    factor = max(1.0, (first.size / 250_000) ** 0.5)
-    size_wh = (round(first.shape[1] / factor), round(first.shape[0] / factor))
-    small = [cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in (first, other)]
-    window = cv2.createHanningWindow(size_wh, cv2.CV_32F)
+    small, (x, y) = _reduced((first, other), MOST_CORRELATED)
+    window = cv2.createHanningWindow(small[0].shape[::-1], cv2.CV_32F)
     (dx, dy), response = cv2.phaseCorrelate(edge_strength(small[0]), edge_strength(small[1]), window)
-    return (dx * factor, dy * factor) if response > RESPONSE else (0.0, 0.0)
+    return (dx * x, dy * y) if response > RESPONSE else (0.0, 0.0)
 
 
 def mutual_information(first: np.ndarray, other: np.ndarray) -> float:
@@ -155,7 +179,7 @@ def _warped(image: np.ndarray, matrix: tuple[tuple[float, ...], ...]) -> np.ndar
 
 
 def common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) -> tuple[int, int, int, int]:
-    """Rows and columns of frame 1 that every moved frame covers: top, bottom, left, right (exclusive)."""
+    """Rows and columns of frame 1 that every moved frame covers: top, bottom, left, right (exclusive); none: empty."""
     import cv2
 
     height, width = size_hw[:2]
@@ -164,10 +188,25 @@ def common_area(size_hw: tuple[int, ...], transforms: tuple[Transform, ...]) -> 
     for one in transforms:
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
         valid &= cv2.warpAffine(whole, np.array(one.matrix, np.float32), (width, height), flags=flags) > 0
-    rows, columns = valid[:, width // 2].nonzero()[0], valid[height // 2].nonzero()[0]
-    if not len(rows) or not len(columns):
-        return 0, height, 0, width
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return _filled_box(valid)
+
+
+def _filled_box(valid: np.ndarray) -> tuple[int, int, int, int]:
+    """A large box (top, bottom, left, right) without a pixel that is not valid, in a convex area.
+
+    The whole loses the row or column at its edge with the largest share of other pixels, until none has any. By share
+    and not by count: else a wide picture that is turned by 20 degrees loses all its rows.
+    """
+    top, bottom, left, right = 0, valid.shape[0], 0, valid.shape[1]
+    while top < bottom and left < right:
+        box = valid[top:bottom, left:right]
+        shares = [1 - np.count_nonzero(edge) / len(edge) for edge in (box[0], box[-1], box[:, 0], box[:, -1])]
+        worst = int(np.argmax(shares))
+        if not shares[worst]:
+            break
+        top, left = top + (worst == 0), left + (worst == 2)
+        bottom, right = bottom - (worst == 1), right - (worst == 3)
+    return top, bottom, left, right
 
 
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:

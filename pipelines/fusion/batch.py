@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -72,11 +73,10 @@ def match_pairs(names: Sequence[str]) -> Matches:
     Numbers count from 0 or 1 without a gap, at most six. A stem that two rules or two files claim is left unmatched.
     """
     candidates = [group for words in ROLE_WORDS for group in _by_words(names, words)] + _by_numbers(names)
-    claims: dict[str, int] = {}
-    for group in candidates:
-        for name in group.names:
-            claims[name] = claims.get(name, 0) + 1
-    groups = tuple(sorted((g for g in candidates if all(claims[n] == 1 for n in g.names)), key=lambda g: g.stem))
+    stems = Counter(group.stem for group in candidates)  # each names a picture of the results
+    claims = Counter(name for group in candidates for name in group.names)
+    clear = (g for g in candidates if stems[g.stem] == 1 and all(claims[name] == 1 for name in g.names))
+    groups = tuple(sorted(clear, key=lambda g: g.stem))
     matched = {name for group in groups for name in group.names}
     return Matches(groups, tuple(name for name in names if name not in matched))
 
@@ -181,12 +181,10 @@ def _fuse_into(
 
 def _frames(group: FrameGroup, files: Mapping[str, bytes], options: FusionOptions, is_aligned: bool) -> FrameSet:
     from pipelines.fusion.align import align
-    from pipelines.fusion.inputs import prepare_frames, window_of
-    from pipelines.shared.images import open_image
+    from pipelines.fusion.inputs import load_frames
 
-    window = window_of(options)
-    opened = [open_image(files[name], PurePosixPath(name).name, window) for name in group.names]
-    frames = prepare_frames(opened, options)
+    names = [PurePosixPath(name).name for name in group.names]
+    frames = load_frames([files[name] for name in group.names], options, names=names)
     return align(frames, options.task)[0] if is_aligned else frames
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.fusion.options import TASKS, FusionOptions
+from pipelines.fusion.order import MOST_EXPOSURES, brightness_of, by_brightness, in_order
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import OpenedImage, open_image
+from pipelines.shared.images import OpenedImage, image_size, open_image
 from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 24_000_000  # of each frame of two
 MOST_PIXELS_TOGETHER = 40_000_000  # of three and more; both keep a fusion below 2 GB
+MOST_PIXELS_READ = 120_000_000  # of all frames as they came: 1.4 GB
+MOST_FILES = 64
 VIF_PX = 41
+Source = str | Path | bytes
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,35 @@ class FrameSet:
     notices: tuple[Notice, ...] = ()
 
 
-def load_frames(paths: Sequence[str | Path | None], options: FusionOptions | str, fit: str | None = None) -> FrameSet:
-    """`open_image` on each path (None is an empty slot), then `prepare_frames`."""
+def load_frames(
+    sources: Sequence[Source | None], options: FusionOptions | str, fit: str | None = None,
+    names: Sequence[str] | None = None,
+) -> FrameSet:  # fmt: skip
+    """`open_image` on each path or content (None is an empty slot), then `prepare_frames`.
+
+    How many came and how large they are is checked before a pixel is read.
+
+    Args:
+        names: of the files, where `sources` are their contents.
+    """
     asked = _asked(options, fit)
-    return prepare_frames([open_image(path, window=window_of(asked)) if path else None for path in paths], asked)
+    check_count(sources, asked.task)
+    files = [(one, names[k] if names else None) for k, one in enumerate(sources) if one is not None]
+    _check_headers([image_size(*file) for file in files], asked)
+    if asked.task == "mef" and len(files) > MOST_EXPOSURES:
+        return _spread_of(files, asked)
+    return prepare_frames([open_image(*file, window=window_of(asked)) for file in files], asked)
+
+
+def _spread_of(files: Sequence[tuple[Source, str | None]], options: FusionOptions) -> FrameSet:
+    """The six of many exposures: each is read alone to choose, then those, so that never more are held."""
+    window = window_of(options)
+    order, said = by_brightness([brightness_of(open_image(*file, window=window)) for file in files])
+    kept = enumerate(order)  # their rank stands for what EXIF may tell of some of them
+    frames = prepare_frames(
+        [replace(open_image(*files[k], window=window), exposure_ev=float(rank)) for rank, k in kept], options
+    )
+    return replace(frames, order=tuple(order), notices=tuple(dict.fromkeys((*said, *frames.notices))))
 
 
 def window_of(options: FusionOptions) -> tuple[float, float] | None:
@@ -76,9 +105,8 @@ def arranged(
     opened: Sequence[OpenedImage | None], options: FusionOptions
 ) -> tuple[list[OpenedImage], list[int], list[Notice]]:
     """Frames in the order of the task, a thermal one without false colour; their positions, and what is to be said."""
-    from pipelines.fusion.order import in_order
-
-    frames = _present(opened, options.task)
+    check_count(opened, options.task)
+    frames = [frame for frame in opened if frame is not None]
     notices = [info(text) for frame in frames for text in frame.notices]
     notices += [warning(text) for frame in frames for text in frame.warnings]
     if len({frame.orientation for frame in frames}) > 1:
@@ -96,16 +124,45 @@ def _asked(options: FusionOptions | str, fit: str | None) -> FusionOptions:
     return chosen if fit is None else replace(chosen, fit=fit)
 
 
-def _present(opened: Sequence[OpenedImage | None], task: str) -> list[OpenedImage]:
-    wanted = TASKS[task]
-    missing = [index for index, frame in enumerate(opened) if frame is None]
-    slots = wanted.slots if len(wanted.slots) > 1 else tuple(f"{wanted.slots[0]} {i + 1}" for i in range(6))
-    if missing or len(opened) < wanted.fewest_frames:
-        slot = slots[missing[0] if missing else len(opened)]
+def check_count(slots: Sequence[object | None], task: str) -> None:
+    """Raises UserError: a slot is empty (None), too few or too many came."""
+    wanted, came = TASKS[task], len(slots)
+    missing = [index for index, one in enumerate(slots) if one is None]
+    names = wanted.slots if len(wanted.slots) > 1 else tuple(f"{wanted.slots[0]} {i + 1}" for i in range(MOST_FILES))
+    most = MOST_FILES if task == "mef" else wanted.most_frames
+    if came > most:
+        used = f" and uses {MOST_EXPOSURES} of them" if task == "mef" else ""
+        raise UserError(f"{wanted.title} takes at most {most} frames{used}; {came} came. Bring fewer.")
+    if missing or came < wanted.fewest_frames:
+        slot = names[missing[0] if missing else came]
         raise UserError(f"{wanted.title}: the {slot} is missing; add it.", title="A frame is missing")
-    if len(opened) > wanted.most_frames and task != "mef":
-        raise UserError(f"{wanted.title} takes at most {wanted.most_frames} frames; {len(opened)} came.")
-    return [frame for frame in opened if frame is not None]
+
+
+def _check_headers(sizes_wh: Sequence[tuple[int, int]], options: FusionOptions) -> None:
+    """Refuses what cannot be fused, whatever is in the pictures."""
+    from pipelines.fusion.sizes import grid_of
+
+    count = min(len(sizes_wh), TASKS[options.task].most_frames)
+    grid = grid_of([(height, width) for width, height in sizes_wh], options)
+    if grid:
+        _check_pixels(grid[0] * grid[1], count)
+    together = sum(sorted(width * height for width, height in sizes_wh)[-count:])
+    if together > MOST_PIXELS_READ:
+        raise UserError(
+            f"The {count} largest files have {together / 1e6:.0f} megapixels together; at most "
+            f"{MOST_PIXELS_READ / 1e6:.0f} are read. Make them smaller, or bring fewer.",
+            title="Image too large",
+        )
+
+
+def _check_pixels(pixels: int, count: int) -> None:
+    most = MOST_PIXELS if count <= 2 else min(MOST_PIXELS, MOST_PIXELS_TOGETHER // count)
+    if pixels > most:
+        raise UserError(
+            f"The frames have {pixels / 1e6:.0f} megapixels each; fusion takes at most {most / 1e6:.0f} of {count} "
+            "frames. Make them smaller, or bring fewer.",
+            title="Image too large",
+        )
 
 
 def _as_temperature(frame: OpenedImage, palette: str) -> tuple[OpenedImage, list[Notice]]:
@@ -150,14 +207,7 @@ def fitted_within_limits(frames: Sequence[OpenedImage], options: FusionOptions) 
     from pipelines.fusion.sizes import fitting
 
     found = fitting(frames, options)
-    pixels, count = found.size_wh[0] * found.size_wh[1], len(frames)
-    most = MOST_PIXELS if count <= 2 else min(MOST_PIXELS, MOST_PIXELS_TOGETHER // count)
-    if pixels > most:
-        raise UserError(
-            f"The frames have {pixels / 1e6:.0f} megapixels each; fusion takes at most {most / 1e6:.0f} of {count} "
-            "frames. Make them smaller, or bring fewer.",
-            title="Image too large",
-        )
+    _check_pixels(found.size_wh[0] * found.size_wh[1], len(frames))
     return found
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.fusion.options import TABLE_KNOTS
+from pipelines.fusion.options import TABLE_ENTRIES, TABLE_KNOTS
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily, ModelSpec
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 KINDS = ("pyramid", "paper")
 COUNTS = (2, 3, 4, 5, 6)
-ENTRIES = 256
 
 
 def load_tables(assets: Path, count: int, kind: str = "pyramid") -> NDArray[np.float32]:
@@ -41,7 +40,7 @@ def load_tables(assets: Path, count: int, kind: str = "pyramid") -> NDArray[np.f
         UserError: a kind or count there are no tables for, or no file.
     """
     if count == 1:
-        return np.ones((1, ENTRIES), np.float32)
+        return np.ones((1, TABLE_ENTRIES), np.float32)
     tables = _read(Path(assets) / "weights" / "meflut" / "tables.safetensors")
     key = table_key("paper" if kind == "fast" else kind, count)
     if key not in tables:
@@ -62,7 +61,7 @@ def parse_table(text: str) -> NDArray[np.float32]:
         values = np.array([float(part) for part in text.replace("\n", ",").split(",") if part.strip()], np.float32)
     except ValueError as error:
         raise UserError(f"A table is 256 numbers separated by commas: {error}.") from error
-    if values.shape != (ENTRIES,) or not np.isfinite(values).all():
+    if values.shape != (TABLE_ENTRIES,) or not np.isfinite(values).all():
         raise UserError(f"A table has 256 finite numbers, this one {len(values)}.")
     return values
 
@@ -79,7 +78,7 @@ def with_points(tables: NDArray[np.float32], points: Sequence[Sequence[float]]) 
     """
     if len(points) != len(tables):
         raise UserError(f"table_points has {len(points)} rows for {len(tables)} frames; give one per frame.")
-    knots, grey = list(TABLE_KNOTS), np.arange(ENTRIES)
+    knots, grey = list(TABLE_KNOTS), np.arange(TABLE_ENTRIES)
     bent = tables.copy()
     for table, row in zip(bent, points, strict=True):
         if len(row):
@@ -98,7 +97,7 @@ def build() -> nn.Module:
     from torch import nn
 
     def tables() -> nn.ParameterDict:
-        return nn.ParameterDict({f"k{count}": nn.Parameter(torch.ones(count, ENTRIES)) for count in COUNTS})
+        return nn.ParameterDict({f"k{count}": nn.Parameter(torch.ones(count, TABLE_ENTRIES)) for count in COUNTS})
 
     return nn.ModuleDict({kind: tables() for kind in KINDS})
 

@@ -17,8 +17,9 @@ from torch.nn import functional
 
 from pipelines.fusion.differentiable import guided_blend, pyramid_blend, reduce_planes
 from pipelines.fusion.mef_ssim import mef_index, mef_luminance, mef_ssim
-from pipelines.fusion.meflut import COUNTS, ENTRIES, KINDS, table_key
+from pipelines.fusion.meflut import COUNTS, KINDS, table_key
 from pipelines.fusion.meflut_net import MefLutNet, extract_tables
+from pipelines.fusion.options import TABLE_ENTRIES
 from pipelines.fusion.synthetic.exposures import expose, expose_metered, exposures, radiance
 from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.errors import UserError
@@ -69,7 +70,7 @@ class TableSet(nn.Module):
 
     def forward(self) -> Tensor:
         """(K, 256), 0 and up."""
-        curves = functional.interpolate(self.knots[None], ENTRIES, mode="linear", align_corners=True)[0]
+        curves = functional.interpolate(self.knots[None], TABLE_ENTRIES, mode="linear", align_corners=True)[0]
         return functional.softplus(curves)
 
     def roughness(self) -> Tensor:
@@ -220,7 +221,7 @@ def _bracket(rng: np.random.Generator, size_hw: tuple[int, int], kind: str, coun
 
 def _look_up(planes: Tensor, curves: Tensor) -> Tensor:
     """Weights (B, K, h, w) of luma planes, entry floor(255 * luma)."""
-    codes = (planes * 255 + 1e-4).long().clamp(0, ENTRIES - 1)
+    codes = (planes * 255 + 1e-4).long().clamp(0, TABLE_ENTRIES - 1)
     return torch.stack([curve[code] for curve, code in zip(curves, codes.unbind(1), strict=True)], dim=1)
 
 

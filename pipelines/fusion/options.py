@@ -33,6 +33,7 @@ TASKS = {
 ENGINES = ("net", "lut", "average", "max", "laplacian", "gff", "mertens")
 OPERATORS = ("pyramid", "paper", "fast")
 TABLE_KINDS = ("pyramid", "paper")
+TABLE_ENTRIES = 256
 TABLE_KNOTS = (0, 64, 128, 191, 255)  # grey levels at which a table can be bent by hand
 FITS = ("ask", "crop", "register")
 FRAME_SIZES = ("smallest", "visible")
@@ -96,14 +97,12 @@ class FusionOptions:
         check_window(self.window)
         for name, low, high in (("detail", 0, 2), ("residual", 0, 1.5), ("saturation", 0, 1.5)):
             _within(name, getattr(self, name), low, high)
-        for gain in self.gains:
+        for gain in listed("gains", self.gains, "one EV per frame"):
             _within("gains", gain, -2, 2)
         _within("max_pixels", self.max_pixels, 1024, 4_000_000)
-        for row in self.table_points:
-            if not isinstance(row, tuple | list) or len(row) not in (0, len(TABLE_KNOTS)):
-                raise UserError(f"A row of table_points has {len(TABLE_KNOTS)} weights or none; it is {row!r}.")
-            for weight in row:
-                _within("table_points", weight, 0, 1)
+        check_flag("deghost", self.deghost)
+        _check_tables(self.tables)
+        _check_table_points(self.table_points)
         if self.engine == "lut" and self.task != "mef":
             raise UserError(f"The table engine fuses exposures only; the task is {self.task!r}. Choose engine 'net'.")
 
@@ -120,7 +119,7 @@ class FusionOptions:
     def from_dict(cls, values: Mapping[str, Any]) -> FusionOptions:
         """Inverse of `to_dict`. Raises UserError on unknown names."""
         known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
+        if unknown := sorted(str(key) for key in set(values) - known):
             raise UserError(f"Unknown fusion options {unknown}; known are {sorted(known)}.")
         frozen = {key: _frozen(value) for key, value in values.items()}
         return cls(**frozen)
@@ -128,9 +127,42 @@ class FusionOptions:
 
 def check_window(window: Sequence[float]) -> None:
     """Raises UserError unless it is two percentiles, the first below the second."""
-    is_pair = isinstance(window, tuple | list) and [isinstance(value, int | float) for value in window] == [True] * 2
+    is_pair = isinstance(window, tuple | list) and [is_number(value) for value in window] == [True] * 2
     if not is_pair or not 0 <= window[0] < window[1] <= 100:
         raise UserError(f"window is {window!r}; give two percentiles from 0 to 100, the lower one first.")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raises UserError unless it is true or false: a text such as "no" would count as true."""
+    if not isinstance(value, bool):
+        raise UserError(f"{name} is {value!r}; write true or false, without quotes.")
+
+
+def listed(name: str, value: Any, what: str) -> Sequence[Any]:
+    """The value, if it is a list. Raises UserError that says of what."""
+    if not isinstance(value, tuple | list):
+        raise UserError(f"{name} is {value!r}; give a list: {what}.")
+    return value
+
+
+def is_number(value: Any) -> bool:
+    """An int or a float, finite and of a size that means something; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def _check_tables(tables: Any) -> None:
+    for row in listed("tables", tables, "one table per frame"):
+        if not isinstance(row, tuple | list) or len(row) != TABLE_ENTRIES or not all(map(is_number, row)):
+            came = f"has {len(row)} entries" if isinstance(row, tuple | list) else f"is {row!r}"
+            raise UserError(f"A row of tables is a list of {TABLE_ENTRIES} numbers; this one {came}.")
+
+
+def _check_table_points(points: Any) -> None:
+    for row in listed("table_points", points, "one row per frame"):
+        if not isinstance(row, tuple | list) or len(row) not in (0, len(TABLE_KNOTS)):
+            raise UserError(f"A row of table_points has {len(TABLE_KNOTS)} weights or none; it is {row!r}.")
+        for weight in row:
+            _within("table_points", weight, 0, 1)
 
 
 def _frozen(value: Any) -> Any:
@@ -143,5 +175,5 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
-    if not isinstance(value, int | float) or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         raise UserError(f"{name} is {value!r}; it goes from {low} to {high}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.shared.notice import Notice, info, warning
@@ -21,7 +22,7 @@ LIT = 0.1  # what is darker is black: the air around a head has no colour
 def in_order(frames: Sequence[OpenedImage], task: str) -> tuple[list[int], list[Notice]]:
     """Positions of the frames in the order of the task, and what is to be said about it."""
     if task == "mef":
-        return _by_brightness(frames)
+        return by_brightness([brightness_of(frame) for frame in frames])
     if task == "med" and colour_of(frames[0].pixels) > COLOURED > colour_of(frames[1].pixels):
         return [1, 0], [info("The coloured frame came first; it is taken as PET or SPECT, the other as MRI.")]
     return list(range(len(frames))), []
@@ -35,18 +36,31 @@ def colour_of(pixels: np.ndarray) -> float:
     return float(np.ptp(pixels, axis=-1)[lit].mean()) if lit.any() else 0.0
 
 
-def _by_brightness(frames: Sequence[OpenedImage]) -> tuple[list[int], list[Notice]]:
-    """Brightest first, by EXIF exposure value if all frames have one, else by mean luma; at most six are kept."""
+@dataclass(frozen=True)
+class Brightness:
+    """What decides the place of an exposure: its mean luma 0..1, and its exposure value where EXIF tells it."""
+
+    mean: float
+    exposure_ev: float | None
+
+
+def brightness_of(frame: OpenedImage) -> Brightness:
+    """Of one exposure."""
     from pipelines.fusion.operators import luma
 
+    return Brightness(float(luma(frame.pixels).mean()), frame.exposure_ev)
+
+
+def by_brightness(seen: Sequence[Brightness]) -> tuple[list[int], list[Notice]]:
+    """Brightest first, by EXIF exposure value if all frames have one, else by mean luma; at most six are kept."""
     notices = []
-    means = [float(luma(frame.pixels).mean()) for frame in frames]
-    exposures = [frame.exposure_ev for frame in frames if frame.exposure_ev is not None]
-    is_told = len(exposures) == len(frames) == len(set(exposures))
-    order = sorted(range(len(frames)), key=lambda i: exposures[i] if is_told else -means[i])
-    if order != list(range(len(frames))):
+    means = [one.mean for one in seen]
+    exposures = [one.exposure_ev for one in seen if one.exposure_ev is not None]
+    is_told = len(exposures) == len(seen) == len(set(exposures))
+    order = sorted(range(len(seen)), key=lambda i: exposures[i] if is_told else -means[i])
+    if order != list(range(len(seen))):
         notices.append(info("The exposures are sorted, brightest first."))
-    if len(frames) > 1 and max(means) - min(means) < ONE_EXPOSURE:
+    if len(seen) > 1 and max(means) - min(means) < ONE_EXPOSURE:
         notices.append(warning("The frames are equally bright: this looks like one exposure, not a bracket."))
     if len(order) > MOST_EXPOSURES:
         notices.append(info(f"{len(order)} exposures came; 6 are used, spread evenly in brightness."))

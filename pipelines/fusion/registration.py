@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.fusion.align import Transform, common_area, manual_transform, moved
-from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.options import FusionOptions, check_flag, is_number, listed
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,15 +52,18 @@ UNMOVED = Placement()
 def split(stated: Mapping[str, Any]) -> tuple[FusionOptions, Placement]:
     """The options of a recipe: what the pipeline takes, and what comes before it. Raises UserError."""
     options = {key: value for key, value in stated.items() if key not in (ALIGN, MOVES)}
-    rows = stated.get(MOVES) or []
-    placement = Placement(bool(stated.get(ALIGN, False)), tuple(_move(row) for row in rows))
-    return FusionOptions.from_dict(options), placement
+    is_aligned = stated.get(ALIGN, False)
+    check_flag(ALIGN, is_aligned)
+    moves = tuple(_move(row) for row in listed(MOVES, stated.get(MOVES, ()), "a move of each frame that is moved"))
+    return FusionOptions.from_dict(options), Placement(is_aligned, moves)
 
 
 def _move(row: Any) -> Move:
     is_row = isinstance(row, list | tuple) and 1 <= len(row) <= 5
-    if not is_row or not all(isinstance(value, int | float) for value in row):
-        raise UserError(f"A move is [frame, dx, dy, rotation, scale], all numbers; it is {row!r}.")
+    if not is_row or not all(map(is_number, row)) or row[0] != int(row[0]):
+        raise UserError(
+            f"A move is [frame, dx, dy, rotation, scale], all numbers, the first frame is 0; it is {row!r}."
+        )
     return Move(int(row[0]), *(float(value) for value in row[1:]))
 
 

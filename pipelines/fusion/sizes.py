@@ -22,6 +22,8 @@ SAME_ASPECT = 0.01
 VISIBLE = 1  # place of the visible frame in an infrared-visible pair
 SMALLEST_PX = 16  # of the area that registered frames share
 SIZES_TITLE = "Sizes do not go together"
+WHERE = "under “Frames of unlike shape” in the Settings"  # by the words of the page
+CROP_INSTEAD = f"Choose “centre crop” {WHERE} instead"
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,29 @@ def fitting(frames: Sequence[OpenedImage], options: FusionOptions) -> Fitting:
     whole = [(0, height, 0, width) for height, width in sizes]
     if len(set(sizes)) == 1:
         return Fitting(sizes[0][::-1], tuple(View(box) for box in whole))
-    aspects = [width / height for height, width in sizes]
-    keeps_visible = options.frame_size == "visible" and options.task == "ivis"
-    if max(aspects) / min(aspects) - 1 <= SAME_ASPECT:
+    keeps_visible = _keeps_visible(options)
+    if grid_of(sizes, options):
         return _resized_views(frames, whole, keeps_visible, ())
     if options.fit == "ask":
         raise _refusal(frames)
     if options.fit == "crop":
-        boxes = [_centre_box(size, min(aspects)) for size in sizes]
+        aspect = min(width / height for height, width in sizes)
+        boxes = [_centre_box(size, aspect) for size in sizes]
         said = warning("The frames had different shapes; they are cropped about the centre.")
         return _resized_views(frames, boxes, keeps_visible, (said,))
     return _registered_views(frames, options.task, _reference(sizes, keeps_visible))
+
+
+def grid_of(sizes_hw: Sequence[tuple[int, ...]], options: FusionOptions) -> tuple[int, ...] | None:
+    """(H, W) of the grid of frames of one shape, which their sizes alone decide; None where shapes differ."""
+    aspects = [width / height for height, width in sizes_hw]
+    if max(aspects) / min(aspects) - 1 > SAME_ASPECT:
+        return None
+    return sizes_hw[_reference(sizes_hw, _keeps_visible(options))]
+
+
+def _keeps_visible(options: FusionOptions) -> bool:
+    return options.frame_size == "visible" and options.task == "ivis"
 
 
 def resized(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
@@ -142,13 +156,13 @@ def _registered_views(frames: Sequence[OpenedImage], task: str, reference: int) 
         if found is None:
             raise UserError(
                 f"{frames[index].name} could not be laid over {frames[reference].name}: no place was found where their "
-                "edges agree. Crop about the centre instead, or bring frames of one shape.", SIZES_TITLE,
+                f"edges agree. {CROP_INSTEAD}, or bring frames of one shape.", SIZES_TITLE,
             )  # fmt: skip
         matrices[index] = found
     height, width = planes[reference].shape
     top, bottom, left, right = shared_box((height, width), [(matrices[k], planes[k].shape) for k in matrices])
     if min(bottom - top, right - left) < SMALLEST_PX:
-        raise UserError("The registered frames share hardly any area; crop about the centre instead.", SIZES_TITLE)
+        raise UserError(f"The registered frames share hardly any area. {CROP_INSTEAD}.", SIZES_TITLE)
     size_wh = (right - left, bottom - top)
     views = tuple(_view(frames[k], matrices[k], (left, top), size_wh) for k in range(len(frames)))
     said = [_where(frames[k], frames[reference], matrices[k]) for k in matrices if k != reference]
@@ -179,6 +193,6 @@ def _where(frame: OpenedImage, reference: OpenedImage, matrix: np.ndarray) -> No
 def _refusal(frames: Sequence[OpenedImage]) -> UserError:
     listed = ", ".join(f"{frame.name} {frame.pixels.shape[1]} × {frame.pixels.shape[0]}" for frame in frames)
     return UserError(
-        f"The frames have different shapes ({listed}) and are not stretched. Choose “crop to the shared shape” or "
-        "“fit by registration”, or bring frames of one shape.", SIZES_TITLE,
+        f"The frames have different shapes ({listed}) and are not stretched. Choose “centre crop” or “register” "
+        f"{WHERE}, or bring frames of one shape.", SIZES_TITLE,
     )  # fmt: skip

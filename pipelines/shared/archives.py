@@ -25,7 +25,10 @@ def gathered(paths: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> dict[s
     for path in map(Path, paths):
         members = read_archive(path, suffixes) if path.suffix.lower() == ".zip" else {path.name: path.read_bytes()}
         if twice := sorted(set(files) & set(members)):
-            raise UserError(f"{twice[0]} came twice; give every file a name of its own.", "Names are not clear")
+            raise UserError(
+                f"{twice[0]} came twice; give every file a name of its own, or pack the folders as a zip, which keeps "
+                "their names.", "Names are not clear",
+            )  # fmt: skip
         files |= members
         if len(files) > MOST_MEMBERS or sum(map(len, files.values())) > MOST_EXPANDED_BYTES:
             raise UserError(

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.float_tiff import FloatTiff, float_tiff
+from pipelines.shared.tones import WINDOW, scaled
 
 if TYPE_CHECKING:
     import numpy as np
+
+    _Samples = tuple[np.ndarray, np.ndarray | None, int, float | None]  # values, alpha, orientation, exposure value
 
 MOST_PIXELS = 40_000_000
 MOST_BYTES = 256 << 20
@@ -24,6 +28,7 @@ FOREIGN = {
 } | dict.fromkeys(
     ("3fr", "arw", "cr2", "cr3", "dng", "iiq", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f"), "RAW"
 )  # fmt: skip
+FOREIGN_SUFFIXES = tuple(f".{suffix}" for suffix in FOREIGN)  # let through by a box of files, to be told what they are
 # What decoders raise on damaged bytes; each has its own habit, and all mean that the file is not sound.
 DAMAGE = (
     OSError,
@@ -36,8 +41,8 @@ DAMAGE = (
     AttributeError,
     struct.error,
 )
+ACROSS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 GREY = 0.5  # what lies under transparent pixels
-WINDOW = (0.5, 99.5)  # percentiles of a deep grey picture that become black and white
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,42 @@ def open_image(
     Raises:
         UserError: empty, damaged, too large (by its header, before pixels are read), or of a format that is not read.
     """
-    label = name or (Path(source).name if not isinstance(source, bytes) else "picture")
+    label = _label(source, name)
     content = _content(source, label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a damaged EXIF block is no reason to refuse the pixels
         picture = _opened(content, label)
         _check_size(picture.size, label)
         return _converted(picture, content, label, window, hashlib.sha256(content).hexdigest())
+
+
+def image_size(source: str | Path | bytes, name: str | None = None) -> tuple[int, int]:
+    """(width, height) of a picture, upright, by its header alone. Raises UserError where `open_image` does by then."""
+    label = _label(source, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _opened(_content(source, label), label)
+        _check_size(picture.size, label)
+        width, height = picture.size
+        return (height, width) if _is_stored_on_its_side(picture) else (width, height)
+
+
+def _label(source: str | Path | bytes, name: str | None) -> str:
+    return name or (Path(source).name if not isinstance(source, bytes) else "picture")
+
+
+def _is_stored_on_its_side(picture: Any) -> bool:
+    """Whether `size` is of the stored picture, and that lies across: Pillow's TIFFs say how large they are upright."""
+    if isinstance(picture, FloatTiff):
+        return picture.orientation in ACROSS
+    if picture.format == "TIFF" or (
+        picture.format == "PNG" and "exif" not in picture.info
+    ):  # getexif() would decode it
+        return False
+    try:
+        return picture.getexif().get(0x0112, 1) in ACROSS
+    except DAMAGE:
+        return False
 
 
 def _content(source: str | Path | bytes, label: str) -> bytes:
@@ -104,12 +138,15 @@ def _content(source: str | Path | bytes, label: str) -> bytes:
 
 
 def _opened(content: bytes, label: str) -> Any:
+    """The picture with its header read: of Pillow, or a `FloatTiff`."""
     from PIL import Image, UnidentifiedImageError
 
     suffix = label.rpartition(".")[2].lower()
     kind = FOREIGN.get(suffix) or _foreign(content)
     if kind:
         raise UserError(f"{label}: {kind} is not supported; convert it to PNG or TIFF.", title="Cannot read this file")
+    if floats := float_tiff(content):
+        return floats
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -146,25 +183,15 @@ def _converted(
     picture: Any, content: bytes, label: str, window: tuple[float, float] | None, sha256: str
 ) -> OpenedImage:
     import numpy as np
-    from PIL import ImageOps
 
     notices: list[str] = []
     warned: list[str] = []
     try:
-        if getattr(picture, "n_frames", 1) > 1:
-            notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
-        exif = picture.getexif()  # before load(): a TIFF turns itself upright then, and forgets that it did
-        orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
-        if _is_deep_colour(picture, content):
-            values, alpha = _deep_values(content, orientation)
-            if picture.info.get("icc_profile"):
-                warned.append(f"{label} has 16 bits per colour; its colour profile is not applied.")
-        else:
-            picture.load()
-            values, alpha = _values(ImageOps.exif_transpose(_in_srgb(picture, warned, label)))
+        read = _read_floats if isinstance(picture, FloatTiff) else _read_picture
+        values, alpha, orientation, exposure = read(picture, content, label, notices, warned)
     except DAMAGE as error:
         raise UserError(f"{label} is damaged: its pixels cannot be read.", title="Cannot read this file") from error
-    values = _scaled(values, label, window, notices, warned)
+    values = scaled(values, label, window, notices, warned)
     if alpha is not None:
         values = values * alpha[..., None] + GREY * (1 - alpha[..., None])
         notices.append(f"{label} is partly transparent; mid-grey is put behind it.")
@@ -172,6 +199,32 @@ def _converted(
     pixels = np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)), np.float32)
     return OpenedImage(pixels, label, sha256, is_grey, alpha, exposure, int(orientation or 1), tuple(notices),
                        tuple(warned))  # fmt: skip
+
+
+def _read_picture(picture: Any, content: bytes, label: str, notices: list[str], warned: list[str]) -> _Samples:
+    from PIL import ImageOps
+
+    if getattr(picture, "n_frames", 1) > 1:
+        notices.append(f"{label} has {picture.n_frames} pictures; the first is used.")
+    exif = picture.getexif()  # before load(): a TIFF turns itself upright then, and forgets that it did
+    orientation, exposure = exif.get(0x0112, 1), _exposure(exif)
+    if _is_deep_colour(picture, content):
+        if picture.info.get("icc_profile"):
+            warned.append(f"{label} has 16 bits per colour; its colour profile is not applied.")
+        return *_deep_values(content, orientation), orientation, exposure
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)  # first: a picture that left its profile has no EXIF any more
+    return *_values(_in_srgb(_in_full_colour(upright), warned, label)), orientation, exposure
+
+
+def _read_floats(picture: FloatTiff, content: bytes, label: str, notices: list[str], warned: list[str]) -> _Samples:
+    if picture.has_more:
+        notices.append(f"{label} has several pictures; the first is used.")
+    if picture.has_profile:
+        warned.append(f"{label} has floats; its colour profile is not applied.")
+    values, alpha = picture.values()
+    turned = None if alpha is None else _upright(alpha, picture.orientation)
+    return _upright(values, picture.orientation), turned, picture.orientation, None
 
 
 def _exposure(exif: Any) -> float | None:
@@ -185,6 +238,12 @@ def _exposure(exif: Any) -> float | None:
         return math.log2(float(aperture) ** 2 / float(seconds)) - math.log2(float(iso) / 100)
     except (TypeError, ValueError, ArithmeticError, IndexError):
         return None
+
+
+def _in_full_colour(picture: Any) -> Any:
+    """Palettes, and a colour that counts as transparent, as RGBA: a change of profile keeps neither."""
+    is_keyed = picture.mode == "RGB" and "transparency" in picture.info
+    return picture.convert("RGBA") if is_keyed or picture.mode in ("P", "PA") else picture
 
 
 def _in_srgb(picture: Any, warned: list[str], label: str) -> Any:
@@ -207,7 +266,7 @@ def _values(picture: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Samples (H, W, 1 or 3) in the file's own range, and alpha (H, W) 0..1 or None."""
     import numpy as np
 
-    if picture.mode in ("P", "PA") or "transparency" in picture.info:
+    if "transparency" in picture.info:  # a grey that counts as transparent
         picture = picture.convert("RGBA")
     elif picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         picture = picture.convert("RGB")
@@ -232,47 +291,21 @@ def _is_deep_colour(picture: Any, content: bytes) -> bool:
 
 
 def _deep_values(content: bytes, orientation: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Colour of 16 bits as RGB 0..1 over its whole range, so that exposures stay comparable; upright, and alpha."""
+    """Colour of 16 bits as RGB counts, upright, and alpha 0..1 or None."""
     import cv2
     import numpy as np
 
     counts = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if counts is None or counts.ndim != 3 or counts.dtype != np.uint16:
         raise ValueError("not a picture of 16 bits per sample")
-    values = _upright(counts, orientation).astype(np.float32) / 65535
-    colour = np.ascontiguousarray(values[..., 2::-1])
-    return colour, values[..., 3] if values.shape[-1] == 4 and values[..., 3].min() < 1 else None
+    upright = _upright(counts, orientation)
+    alpha = upright[..., 3].astype(np.float32) / 65535 if upright.shape[-1] == 4 else None
+    return np.ascontiguousarray(upright[..., 2::-1]), None if alpha is None or alpha.min() == 1 else alpha
 
 
 def _upright(values: np.ndarray, orientation: Any) -> np.ndarray:
     """The stored rows turned as EXIF says: 5 to 8 swap the axes first, then axes are flipped."""
     import numpy as np
 
-    turned = values.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else values
+    turned = values.swapaxes(0, 1) if orientation in ACROSS else values
     return np.flip(turned, {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}.get(orientation, ()))
-
-
-def _scaled(
-    values: np.ndarray, label: str, window: tuple[float, float] | None, notices: list[str], warned: list[str]
-) -> np.ndarray:
-    """0..1: eight bits by 255; deep colour as it is; deep greys and floats by a window of percentiles."""
-    import numpy as np
-
-    if values.dtype == np.uint8:
-        return values.astype(np.float32) / 255
-    if values.shape[-1] == 3:
-        return values
-    is_whole_range = window is None and values.dtype.kind in "ui" and int(values.max()) <= 65535
-    numbers = values.astype(np.float64)
-    broken = ~np.isfinite(numbers)
-    if broken.any():
-        warned.append(f"{label} has {int(broken.sum()):,} values that are no numbers; they are set to 0.")
-    known = numbers[~broken] if not broken.all() else np.zeros(1)
-    low, high = np.percentile(known, window or WINDOW)  # of the sound values: a border of NaN must not widen the window
-    if high <= low:
-        low, high = float(known.min()), float(known.max())
-    if is_whole_range:
-        low, high = 0.0, 65535.0
-    numbers[broken] = low
-    notices.append(f"{label} has more than 8 bits; its values {low:.6g} to {high:.6g} are shown from black to white.")
-    return np.clip((numbers - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)

@@ -65,6 +65,13 @@ def test_status_tells_device_and_hits(client: Client) -> None:
     assert status["device"] == "cpu" and status["hits"] == 3
 
 
+def test_fuse_names_a_format_that_is_not_read(client: Client, built: Any, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.dcm"
+    scan.write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 64)
+    with pytest.raises(Exception, match="DICOM is not supported; convert it to PNG or TIFF"):
+        client.predict(first=handle_file(str(scan)), second=handle_file(str(scan)), task="med", api_name="/fuse")
+
+
 def test_fuse_takes_six_exposures(client: Client, built: Any) -> None:
     example = next(one for one in built.tab.source.examples if one.slug == "evening-bracket")
     names = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -81,6 +88,8 @@ def test_fuse_takes_options_as_a_recipe_has_them(client: Client, built: Any) -> 
     assert built.pipeline.calls[-1][0].detail == 1.5
     with pytest.raises(Exception, match="A move is"):
         client.predict(first=first, second=second, options={"moves": [["left"]]}, api_name="/fuse")
+    with pytest.raises(Exception, match="options should be a mapping"):
+        client.predict(first=first, second=second, options=["detail"], api_name="/fuse")
 
 
 def test_fuse_batch_matches_by_name_and_lists_the_rest(client: Client, built: Any, tmp_path: Path) -> None:

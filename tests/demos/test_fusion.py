@@ -47,6 +47,14 @@ def test_no_frame_is_told_with_what_to_do(built: Any, visitor: Callable[[str], A
         run(built, visitor, {built.tab.source.files: None})
 
 
+@pytest.mark.parametrize("name", ["scan.dcm", "shot.DNG", "shot.arw", "photo.heic", "photo.jpg", "photo.tiff"])
+def test_the_frames_box_lets_a_file_through_that_the_reader_has_a_word_for(built: Any, name: str) -> None:
+    from gradio_client.utils import is_valid_file
+
+    assert is_valid_file(name, built.tab.source.files.file_types)
+    assert not is_valid_file("report.docx", built.tab.source.files.file_types)
+
+
 def test_in_manual_a_release_runs_nothing_and_run_does(built: Any, visitor: Callable[[str], Any]) -> None:
     manual = built.values({built.tab.panel.apply: "Manual", built.tab.panel.strips[0].weight: 0.77})
     count = len(built.pipeline.calls)

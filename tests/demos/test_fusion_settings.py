@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.fusion.options import PALETTE_CHOICES, TASKS, FusionOptions
+from pipelines.fusion.sizes import fitting
+from pipelines.shared.errors import UserError
+from pipelines.shared.images import OpenedImage
 
 CHOSEN = FusionOptions(task="ivis", polarity="auto", palette="iron", frame_size="visible", fit="register",
                        window=(2.0, 98.0), detail=1.5, residual=0.5, saturation=0.7, gains=(0.5, 0.0))  # fmt: skip
@@ -64,3 +68,12 @@ def test_what_an_engine_or_a_task_cannot_use_is_disabled_and_says_why(built: Any
     assert able[settings.residual] is (engine == "net") and able[settings.operator] is (engine == "lut")
     assert [able[one] for one in settings.gains[:2]] == [engine != "average"] * 2 and not able[settings.gains[2]]
     assert able[settings.polarity] is (task == "ivis")
+
+
+def test_a_refusal_of_unlike_shapes_names_the_way_out_by_the_words_of_the_page(settings: Any) -> None:
+    wide, high = (OpenedImage(np.zeros((*size, 3), np.float32), "a", "", True) for size in ((40, 80), (80, 40)))
+    with pytest.raises(UserError) as refused:
+        fitting([wide, high], FusionOptions())
+    titles = [title for title, value in settings.fit.choices if value != "ask"]
+    assert len(titles) == 2 and all(f"“{word}”" in str(refused.value) for word in (*titles, settings.fit.label))
+    assert "in the Settings" in str(refused.value)

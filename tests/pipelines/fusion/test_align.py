@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from pipelines.fusion.align import (
+    Transform,
     align,
     blink,
     checkerboard,
+    common_area,
+    ecc,
     estimate_shift,
     manual_transform,
     moved,
@@ -54,6 +57,25 @@ def test_aligned_frames_agree_on_the_area_they_share(task: str, change) -> None:
     assert moved.images.shape[1] < 160 and moved.images.shape[2] < 200
 
 
+@pytest.mark.parametrize("task", ["ivis", "mef", "mff"])
+def test_large_frames_are_refined_at_a_megapixel_and_lie_right_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "pipelines.fusion.align.ecc", lambda a, *rest, **how: seen.append(a.size) or ecc(a, *rest, **how)
+    )
+    first = cv2.resize(scene(), (1600, 1300), interpolation=cv2.INTER_CUBIC)
+    placed = cv2.getRotationMatrix2D((800, 650), 0.4, 1.0)
+    placed[:, 2] += 17.3, -9.6
+    other = cv2.warpAffine(first, placed, (1600, 1300), borderMode=cv2.BORDER_REFLECT)
+    images = np.repeat(np.stack([first, other])[..., None], 3, -1).astype(np.float32)
+    _, (transform,) = align(FrameSet(images, ("a", "b"), ("", ""), (True, True), (0, 1)), task)
+    corners = np.array([[50, 50, 1], [1550, 50, 1], [50, 1250, 1], [1550, 1250, 1]]).T
+    assert np.abs((np.array(transform.matrix) - placed) @ corners).max() < 0.2  # px
+    assert max(seen) <= 1_001_000
+
+
 def test_frames_that_have_nothing_in_common_stay_and_it_is_said() -> None:
     noise = np.random.default_rng(5).random((160, 200)).astype(np.float32)
     frames = pair(0, 0, lambda plane: noise)
@@ -89,6 +111,34 @@ def test_a_quarter_turn_by_hand_is_counter_clockwise() -> None:
     image = np.random.default_rng(0).random((65, 65, 3), dtype=np.float32)
     result = moved(a_set(image, image), [manual_transform(1, (65, 65), rotation_deg=90)])
     assert np.abs(result.images[1] - np.rot90(image))[1:-1, 1:-1].max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "move", "least"),
+    [
+        ((300, 400), {"rotation_deg": 1}, 0.96),
+        ((300, 400), {"rotation_deg": 10}, 0.72),
+        ((300, 400), {"rotation_deg": -3, "dx_px": 12, "dy_px": -7}, 0.8),
+        ((300, 400), {"rotation_deg": 2, "scale": 0.9}, 0.72),
+        ((100, 400), {"rotation_deg": -20}, 0.19),  # hardly more has room
+        ((300, 400), {"dx_px": 12, "dy_px": -7}, 0.947),
+    ],
+)
+def test_a_turned_frame_is_cut_to_what_it_covers(size_hw: tuple[int, int], move: dict, least: float) -> None:
+    transform = manual_transform(1, size_hw, **move)
+    top, bottom, left, right = common_area(size_hw, (transform,))
+    rows, columns = np.mgrid[top:bottom, left:right]
+    x, y = np.tensordot(transform.matrix, np.stack([columns, rows, np.ones_like(rows)]), 1)
+    assert x.min() >= -0.51 and x.max() <= size_hw[1] - 0.49 and y.min() >= -0.51 and y.max() <= size_hw[0] - 0.49
+    assert rows.size >= least * size_hw[0] * size_hw[1]
+
+
+def test_frames_that_do_not_meet_share_no_area() -> None:
+    apart = Transform(1, ((1.0, 0.0, 500.0), (0.0, 1.0, 0.0)), True, "")
+    top, bottom, left, right = common_area((300, 400), (apart,))
+    assert bottom == top or right == left
+    with pytest.raises(UserError, match="share hardly any area"):
+        moved(a_set(noise(), noise()), [apart])
 
 
 @pytest.mark.parametrize(("settings", "words"), [({"scale": 3}, "scale 3"), ({"dx_px": 60}, "more than half")])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipelines.fusion.batch import BatchStep, match_pairs, run_batch
 from pipelines.fusion.options import FusionOptions
+from pipelines.shared.archives import gathered
 from pipelines.shared.errors import UserError
 
 
@@ -75,11 +76,36 @@ def test_names_that_differ_in_their_slot_belong_together(
         ["s_4.png", "s_5.png"],
         [f"s_{number}.png" for number in range(1, 8)],
         ["x_A.png", "y_B.png"],
+        ["cup_A.png", "cup_B.png", "cup_1.png", "cup_2.png"],
+        ["cup_A.png", "cup_B.png", "cup_ir.png", "cup_vi.png"],
     ],
 )
 def test_names_that_could_mean_two_things_are_listed_and_not_guessed(names: list[str]) -> None:
     matches = match_pairs(names)
     assert matches.groups == () and matches.unmatched == tuple(names)
+
+
+def test_a_stem_that_two_rules_claim_leaves_the_others_as_they_are() -> None:
+    both = ["cup_A.png", "cup_B.png", "cup_1.png", "cup_2.png"]
+    matches = match_pairs([*both, "jar_A.png", "jar_B.png", "set/cup_1.png", "set/cup_2.png"])
+    assert [group.stem for group in matches.groups] == ["jar", "set/cup"] and matches.unmatched == tuple(both)
+
+
+def test_folders_of_a_zip_name_the_slots(tmp_path: Path) -> None:
+    members = {f"day/{slot}/{number}.png": png() for slot in ("vi", "ir") for number in ("001", "002")}
+    (tmp_path / "pairs.zip").write_bytes(packed(members))
+    matches = match_pairs(tuple(gathered([str(tmp_path / "pairs.zip")])))
+    pairs = [("day/ir/001.png", "day/vi/001.png"), ("day/ir/002.png", "day/vi/002.png")]
+    assert [group.names for group in matches.groups] == pairs
+
+
+def test_equal_names_of_two_folders_are_sent_to_a_zip(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "001.png" for folder in ("ir", "vi")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(png())
+    with pytest.raises(UserError, match=r"001\.png came twice; .* pack the folders as a zip"):
+        gathered([str(path) for path in paths])
 
 
 def test_a_batch_goes_on_after_a_bad_pair_and_reports_everything(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipelines.fusion.inputs import load_frames, prepare_frames
 from pipelines.fusion.operators import luma
 from pipelines.fusion.options import FusionOptions
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import OpenedImage
+from pipelines.shared.images import OpenedImage, open_image
 
 
 def scene(height: int = 96, width: int = 128) -> np.ndarray:
@@ -196,6 +197,81 @@ def test_many_frames_may_not_be_too_large_together(monkeypatch: pytest.MonkeyPat
 def test_a_single_exposure_is_let_through_and_told() -> None:
     frames = prepare_frames([frame(view())], "mef")
     assert frames.images.shape == (1, 96, 128, 3) and "nothing to fuse" in said(frames)
+
+
+def photographs(folder: Path, count: int, size_wh: tuple[int, int] = (128, 96)) -> list[Path]:
+    """Files of a bracket, the brightest in the middle."""
+    plane = cv2.resize(view(), size_wh)
+    paths = [folder / f"{k}.png" for k in range(count)]
+    for k, path in enumerate(paths):
+        Image.fromarray(np.rint(plane * 250 / 1.15 ** abs(k - count // 2)).astype(np.uint8)).save(path)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("task", "count", "size_wh", "words"),
+    [
+        ("mff", 30, (16, 12), "Multi-focus takes at most 3 frames; 30 came. Bring fewer"),
+        ("mef", 65, (16, 12), "at most 64 frames and uses 6 of them; 65 came"),
+        ("ivis", 1, (16, 12), "the visible is missing"),
+        ("ivis", 2, (128, 96), "fusion takes at most 0 of 2 frames"),
+        ("mef", 30, (100, 75), "fusion takes at most 0 of 6 frames"),
+    ],
+)
+def test_what_cannot_be_fused_is_refused_before_a_pixel_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, count: int, size_wh: tuple[int, int], words: str
+) -> None:
+    monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS", 12_000)
+    monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS_TOGETHER", 30_000)
+    monkeypatch.setattr("pipelines.fusion.inputs.open_image", lambda *_, **__: pytest.fail("a picture was read"))
+    with pytest.raises(UserError, match=words):
+        load_frames(photographs(tmp_path, count, size_wh), task)
+
+
+def test_files_may_not_be_too_large_together_whatever_their_shapes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [*photographs(tmp_path, 1), tmp_path / "wide.png"]
+    Image.fromarray(np.zeros((40, 200), np.uint8)).save(paths[1])
+    monkeypatch.setattr("pipelines.fusion.inputs.MOST_PIXELS_READ", 20_000)
+    monkeypatch.setattr("pipelines.fusion.inputs.open_image", lambda *_, **__: pytest.fail("a picture was read"))
+    with pytest.raises(UserError, match="2 largest files have 0 megapixels together"):
+        load_frames(paths, "mff", fit="crop")
+
+
+def test_of_many_exposures_no_more_are_held_than_are_fused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = photographs(tmp_path, 20)
+    expected = prepare_frames([open_image(path, window=None) for path in paths], "mef")
+    held: list[weakref.ref] = []
+    counts: list[int] = []
+
+    def opened(*args, **how) -> OpenedImage:
+        image = open_image(*args, **how)
+        held.append(weakref.ref(image.pixels))
+        counts.append(sum(one() is not None for one in held))
+        return image
+
+    monkeypatch.setattr("pipelines.fusion.inputs.open_image", opened)
+    frames = load_frames(paths, "mef")
+    assert max(counts) <= 6
+    assert np.array_equal(frames.images, expected.images) and frames.order == expected.order
+    assert frames.names == expected.names and set(frames.notices) == set(expected.notices)
+
+
+def test_exif_of_some_of_many_exposures_does_not_change_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = photographs(tmp_path, 8)
+
+    def told(path: Path, *rest, **how) -> OpenedImage:
+        image = open_image(path, *rest, **how)
+        return replace(image, exposure_ev=None if path == paths[1] else float(image.pixels.mean()))
+
+    monkeypatch.setattr("pipelines.fusion.inputs.open_image", told)
+    frames = load_frames(paths, "mef")
+    assert frames.order == prepare_frames([told(path) for path in paths], "mef").order
+    means = [float(image.mean()) for image in frames.images]
+    assert means == sorted(means, reverse=True)
 
 
 def test_counts_are_windowed_as_asked_and_exposures_over_their_whole_range(tmp_path: Path) -> None:

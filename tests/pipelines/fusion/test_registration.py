@@ -12,6 +12,7 @@ from pipelines.fusion.inputs import FrameSet
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import Move, Placement, composed, register, registration_to_json, split
 from pipelines.shared.errors import UserError
+from pipelines.shared.recipe_file import parse_text
 
 
 def frames(count: int = 2) -> FrameSet:
@@ -72,7 +73,21 @@ def test_options_of_a_recipe_come_back_as_they_were_stated() -> None:
     assert Placement(False, (Move(1),)).to_dict() == {}
 
 
-@pytest.mark.parametrize("row", [{}, [], ["1"], [1, 2, 3, 4, 5, 6], "12"])
+@pytest.mark.parametrize("stated", ["align: no", "align: 'false'", "align: 1"])
+def test_align_is_true_or_false_and_no_other_word_turns_it_on(stated: str) -> None:
+    with pytest.raises(UserError, match=r"align is .*; write true or false"):
+        split(parse_text(stated))
+    assert not split(parse_text("align: false"))[1].is_aligned and split(parse_text("align: true"))[1].is_aligned
+
+
+def test_moves_that_are_no_list_are_refused() -> None:
+    with pytest.raises(UserError, match="moves is 5; give a list"):
+        split({"moves": 5})
+
+
+@pytest.mark.parametrize(
+    "row", [{}, [], ["1"], [1, 2, 3, 4, 5, 6], "12", [0.5, 1], [True, 1], [1, float("nan")], [1, 10**400]]
+)
 def test_a_move_that_is_none_is_refused(row: object) -> None:
     with pytest.raises(UserError, match="A move is"):
         split({"moves": [row]})

@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import open_image
+from pipelines.shared.images import image_size, open_image
 
 RAMP = np.linspace(0, 255, 60 * 80).reshape(60, 80).astype(np.uint8)
 COLOUR = np.dstack([RAMP, RAMP[::-1], 255 - RAMP])
@@ -57,6 +57,44 @@ def test_floats_with_broken_values_become_finite_and_say_so() -> None:
     values[0, :3] = np.nan, np.inf, -np.inf
     image = open_image(packed(Image.fromarray(values), "TIFF"), "x.tiff")
     assert np.isfinite(image.pixels).all() and "3 values" in image.warnings[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_in_colour_and_of_64_bits_are_windowed_by_percentiles(channels: int, kind: type) -> None:
+    values = np.random.default_rng(0).uniform(-3, 40, (60, 80, channels)).astype(kind)
+    values[0, 0, 0] = np.nan
+    if channels == 4:
+        values[..., 3] = 1
+    content = cv2.imencode(".tiff", values[..., [2, 1, 0, 3][:channels] if channels > 1 else [0]])[1].tobytes()
+    image = open_image(content, "x.tiff")
+    colour = values[..., :3]
+    low, high = np.nanpercentile(colour, (0.5, 99.5))
+    expected = np.clip((np.nan_to_num(colour, nan=low) - low) / (high - low), 0, 1)
+    assert np.allclose(image.pixels, expected, atol=1e-5) and image.is_grey == (channels == 1)
+    assert image.alpha is None and "1 values" in image.warnings[0] and "more than 8 bits" in image.notices[0]
+
+
+def test_floats_in_colour_are_bounded_by_their_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = cv2.imencode(".tiff", np.zeros((60, 80, 3), np.float32))[1].tobytes()
+    monkeypatch.setattr("pipelines.shared.images.MOST_PIXELS", 4000)
+    with pytest.raises(UserError, match="megapixels"):
+        open_image(content, "x.tiff")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_floats_give_a_picture_or_a_message_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    content = cv2.imencode(".tiff", rng.random((12, 16, 3)))[1].tobytes()
+    places = np.concatenate([np.arange(8), np.arange(len(content) - 200, len(content))])  # header and directory
+    for _ in range(150):
+        damaged = bytearray(content)
+        for place in rng.choice(places, rng.integers(1, 6)):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            assert np.isfinite(open_image(bytes(damaged), "x").pixels).all()
+        except UserError as error:
+            assert "x " in str(error)
 
 
 def test_a_border_of_broken_values_does_not_widen_the_window() -> None:
@@ -184,6 +222,55 @@ def test_a_wide_gamut_is_brought_to_srgb() -> None:
     plain = open_image(packed(green)).pixels[0, 0]
     wide = open_image(packed(green, icc_profile=wide_profile())).pixels[0, 0]
     assert wide[0] < plain[0] - 0.1 and wide[1] > plain[1]  # the same numbers mean a stronger green
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_turned_picture_with_a_profile_comes_upright_and_in_srgb(kind: str) -> None:
+    stored = np.full((40, 64, 3), 128, np.uint8)
+    stored[:20, :32] = 60, 200, 60  # turned clockwise, this corner is the upper right one
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = open_image(packed(Image.fromarray(stored), kind, exif=exif, icc_profile=wide_profile(), quality=95))
+    assert image.pixels.shape == (64, 40, 3) and image.orientation == 6
+    corner, other = image.pixels[4, -4], image.pixels[4, 4]
+    assert corner[1] > 0.78 and corner[0] < 0.15  # the green of the profile is beyond that of sRGB
+    assert np.abs(other - 128 / 255).max() < 0.03
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_size_is_told_upright_without_reading_a_pixel(
+    monkeypatch: pytest.MonkeyPatch, kind: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = packed(Image.fromarray(COLOUR), kind, **({} if kind == "BMP" else {"exif": exif}))
+    height, width = open_image(content).pixels.shape[:2]
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda picture: pytest.fail("a pixel was read"))
+    assert image_size(content) == (width, height)
+
+
+def test_the_size_of_floats_is_told_and_what_is_too_large_is_refused() -> None:
+    content = cv2.imencode(".tiff", np.zeros((60, 80, 3), np.float32))[1].tobytes()
+    assert image_size(content) == (80, 60)
+    with pytest.raises(UserError, match="megapixels"):
+        image_size(bomb(), "bomb.png")
+    with pytest.raises(UserError, match="empty"):
+        image_size(b"", "a.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_a_transparent_colour_survives_a_profile(mode: str) -> None:
+    stored = np.full((8, 8, 3), (60, 200, 60), np.uint8)
+    stored[:4] = 255, 0, 0
+    picture = Image.fromarray(stored)
+    key: object = (255, 0, 0)
+    if mode == "P":
+        picture = picture.quantize(2)
+        key = picture.getpixel((0, 0))
+    image = open_image(packed(picture, transparency=key, icc_profile=wide_profile()))
+    assert image.alpha is not None and image.alpha[:4].max() == 0 and image.alpha[4:].min() == 1
+    assert image.pixels[6, 0, 0] < 0.15 and np.allclose(image.pixels[0, 0], 0.5)
 
 
 def test_of_an_animation_the_first_picture_is_used() -> None:
