@@ -51,7 +51,8 @@ class CompareView:
         job, sheet = self._crop(values), self._sight.result(values)
         found = self._sight.bench.by_procedure(job)
         named = {PROCEDURES[name]: reading for name, reading in found.items()}
-        return {self.by_procedure: agreement_table(named, sheet.text)}
+        note = hint("Each reads without the word list.") if job.options.lexicon else ""
+        return {self.by_procedure: note + agreement_table(named, sheet.text)}
 
     def when_mixes(self, values: Values) -> Updates:
         """The same of the base, of each expert alone, of the other slot's mix and of this one."""

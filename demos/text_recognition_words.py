@@ -51,7 +51,7 @@ def procedure_title(job: Job) -> str:
     """The procedure of a job in words."""
     options = job.options
     if options.lexicon:
-        return f"best of {len(options.lexicon)} words"
+        return f"best of a list of {len(options.lexicon)} words"
     refined = f" + {options.refinements} × refine" if options.refinements else ""
     return PROCEDURES[options.procedure] + refined
 

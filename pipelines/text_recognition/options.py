@@ -39,7 +39,7 @@ class ReadingOptions:
         refinements: how often doubtful characters are read again, 0 to 3.
         pattern: characters known beforehand, "C?FF??"; a trailing "*" leaves the length open. Empty: nothing is known.
         charset: a name of CHARSETS, or "custom:" and the characters that may occur.
-        lexicon: words that the reading is to be one of; empty: any word.
+        lexicon: words that the reading is to be one of, if they fit pattern and charset; empty: any word.
         doubt_threshold: characters whose yes-probability is below it are read again, 0 to 1.
         lookalikes: also doubt characters that the network takes for a look-alike, and name those.
     """
