@@ -14,7 +14,7 @@ from demos.bench import Bench
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.scoring import scores_so_far
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import PHOTO, ReadingOptions
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.questions import Question
     from pipelines.text_recognition.results import Answer, RecognitionResult
-
-CROP, PHOTO = "crop", "photo"
 
 
 @dataclass(frozen=True)

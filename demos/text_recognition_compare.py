@@ -9,13 +9,12 @@ import gradio as gr
 from demos.sight import Sight, Updates, Values
 from demos.starting_mixes import base_recipe, expert_recipe
 from demos.tab import TELLING, told
-from demos.text_recognition_bench import CROP
 from demos.text_recognition_source import ID
 from demos.text_recognition_words import agreement_table
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
-from pipelines.text_recognition.options import PROCEDURES
+from pipelines.text_recognition.options import CROP, PROCEDURES
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet

@@ -12,11 +12,11 @@ import gradio as gr
 from demos.stills import OriginalImage
 from demos.tab import told
 from demos.text_recognition_batch import FILE_SUFFIXES, made_with, written
-from demos.text_recognition_bench import CROP, PHOTO, Job, Sheet, TextBench
+from demos.text_recognition_bench import Job, Sheet, TextBench
 from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.shared.archives import gathered
 from pipelines.text_recognition.batch import crops_and_labels, read_batch, score_of
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import CROP, PHOTO, ReadingOptions
 from pipelines.text_recognition.question_parser import parse_question
 
 Answers = dict[str, Any]

@@ -14,12 +14,12 @@ from demos.figure_layout import Panel, title_text
 from demos.merge_words import describe
 from demos.sight import Values
 from demos.text_recognition_batch import made_with
-from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_compare import mixes_of
 from demos.text_recognition_drawing import photo_picture, reading_picture
 from demos.text_recognition_words import procedure_title
 from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.tables import csv_table
+from pipelines.text_recognition.options import PHOTO
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet, TextBench, Word

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from demos.merge_words import describe
-from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_drawing import STEPS, step_of
 from demos.words import hint, traffic
-from pipelines.text_recognition.options import PROCEDURES
+from pipelines.text_recognition.options import PHOTO, PROCEDURES
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from demos.text_recognition_bench import PHOTO
 from pipelines.text_recognition import detection, proposals
+from pipelines.text_recognition.options import PHOTO
 
 
 @pytest.fixture
