@@ -26,7 +26,7 @@ from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.synthetic.render import check_installed
 from pipelines.text_recognition.training_data import Batches, Source
 from pipelines.training.loop import Batch, Stage
-from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, train_run
+from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, preset_of, train_run
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
@@ -82,9 +82,9 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: as `open_run`; the base is of another network; fonts or word lists are missing.
+        UserError: as `preset_of` and `open_run`; the base is of another network; fonts or word lists are missing.
     """
-    plan, run = PRESETS[options.preset], open_run(family, options)
+    plan, run = preset_of(family, options, PRESETS), open_run(family, options)
     crops = options.folder / family.name / f"crops-seed{run.seed}"
     first = source(crops, BASE, plan.shards, plan, run.seed)
     unseen = source(crops, BASE, plan.polish_shards, plan, run.seed, first=plan.shards)

@@ -64,6 +64,14 @@ def test_base_and_experts_are_trained_and_resumed_to_the_same_weights(folder: Pa
     assert all(any(not torch.equal(first[name][key], first["base"][key]) for key in first["base"]) for name in EXPERTS)
 
 
+def test_a_preset_that_does_not_polish_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `smoke`, which polishes for no step."""
+    assert (PRESETS["smoke"].polish_steps, PRESETS["smoke"].polish_shards) == (0, 0)
+    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["test"], polish_steps=0, polish_shards=0))
+    files = train(FAMILY, TrainingOptions(preset="smoke", folder=folder))
+    assert set(files) == {"base", *EXPERTS}
+
+
 def test_missing_fonts_are_told_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(minimum_families: int) -> None:
         raise UserError("0 usable font families are installed")
