@@ -122,17 +122,18 @@ def detect_text_endpoint(bench: TextBench) -> Callable[..., Answers]:
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
 
         Returns:
-            text (all words), words (text, confidence, corners in pixels, clockwise from the top left), recipe,
-            recipe_hash, weights_version, seconds.
+            text (a line for each line of the photograph), words (number, line, text, confidence, score of the detector,
+            turned, corners in pixels, clockwise from the top left, notices), detector, notices, recipe, recipe_hash,
+            weights_version, seconds.
         """
         job = asked_job(bench, image, PHOTO, options, recipe)
         sheet, is_cached = bench.result(job)
-        words = [
-            {"text": word.reading.text, "confidence": word.reading.confidence,
-             "corners": [] if word.corners is None else word.corners.tolist()}
-            for word in sheet.words
-        ]  # fmt: skip
-        return {"text": sheet.text, "words": words, **made_by(sheet, job), "is_cached": is_cached}
+        assert sheet.photograph is not None
+        words = [{**row, "notices": [asdict(notice) for notice in word.reading.notices]}
+                 for row, word in zip(sheet.photograph.rows(), sheet.words, strict=True)]  # fmt: skip
+        return {"text": sheet.text, "words": words, "detector": sheet.photograph.detector,
+                "notices": [asdict(notice) for notice in sheet.notices],
+                **made_by(sheet, job), "is_cached": is_cached}  # fmt: skip
 
     return detect_text
 

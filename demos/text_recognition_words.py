@@ -23,8 +23,8 @@ NOTHING = (
     "for a page or a street, choose Whole photograph."
 )
 NO_WORD = (
-    "no text detected. No region of the photograph looks like a word: try a larger picture or a lower detection "
-    "threshold, or cut out one word and choose Word crop."
+    "no text detected. No region of the photograph looks like a word: try a larger picture, or cut out one word "
+    "and choose Word crop."
 )
 
 
@@ -42,7 +42,7 @@ def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
 
 def run_caption(job: Job, sheet: Sheet) -> str:
     """A few words on a run, below its thumbnail: what was read, and the scale of the mix."""
-    text = sheet.text or "nothing"
+    text = " ".join(sheet.text.split()) or "nothing"
     return f"{text[:24]}{'…' if len(text) > 24 else ''} · α {job.recipe.scale:.2f}"
 
 
