@@ -13,6 +13,7 @@ import numpy as np
 from demos.bench import Bench
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import to_bytes
 from pipelines.shared.scoring import scores_so_far
 from pipelines.text_recognition.options import PHOTO, ReadingOptions
 
@@ -151,7 +152,9 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
     def ask(self, job: Job, word: Word, question: Question) -> Answer:
         """What the mix answers to a question about one word."""
-        image = self.image(job) if word.corners is None else opened(word.pixels)
+        from pipelines.text_recognition.photograph import as_picture
+
+        image = self.image(job) if word.corners is None else as_picture(word.pixels, "word")
         return self.run(self.pipeline.ask, image, question, job.options, job.recipe)
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
@@ -159,16 +162,3 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
         from pipelines.text_recognition.probe import SETS, score_model
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
-
-
-def opened(pixels: np.ndarray) -> OpenedImage:
-    """A piece of a picture, (H, W, 3) uint8, as a picture of its own."""
-    from pipelines.shared.images import OpenedImage
-
-    mark = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
-    return OpenedImage(pixels.astype(np.float32) / 255, "word", mark, is_grey=False)
-
-
-def to_bytes(image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32 0..1 as uint8."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

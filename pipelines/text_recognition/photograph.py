@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.notice import Notice, warning
 from pipelines.shared.tables import csv_table
 from pipelines.text_recognition.inputs import SMALLEST_PX
@@ -20,7 +21,6 @@ from pipelines.text_recognition.rectify import cut, rectified, word_spans
 from pipelines.text_recognition.views import TALL
 
 if TYPE_CHECKING:
-    from pipelines.shared.images import OpenedImage
     from pipelines.text_recognition.detection import OpenedDetector, TextRegion
     from pipelines.text_recognition.results import RecognitionResult
 
@@ -151,7 +151,7 @@ def find_words(
     image: OpenedImage, detector: OpenedDetector, is_cut: bool = True
 ) -> tuple[tuple[FoundWord, ...], tuple[Notice, ...]]:
     """The words of a photograph in reading order, and what to say about them; lines where they are not cut."""
-    pixels = np.rint(np.clip(image.pixels, 0, 1) * 255).astype(np.uint8)
+    pixels = to_bytes(image.pixels)
     words = [
         word
         for number, line in enumerate(in_lines(detector.detect(pixels)), 1)
@@ -189,8 +189,6 @@ def in_lines(regions: Sequence[TextRegion]) -> list[list[TextRegion]]:
 def as_picture(pixels: np.ndarray, name: str) -> OpenedImage:
     """A crop (h, w, 3) uint8 as the word reader takes it."""
     import hashlib
-
-    from pipelines.shared.images import OpenedImage
 
     mark = hashlib.sha256(pixels.tobytes()).hexdigest()
     return OpenedImage(pixels.astype(np.float32) / 255, name, mark, is_grey=False)

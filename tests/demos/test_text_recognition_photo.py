@@ -19,6 +19,7 @@ from demos.text_recognition_endpoints import asked_job, detect_text_endpoint
 from pipelines.text_recognition import detection, proposals
 from pipelines.text_recognition.options import PHOTO
 from pipelines.text_recognition.photograph import read_photograph
+from pipelines.text_recognition.questions import Question
 
 
 @pytest.fixture
@@ -133,3 +134,10 @@ def test_the_words_are_those_of_the_command_line(text_page: Any, photo: Path) ->
     read = partial(bench.pipeline.batch, recipe=job.recipe)
     told = read_photograph(bench.image(job), detection.open_detector(), read)
     assert bench.result(job)[0].photograph.rows() == told.rows()
+
+
+def test_a_word_of_a_photograph_is_asked_as_it_was_read(text_page: Any, photo: Path) -> None:
+    bench = text_page.tab.bench
+    job = asked_job(bench, str(photo), PHOTO, None, None)
+    word = bench.result(job)[0].words[1]
+    assert bench.ask(job, word, Question("length")).reading == word.reading.text
