@@ -14,12 +14,12 @@ import numpy as np
 
 from demos import drawing
 from demos.fader import Fader
-from demos.fusion_bench import to_bytes
 from demos.fusion_views import CHOSEN
 from demos.sight import Sight, Updates, Values
 from demos.tab import told
 from demos.words import hint
 from pipelines.fusion.registration import Move, registration_to_json
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from demos.fusion_bench import Job

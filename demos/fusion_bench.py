@@ -16,6 +16,7 @@ from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.registry import family
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import to_bytes
 from pipelines.shared.scoring import scores_so_far
 
 if TYPE_CHECKING:
@@ -139,8 +140,3 @@ class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
             mixed = replace(job, options=replace(job.options, engine="net"), recipe=other if view == "other" else base)
             return self.result(mixed)[0].fused
         return self.result(job.by_engine(view))[0].fused
-
-
-def to_bytes(image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32 0..1 as uint8."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

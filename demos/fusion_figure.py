@@ -9,11 +9,11 @@ import numpy as np
 
 from demos import drawing
 from demos.figure_layout import Panel, title_text
-from demos.fusion_bench import to_bytes
 from demos.fusion_words import ENGINE_TITLES, left_choices, slot_titles
 from demos.merge_words import describe
 from pipelines.fusion.options import TASKS
 from pipelines.merging.recipe_form import recipe_hash
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from demos.fusion_bench import FusionBench, Job

@@ -10,12 +10,11 @@ import gradio as gr
 
 from demos import drawing
 from demos.examples import Example
-from demos.fusion_bench import to_bytes
 from demos.fusion_words import slot_titles, slots_label
 from demos.stills import StillGallery
 from demos.words import hint
 from pipelines.fusion.options import TASKS
-from pipelines.shared.images import FOREIGN_SUFFIXES
+from pipelines.shared.images import FOREIGN_SUFFIXES, to_bytes
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos import drawing
-from demos.fusion_bench import to_bytes
 from demos.fusion_words import pixel_line
 from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillGallery, StillImage
 from demos.tab import BESIDE_QUEUE, told
 from demos.words import hint
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from demos.fusion_bench import Job

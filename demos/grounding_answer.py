@@ -20,6 +20,7 @@ from demos.tab import told
 from demos.tab_events import LAST
 from demos.words import hint, notice_lines
 from pipelines.grounding.random_scene import is_hit
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from pipelines.grounding.results import GroundingResult
@@ -169,8 +170,3 @@ def objects_of(result: GroundingResult, phrase: str) -> list[Any]:
 def _but_absent(result: GroundingResult) -> list[Any]:
     """Notices without those that the panel of absent things says at length."""
     return [one for one in result.notices if not one.text.startswith("Nothing in the picture matches")]
-
-
-def to_bytes(image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32 0..1 as uint8."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from demos import drawing
-from demos.grounding_answer import AnswerView, objects_of, to_bytes
+from demos.grounding_answer import AnswerView, objects_of
 from demos.grounding_bench import DIAL, GroundingBench, Job
 from demos.grounding_drawing import answer_picture, colours_of
 from demos.grounding_layers import scenery_of
@@ -23,6 +23,7 @@ from demos.words import hint
 from pipelines.grounding.random_scene import is_hit
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from pipelines.grounding.results import GroundedObject, GroundingResult

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from demos.drawing import Colour
-from demos.grounding_answer import to_bytes
 from demos.grounding_bench import GroundingBench, Job
 from demos.grounding_drawing import colours_of, factor_of
 from demos.grounding_source import ID
@@ -21,6 +20,7 @@ from demos.tab import BESIDE_QUEUE, TELLING, told
 from demos.words import hint
 from pipelines.grounding.correction import Correction, repainted, sampled
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from pipelines.grounding.results import GroundedObject, GroundingResult

@@ -11,12 +11,12 @@ import numpy as np
 
 from demos.export_view import CHECKPOINT, ExportView
 from demos.figure_layout import Panel, title_text
-from demos.grounding_answer import to_bytes
 from demos.grounding_drawing import Scenery, answer_picture, cut_out
 from demos.grounding_words import clipped, numbers_of
 from demos.merge_words import describe
 from demos.sight import Values
 from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
+from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
     from demos.grounding_bench import GroundingBench, Job

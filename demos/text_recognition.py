@@ -17,7 +17,7 @@ from demos.tab_events import LAST, TabEvents, wire
 from demos.tab_links import TabLinks
 from demos.text_recognition_ask import AskView
 from demos.text_recognition_batch import TextBatch
-from demos.text_recognition_bench import CROP, PHOTO, Job, Sheet, TextBench
+from demos.text_recognition_bench import Job, Sheet, TextBench
 from demos.text_recognition_compare import CompareView
 from demos.text_recognition_endpoints import add_text
 from demos.text_recognition_export import FIGURE, FIGURE_START, TextExport, figure_caption, panels
@@ -27,7 +27,7 @@ from demos.text_recognition_source import TextSource
 from demos.text_recognition_words import NETWORK, about, run_caption
 from demos.words import hint, tier_line, version_label
 from pipelines.registry import family
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import CROP, MODE, PHOTO, ReadingOptions, split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,7 +146,7 @@ class TextTab(MixTab):
         from pipelines.shared.recipe_file import InputRef, RecipeDocument
 
         image = self.bench.image(job)
-        options = job.options.to_dict() | ({"mode": job.mode} if job.mode != CROP else {})
+        options = job.options.to_dict() | ({MODE: job.mode} if job.mode != CROP else {})
         return RecipeDocument("text_recognition", self.family.name, job.recipe, options,
                               (InputRef(image.name, image.sha256),))  # fmt: skip
 
@@ -157,10 +157,7 @@ class TextTab(MixTab):
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
         document, report = parse_for(text, self.family)
-        options = dict(document.options)
-        mode = options.pop("mode", CROP)
-        asked = ReadingOptions.from_dict(options)
-        return self._set(document.recipe, asked, PHOTO if mode == PHOTO else CROP) | self.reported(report)
+        return self._set(document.recipe, *split(document.options)) | self.reported(report)
 
     def revisited(self, run: PastRun) -> Updates:
         """Picture, settings and mix of an earlier run."""

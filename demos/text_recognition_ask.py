@@ -98,6 +98,7 @@ def sentence(question: Question) -> str:
     """The question as it was understood."""
     words = {
         "char_at": "What is character {0}?", "is_char_at": "Is character {0} a {1}?", "count": "How many {0}?",
+        "count_kind": "How many {0}?",
         "exists": "Is there a {0}?", "find_nth": "Where is {1} number {0}?", "length": "How many characters?",
         "starts_with": "Does it start with {0}?", "contains": "Does it contain {0}?",
     }  # fmt: skip

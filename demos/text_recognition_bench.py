@@ -13,8 +13,9 @@ import numpy as np
 from demos.bench import Bench
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import to_bytes
 from pipelines.shared.scoring import scores_so_far
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import PHOTO, ReadingOptions
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from pipelines.shared.images import OpenedImage
     from pipelines.shared.notice import Notice
     from pipelines.text_recognition.detection import OpenedDetector
-    from pipelines.text_recognition.photograph import FoundWord
+    from pipelines.text_recognition.photograph import Finding, PhotographReading
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.questions import Question
     from pipelines.text_recognition.results import Answer, RecognitionResult
-
-CROP, PHOTO = "crop", "photo"
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,23 @@ class Word:
 class Sheet:
     """What a run gives: the words in reading order; a crop has one.
 
-    `photo` is (H, W, 3) uint8, of a photograph; `notices` are about all of it.
+    Of a photograph, `photo` is (H, W, 3) uint8, and `photograph` what the pipeline tells of its words.
     """
 
     words: tuple[Word, ...]
     photo: np.ndarray | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
-    notices: tuple[Notice, ...] = ()
+    photograph: PhotographReading | None = None
 
     @property
     def text(self) -> str:
-        """All words in reading order."""
-        return " ".join(word.reading.text for word in self.words)
+        """The word; of a photograph all words, a line for each of its lines."""
+        return self.photograph.text if self.photograph else self.words[0].reading.text
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """About all of a photograph."""
+        return self.photograph.notices if self.photograph else ()
 
     def word(self, index: int) -> Word | None:
         """The chosen word, or the last one there is; None where no word was found."""
@@ -119,24 +123,23 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
     def _photo_sheet(self, job: Job) -> Sheet:
         """Words are looked for once; another mix, or other options, reads the same ones again."""
-        from pipelines.text_recognition.photograph import as_picture
+        from pipelines.text_recognition.photograph import read_found
 
         image = self.image(job)
-        found, notices = self.kept(
-            ("words", job.path), lambda: self._found(image), lambda made: sum(one.pixels.nbytes for one in made[0])
+        found = self.kept(
+            ("words", job.path), lambda: self._found(image), lambda made: sum(one.pixels.nbytes for one in made.words)
         )
-        crops = [as_picture(one.pixels, f"word {number}") for number, one in enumerate(found, 1)]
-        readings = self.pipeline.batch(crops, job.options, job.recipe)
-        words = tuple(Word(reading, one.pixels, one.corners) for one, reading in zip(found, readings, strict=True))
-        seconds = readings[0].run.seconds if readings else {}
-        return Sheet(words, to_bytes(image.pixels), seconds, notices)
+        told = read_found(found, partial(self.pipeline.batch, options=job.options, recipe=job.recipe))
+        words = tuple(Word(one.reading, one.found.pixels, one.found.corners) for one in told.words)
+        seconds = words[0].reading.run.seconds if words else {}
+        return Sheet(words, to_bytes(image.pixels), seconds, told)
 
-    def _found(self, image: OpenedImage) -> tuple[tuple[FoundWord, ...], tuple[Notice, ...]]:
+    def _found(self, image: OpenedImage) -> Finding:
         from pipelines.text_recognition.detection import open_detector
-        from pipelines.text_recognition.photograph import find_words
+        from pipelines.text_recognition.photograph import find
 
         self._detector = self._detector or open_detector()
-        return find_words(image, self._detector)
+        return find(image, self._detector)
 
     def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, Sheet]:
         """The same picture read by other mixes."""
@@ -149,7 +152,9 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
     def ask(self, job: Job, word: Word, question: Question) -> Answer:
         """What the mix answers to a question about one word."""
-        image = self.image(job) if word.corners is None else opened(word.pixels)
+        from pipelines.text_recognition.photograph import as_picture
+
+        image = self.image(job) if word.corners is None else as_picture(word.pixels, "word")
         return self.run(self.pipeline.ask, image, question, job.options, job.recipe)
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
@@ -157,16 +162,3 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
         from pipelines.text_recognition.probe import SETS, score_model
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
-
-
-def opened(pixels: np.ndarray) -> OpenedImage:
-    """A piece of a picture, (H, W, 3) uint8, as a picture of its own."""
-    from pipelines.shared.images import OpenedImage
-
-    mark = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
-    return OpenedImage(pixels.astype(np.float32) / 255, "word", mark, is_grey=False)
-
-
-def to_bytes(image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) float32 0..1 as uint8."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

@@ -9,13 +9,12 @@ import gradio as gr
 from demos.sight import Sight, Updates, Values
 from demos.starting_mixes import base_recipe, expert_recipe
 from demos.tab import TELLING, told
-from demos.text_recognition_bench import CROP
 from demos.text_recognition_source import ID
 from demos.text_recognition_words import agreement_table
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
-from pipelines.text_recognition.options import PROCEDURES
+from pipelines.text_recognition.options import CROP, PROCEDURES
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet
@@ -51,7 +50,8 @@ class CompareView:
         job, sheet = self._crop(values), self._sight.result(values)
         found = self._sight.bench.by_procedure(job)
         named = {PROCEDURES[name]: reading for name, reading in found.items()}
-        return {self.by_procedure: agreement_table(named, sheet.text)}
+        note = hint("Each reads without the word list.") if job.options.lexicon else ""
+        return {self.by_procedure: note + agreement_table(named, sheet.text)}
 
     def when_mixes(self, values: Values) -> Updates:
         """The same of the base, of each expert alone, of the other slot's mix and of this one."""

@@ -12,11 +12,11 @@ import gradio as gr
 from demos.stills import OriginalImage
 from demos.tab import told
 from demos.text_recognition_batch import FILE_SUFFIXES, made_with, written
-from demos.text_recognition_bench import CROP, PHOTO, Job, Sheet, TextBench
+from demos.text_recognition_bench import Job, Sheet, TextBench
 from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.shared.archives import gathered
 from pipelines.text_recognition.batch import crops_and_labels, read_batch, score_of
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import CROP, PHOTO, ReadingOptions
 from pipelines.text_recognition.question_parser import parse_question
 
 Answers = dict[str, Any]
@@ -122,17 +122,18 @@ def detect_text_endpoint(bench: TextBench) -> Callable[..., Answers]:
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
 
         Returns:
-            text (all words), words (text, confidence, corners in pixels, clockwise from the top left), recipe,
-            recipe_hash, weights_version, seconds.
+            text (a line for each line of the photograph), words (number, line, text, confidence, score of the detector,
+            turned, corners in pixels, clockwise from the top left, notices), detector, notices, recipe, recipe_hash,
+            weights_version, seconds.
         """
         job = asked_job(bench, image, PHOTO, options, recipe)
         sheet, is_cached = bench.result(job)
-        words = [
-            {"text": word.reading.text, "confidence": word.reading.confidence,
-             "corners": [] if word.corners is None else word.corners.tolist()}
-            for word in sheet.words
-        ]  # fmt: skip
-        return {"text": sheet.text, "words": words, **made_by(sheet, job), "is_cached": is_cached}
+        assert sheet.photograph is not None
+        words = [{**row, "notices": [asdict(notice) for notice in word.reading.notices]}
+                 for row, word in zip(sheet.photograph.rows(), sheet.words, strict=True)]  # fmt: skip
+        return {"text": sheet.text, "words": words, "detector": sheet.photograph.detector,
+                "notices": [asdict(notice) for notice in sheet.notices],
+                **made_by(sheet, job), "is_cached": is_cached}  # fmt: skip
 
     return detect_text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,12 @@ from demos.figure_layout import Panel, title_text
 from demos.merge_words import describe
 from demos.sight import Values
 from demos.text_recognition_batch import made_with
-from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_compare import mixes_of
 from demos.text_recognition_drawing import photo_picture, reading_picture
 from demos.text_recognition_words import procedure_title
 from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.tables import csv_table
+from pipelines.text_recognition.options import PHOTO
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet, TextBench, Word
@@ -33,7 +34,7 @@ MOST_EVIDENCE = 8  # characters whose evidence is shown where none was clicked
 class TextExport(ExportView):
     """What is seen as a picture, and the words as data."""
 
-    EXTRAS = (("characters (CSV)", "csv"), ("words (JSON)", "json"), CHECKPOINT)
+    EXTRAS = (("tables (CSV)", "csv"), ("words (JSON)", "json"), CHECKPOINT)
 
     def picture_of(self, result: Sheet, values: Values) -> np.ndarray:
         """The photograph with its words; of a crop its boxes, and the evidence of the chosen character."""
@@ -44,10 +45,12 @@ class TextExport(ExportView):
         return reading_picture(word.pixels, word.reading.characters, values[tab.reading.chosen])
 
     def more(self, asked: Any, job: Job, result: Sheet, text: str, start: Path) -> list[str]:
-        """The tables that were ticked."""
+        """The tables that were ticked; of a photograph also that of its words."""
         written = {}
         if "csv" in asked:
             written["-characters.csv"] = csv_table(character_rows(result))
+        if "csv" in asked and result.photograph is not None:
+            written["-words.csv"] = result.photograph.to_csv()
         if "json" in asked:
             written["-words.json"] = json.dumps(document_of(job, result), indent=1)
         paths = [start.with_name(start.name + ending) for ending in written]
@@ -85,12 +88,14 @@ def _row(number: int, text: str, character: dict[str, Any]) -> dict[str, str]:
 
 def document_of(job: Job, sheet: Sheet) -> dict[str, Any]:
     """All words in reading order with everything that is known of them, and what they were read with."""
+    found = sheet.photograph
+    rows: list[dict[str, Any]] = found.rows() if found is not None else [{} for _ in sheet.words]
     words = [
-        {key: value for key, value in word.reading.to_dict().items() if key != "run"}
-        | ({} if word.corners is None else {"corners": np.asarray(word.corners).tolist()})
-        for word in sheet.words
+        row | {key: value for key, value in word.reading.to_dict().items() if key != "run"}
+        for row, word in zip(rows, sheet.words, strict=True)
     ]
-    return {"text": sheet.text, "words": words, **made_with(job)}
+    about = {} if found is None else {"detector": found.detector, "notices": [asdict(one) for one in found.notices]}
+    return {"text": sheet.text, "words": words, **about, **made_with(job)}
 
 
 def panels(

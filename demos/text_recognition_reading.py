@@ -10,7 +10,7 @@ from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillImage
 from demos.tab import told
 from demos.tab_events import LAST
-from demos.text_recognition_bench import PHOTO, Job, Sheet, Word
+from demos.text_recognition_bench import Job, Sheet, Word
 from demos.text_recognition_drawing import character_at, photo_picture, reading_picture, word_at
 from demos.text_recognition_source import ID
 from demos.text_recognition_words import (
@@ -25,6 +25,7 @@ from demos.text_recognition_words import (
     word_table,
 )
 from demos.words import hint, notice_lines
+from pipelines.text_recognition.options import PHOTO
 
 # The buttons of characters and words are made afresh with each reading: the click is caught where they stand.
 PICK = """element.addEventListener('click', (event) => {

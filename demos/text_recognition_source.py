@@ -8,9 +8,8 @@ from demos.examples import Example
 from demos.fader import Fader
 from demos.sight import STILL, Updates, Values
 from demos.stills import OriginalImage
-from demos.text_recognition_bench import CROP, PHOTO
 from demos.words import hint
-from pipelines.text_recognition.options import MOST_REFINEMENTS, PROCEDURES
+from pipelines.text_recognition.options import CROP, MOST_REFINEMENTS, PHOTO, PROCEDURES
 
 ABOUT_EXAMPLES = "Examples: each brings its picture and its mix."
 ID = "text_recognition"

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from demos.merge_words import describe
-from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_drawing import STEPS, step_of
 from demos.words import hint, traffic
-from pipelines.text_recognition.options import PROCEDURES
+from pipelines.text_recognition.options import PHOTO, PROCEDURES
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet
@@ -24,8 +23,8 @@ NOTHING = (
     "for a page or a street, choose Whole photograph."
 )
 NO_WORD = (
-    "no text detected. No region of the photograph looks like a word: try a larger picture or a lower detection "
-    "threshold, or cut out one word and choose Word crop."
+    "no text detected. No region of the photograph looks like a word: try a larger picture, or cut out one word "
+    "and choose Word crop."
 )
 
 
@@ -43,7 +42,7 @@ def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
 
 def run_caption(job: Job, sheet: Sheet) -> str:
     """A few words on a run, below its thumbnail: what was read, and the scale of the mix."""
-    text = sheet.text or "nothing"
+    text = " ".join(sheet.text.split()) or "nothing"
     return f"{text[:24]}{'…' if len(text) > 24 else ''} · α {job.recipe.scale:.2f}"
 
 
@@ -51,7 +50,7 @@ def procedure_title(job: Job) -> str:
     """The procedure of a job in words."""
     options = job.options
     if options.lexicon:
-        return f"best of {len(options.lexicon)} words"
+        return f"best of a list of {len(options.lexicon)} words"
     refined = f" + {options.refinements} × refine" if options.refinements else ""
     return PROCEDURES[options.procedure] + refined
 

@@ -41,14 +41,14 @@ def run_photograph(flags: argparse.Namespace) -> None:
     from pipelines.shared.images import open_image
     from pipelines.text_recognition.any_reader import open_reader
     from pipelines.text_recognition.detection import DetectionSettings, open_detector
-    from pipelines.text_recognition.options import ReadingOptions
+    from pipelines.text_recognition.options import split
     from pipelines.text_recognition.photograph import read_photograph
 
     document = asked_for(flags)
     _check_names(flags.inputs)
     detector = open_detector(DetectionSettings(box_threshold=flags.box_threshold))
     images = [open_image(path) for path in flags.inputs]
-    options = ReadingOptions.from_dict(document.options)
+    options, _ = split(document.options)
     read = open_reader(open_cache(flags.device), family(document.family), options, document.recipe)
     flags.out.mkdir(parents=True, exist_ok=True)
     for path, image in zip(flags.inputs, images, strict=True):

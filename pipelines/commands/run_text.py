@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
-from pipelines.text_recognition.options import CHARSETS, MOST_REFINEMENTS, PROCEDURES
+from pipelines.text_recognition.options import CHARSETS, MOST_REFINEMENTS, PHOTO, PROCEDURES
 
 if TYPE_CHECKING:
     from pipelines.shared.images import OpenedImage
@@ -69,12 +69,12 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     """The recipe file, or the defaults, with the flags over it.
 
     Raises:
-        UserError: a recipe of another pipeline, or options that do not fit.
+        UserError: a recipe of another pipeline or for whole photographs, or options that do not fit.
     """
     from pipelines.commands.recipes import read_document, read_text
     from pipelines.registry import family
     from pipelines.shared.recipe_file import RecipeDocument
-    from pipelines.text_recognition.options import ReadingOptions
+    from pipelines.text_recognition.options import split
 
     if flags.recipe is None:
         document = RecipeDocument("text_recognition", FAMILY, family(FAMILY).default)
@@ -86,7 +86,12 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     chosen: dict[str, Any] = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
     if flags.lexicon is not None:
         chosen["lexicon"] = tuple(read_text(flags.lexicon).split())
-    options = ReadingOptions.from_dict({**document.options, **chosen})
+    options, mode = split({**document.options, **chosen})
+    if mode == PHOTO:
+        raise UserError(
+            f"{flags.recipe.name} is a recipe for whole photographs; this command reads crops of one word. "
+            f"Use: python -m pipelines run photograph INPUT... --recipe {flags.recipe} --out DIR"
+        )
     return RecipeDocument(document.pipeline, document.family, document.recipe, options.to_dict())
 
 

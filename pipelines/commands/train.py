@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-PRESETS = ("cpu", "gpu", "test")
+PRESETS = ("cpu", "gpu", "smoke", "test")  # not every family has smoke
 
 
 def add(commands: Any) -> None:
@@ -18,7 +18,10 @@ def add(commands: Any) -> None:
         "--base", type=Path, metavar="FILE", help="a base that experts start from instead of one trained in this run"
     )
     parser.add_argument(
-        "--preset", choices=PRESETS, default="cpu", help="size of the run; test is a few steps (default %(default)s)"
+        "--preset",
+        choices=PRESETS,
+        default="cpu",
+        help="size of the run: smoke is minutes (igtr, plvl), test a few steps (default %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default %(default)s")
     parser.add_argument("--resume", action="store_true", help="go on where an interrupted run of this seed stopped")

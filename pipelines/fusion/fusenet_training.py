@@ -31,7 +31,7 @@ from pipelines.fusion.synthetic.sample import FusionSample, given
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
 from pipelines.training.loop import Batch, Stage
-from pipelines.training.run import BASE, Run, TrainingOptions, open_run, train_run
+from pipelines.training.run import BASE, Run, TrainingOptions, open_run, preset_of, train_run
 
 TASKS = ("ivis", "mef", "mff", "med")
 OF_TWO = ("ivis", "med")  # a pair with roles; the others are stacks of frames without
@@ -86,9 +86,9 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: as `open_run`; the base is of another network.
+        UserError: as `preset_of` and `open_run`; the base is of another network.
     """
-    plan, run = PRESETS[options.preset], open_run(family, options)
+    plan, run = preset_of(family, options, PRESETS), open_run(family, options)
     torch.manual_seed(run.seed)
     model = FuseNet()
     return train_run(

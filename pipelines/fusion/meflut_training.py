@@ -24,7 +24,7 @@ from pipelines.fusion.synthetic.exposures import expose, expose_metered, exposur
 from pipelines.fusion.synthetic.sample import FusionSample
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
-from pipelines.training.run import TrainingOptions
+from pipelines.training.run import TrainingOptions, preset_of
 
 KNOTS = 32
 # Of each kind: the share of MEF-SSIM, and the other measure with its share. The paper's own objective is the index
@@ -85,14 +85,14 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     Returns:
         name -> safetensors file.
     """
-    expert, preset, seed = options.expert, options.preset, options.seed
+    expert, seed, plan = options.expert, options.seed, preset_of(family, options, PRESETS)
     if expert not in (None, "network", *KINDS):
         raise UserError(f'{family.name} trains "pyramid", "paper" or "network" tables, not "{expert}".')
     if options.base is not None:
         raise UserError(f"{family.name} has no experts that could start from {options.base}; leave --base out.")
     run = options.folder_of(family)
     run.mkdir(parents=True, exist_ok=True)
-    plan, kinds = PRESETS[preset], KINDS if expert is None else (expert,)
+    kinds = KINDS if expert is None else (expert,)
     tables = {}
     for kind in kinds:
         for count in COUNTS:
@@ -100,7 +100,7 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
             tables[key] = _trained_or_kept(run / f"{key}.safetensors", kind, count, plan, seed, options.resume)
     path = run / f"{expert or 'tables'}.safetensors"
     _save(tables, path)
-    if expert is None and preset != "test":
+    if expert is None and options.preset != "test":
         publish_tables(path, tables, options)
     return {"tables": path}
 

@@ -13,6 +13,7 @@ from pipelines.fusion.options import TASKS, FusionOptions
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import to_bytes
 from pipelines.shared.run_info import RunInfo
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class FusionResult:
         """What is stored: (H, W, 3) uint8, or (H, W, 4) where a frame was transparent."""
         if self.alpha is None:
             return self.fused
-        return np.dstack([self.fused, np.rint(np.clip(self.alpha, 0, 1) * 255).astype(np.uint8)])
+        return np.dstack([self.fused, to_bytes(self.alpha)])
 
 
 @dataclass

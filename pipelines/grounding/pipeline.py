@@ -14,6 +14,7 @@ from pipelines.grounding.tokenizer import TOKENS, WORD, split, tokenize, unknown
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.notice import Notice, info, warning
 from pipelines.shared.run_info import RunInfo
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from pipelines.shared.cache import Lease, ModelCache
     from pipelines.shared.family import ModelFamily
-    from pipelines.shared.images import OpenedImage
 
 MOST_PHRASES = 32
 KNOWN = "English words for colours, shapes, places and relations are."
@@ -105,13 +105,12 @@ def checked(phrases: Sequence[str]) -> list[str]:
 
 def look(network: Any, pixels: np.ndarray, phrases: Sequence[str]) -> list[Raw]:
     """What the network says about each phrase; pixels (H, W, 3) float32, 0 to 1."""
-    import numpy as np
     import torch
 
     from pipelines.grounding.decode import raw_outputs
 
     height, width = pixels.shape[:2]
-    eight = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    eight = to_bytes(pixels)
     canvas = Letterbox.of(width, height, network.shape.side_px).place(eight)
     device = next(network.parameters()).device
     with torch.inference_mode():

@@ -24,7 +24,7 @@ from pipelines.grounding.tokenizer import Tokens
 from pipelines.grounding.training_data import Batches, Source, side_at
 from pipelines.shared.family import ModelFamily
 from pipelines.training.loop import Batch, Stage
-from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, train_run
+from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, preset_of, train_run
 from pipelines.training.shards import start_making
 
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
@@ -75,9 +75,9 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: as `open_run`; the base is of another network.
+        UserError: as `preset_of` and `open_run`; the base is of another network.
     """
-    plan, run = PRESETS[options.preset], open_run(family, options)
+    plan, run = preset_of(family, options, PRESETS), open_run(family, options)
     scenes = options.folder / family.name / f"scenes-seed{run.seed}"
     sources = {name: source(scenes, name, plan, run.seed) for name in (BASE, *run.experts)}
     start_making([shard for one in sources.values() for shard in one.shards], plan.drawers)

@@ -20,7 +20,7 @@ from pipelines.lab.vit import ShapesViT
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
 from pipelines.training.loop import Batch, Stage
-from pipelines.training.run import BASE, Trained, TrainingOptions, open_run, train_run
+from pipelines.training.run import BASE, Trained, TrainingOptions, open_run, preset_of, train_run
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: as `open_run`; the base is of another network.
+        UserError: as `preset_of` and `open_run`; the base is of another network.
     """
-    plan, run = PRESETS[options.preset], open_run(family, options)
+    plan, run = preset_of(family, options, PRESETS), open_run(family, options)
     torch.manual_seed(run.seed)
     model = ShapesViT()
 

@@ -70,6 +70,13 @@ class OpenedImage:
     warnings: tuple[str, ...] = ()
 
 
+def to_bytes(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of any shape, 0 to 1, as uint8; what lies outside is cut off."""
+    import numpy as np
+
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
 def open_image(
     source: str | Path | bytes, name: str | None = None, window: tuple[float, float] | None = WINDOW
 ) -> OpenedImage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from pipelines.text_recognition.charset import CHARACTERS, EOS, MAX_LENGTH, enco
 from pipelines.text_recognition.constraint import PLACES
 from pipelines.text_recognition.instructions import ask_characters, ask_count, ask_is, ask_place
 from pipelines.text_recognition.pattern import ANY
-from pipelines.text_recognition.questions import Question, told_existence
+from pipelines.text_recognition.questions import GROUPS, Question, told_existence
 from pipelines.text_recognition.reader import Reader
 
 
@@ -48,6 +49,16 @@ def _count(reader: Reader, question: Question) -> Told:
     shares, evidence = _counts(reader, question.text)
     best = int(shares[0].argmax())
     return Told(str(best), float(shares[0, best]), evidence[0])
+
+
+def _count_kind(reader: Reader, question: Question) -> Told:
+    """The sum of the counts of all characters of a group, taken as independent; looked at is what probably occurs."""
+    shares, evidence = _counts(reader, GROUPS[question.text])
+    summed = np.ones(1)  # probabilities of the sums 0, 1, ...
+    for one in shares.double().cpu().numpy():
+        summed = np.convolve(summed, one)
+    best, there = int(summed.argmax()), (1 - shares[:, :1, None]).clamp_min(1e-9)
+    return Told(str(best), min(float(summed[best]), 1.0), (there * evidence).sum(0) / there.sum())
 
 
 def _exists(reader: Reader, question: Question) -> Told:
@@ -125,6 +136,7 @@ _ASK: dict[str, Callable[[Reader, Question], Told]] = {
     "char_at": _char_at,
     "is_char_at": _is_char_at,
     "count": _count,
+    "count_kind": _count_kind,
     "exists": _exists,
     "find_nth": _find_nth,
     "length": _length,

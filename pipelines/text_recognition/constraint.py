@@ -31,6 +31,13 @@ class Constraint:
         """(position, character index) of what is known, for a condition."""
         return tuple((position, encode(symbol)[0]) for position, symbol in self.pattern.known)
 
+    def allows(self, word: str) -> bool:
+        """Whether a whole word obeys it; what the pattern fixes need not be in the character set."""
+        known = dict(self.pattern.known)
+        if len(word) < self.pattern.shortest or (len(word) > self.pattern.shortest and not self.pattern.is_open):
+            return False
+        return all(symbol in known.get(place, self.characters) for place, symbol in enumerate(word, 1))
+
     def mask(self) -> Tensor:
         """True where a class may stand at a position, bool (26, 95); row 0 is position 1."""
         allowed = torch.zeros(PLACES, CLASSES, dtype=torch.bool)

@@ -46,7 +46,7 @@ def _described(
     boxes, evidence = (part.cpu().numpy() for part in reader.located(longest))
     verified = reader.verify(classes, reader.all_positions(longest)).sigmoid().cpu().numpy()
     similar = lookalike_answers(reader, classes, LOOKALIKES).cpu().numpy() if options.lookalikes else None
-    given = {position for position, _ in Constraint.of(options).pattern.known}
+    given = set() if options.lexicon else {position for position, _ in Constraint.of(options).pattern.known}
 
     def character(row: int, place: int) -> CharacterReading:
         look, shares = looks[row], looks[row].reading.distribution[0, place]

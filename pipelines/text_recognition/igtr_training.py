@@ -23,9 +23,10 @@ from pipelines.text_recognition.crop_cache import Shard
 from pipelines.text_recognition.freeze import frozen, settle_statistics
 from pipelines.text_recognition.igtr import IGTR, SHAPES
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
+from pipelines.text_recognition.synthetic.render import check_installed
 from pipelines.text_recognition.training_data import Batches, Source
 from pipelines.training.loop import Batch, Stage
-from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, train_run
+from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, preset_of, train_run
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
@@ -81,15 +82,18 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     """Train base and experts, or one expert; name -> fp16 safetensors file.
 
     Raises:
-        UserError: as `open_run`; the base is of another network; too few fonts are installed.
+        UserError: as `preset_of` and `open_run`; the base is of another network; fonts or word lists are missing.
     """
-    plan, run = PRESETS[options.preset], open_run(family, options)
+    plan, run = preset_of(family, options, PRESETS), open_run(family, options)
     crops = options.folder / family.name / f"crops-seed{run.seed}"
     first = source(crops, BASE, plan.shards, plan, run.seed)
     unseen = source(crops, BASE, plan.polish_shards, plan, run.seed, first=plan.shards)
     sources = {BASE: unseen if plan.polish_shards else first}
     sources |= {task: source(crops, task, plan.expert_shards, plan, run.seed) for task in run.experts}
-    start_making([shard for one in (first, *sources.values()) for shard in one.shards], plan.renderers)
+    shards = [shard for one in (first, *sources.values()) for shard in one.shards]
+    if not all(shard.is_there for shard in shards):
+        check_installed()
+    start_making(shards, plan.renderers)
 
     def publish(files: dict[str, Path], seconds: float) -> None:
         from pipelines.text_recognition.publishing import publish_family

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipelines.shared.images import OpenedImage
 
 SMALLEST_PX = 4  # of either side; real crops begin at six
 TINY_PX = 8  # of height, from which letters can be told apart
@@ -45,15 +45,13 @@ def crop_of(image: OpenedImage) -> Crop:
     Raises:
         UserError: too small to hold a word.
     """
-    import numpy as np
-
     height, width = image.pixels.shape[:2]
     if min(height, width) < SMALLEST_PX:
         raise UserError(
             f"{image.name} is {width} × {height} px; a word needs at least {SMALLEST_PX} px each way.",
             title="Image too small",
         )
-    pixels = np.rint(np.clip(image.pixels, 0, 1) * 255).astype(np.uint8)
+    pixels = to_bytes(image.pixels)
     told = [info(text) for text in image.notices] + [warning(text) for text in image.warnings]
     return Crop(pixels, image.name, (*told, *_oddities(image.name, width, height)), _is_even(pixels))
 

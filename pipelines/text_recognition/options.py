@@ -25,6 +25,8 @@ CHARSETS = {
     "upper": CHARACTERS[36:62],
     "digits": CHARACTERS[:10],
 }
+CROP, PHOTO = "crop", "photo"  # what a picture is: one word, or one in which words are looked for first
+MODE = "mode"  # names it among the options of a recipe
 CUSTOM = "custom:"  # "custom:abc" names its characters
 MOST_REFINEMENTS = 3
 MOST_WORDS = 5_000
@@ -39,7 +41,7 @@ class ReadingOptions:
         refinements: how often doubtful characters are read again, 0 to 3.
         pattern: characters known beforehand, "C?FF??"; a trailing "*" leaves the length open. Empty: nothing is known.
         charset: a name of CHARSETS, or "custom:" and the characters that may occur.
-        lexicon: words that the reading is to be one of; empty: any word.
+        lexicon: words that the reading is to be one of, if they fit pattern and charset; empty: any word.
         doubt_threshold: characters whose yes-probability is below it are read again, 0 to 1.
         lookalikes: also doubt characters that the network takes for a look-alike, and name those.
     """
@@ -95,6 +97,14 @@ class ReadingOptions:
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
         return cls(**frozen)
+
+
+def split(stated: Mapping[str, Any]) -> tuple[ReadingOptions, str]:
+    """The options of a recipe: what a reading takes, and CROP or PHOTO. Raises UserError."""
+    mode = stated.get(MODE, CROP)
+    if mode not in (CROP, PHOTO):
+        raise UserError(f"{MODE} is {mode!r}; known are {CROP} and {PHOTO}.")
+    return ReadingOptions.from_dict({key: value for key, value in stated.items() if key != MODE}), mode
 
 
 def _check_lexicon(words: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.notice import Notice, warning
 from pipelines.shared.tables import csv_table
 from pipelines.text_recognition.inputs import SMALLEST_PX
@@ -20,7 +21,6 @@ from pipelines.text_recognition.rectify import cut, rectified, word_spans
 from pipelines.text_recognition.views import TALL
 
 if TYPE_CHECKING:
-    from pipelines.shared.images import OpenedImage
     from pipelines.text_recognition.detection import OpenedDetector, TextRegion
     from pipelines.text_recognition.results import RecognitionResult
 
@@ -44,6 +44,16 @@ class FoundWord:
     score: float
     line: int
     pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The words of a photograph in reading order before they are read; `detector` found them in `seconds`."""
+
+    words: tuple[FoundWord, ...]
+    detector: str
+    notices: tuple[Notice, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -117,21 +127,31 @@ def read_photograph(
         read: a reader of word crops, as `open_reader` gives it.
         reads_lines: it reads whole lines with their blanks, so regions are not cut into words.
     """
+    return read_found(find(image, detector, not reads_lines), read)
+
+
+def find(image: OpenedImage, detector: OpenedDetector, is_cut: bool = True) -> Finding:
+    """What `read_found` reads, as often as it is asked to."""
     began = time.perf_counter()
-    found, notices = find_words(image, detector, not reads_lines)
-    ready = time.perf_counter()
-    crops = [as_picture(word.pixels, f"word {number}") for number, word in enumerate(found, 1)]
+    words, notices = find_words(image, detector, is_cut)
+    return Finding(words, detector.name, notices, time.perf_counter() - began)
+
+
+def read_found(found: Finding, read: Read) -> PhotographReading:
+    """Read the words that were found, in one batch."""
+    began = time.perf_counter()
+    crops = [as_picture(word.pixels, f"word {number}") for number, word in enumerate(found.words, 1)]
     readings = read(crops) if crops else ()
-    words = tuple(PhotoWord(word, reading) for word, reading in zip(found, readings, strict=True))
-    seconds = {"find": ready - began, "read": time.perf_counter() - ready}
-    return PhotographReading(words, detector.name, notices, seconds)
+    words = tuple(PhotoWord(word, reading) for word, reading in zip(found.words, readings, strict=True))
+    seconds = {"find": found.seconds, "read": time.perf_counter() - began}
+    return PhotographReading(words, found.detector, found.notices, seconds)
 
 
 def find_words(
     image: OpenedImage, detector: OpenedDetector, is_cut: bool = True
 ) -> tuple[tuple[FoundWord, ...], tuple[Notice, ...]]:
     """The words of a photograph in reading order, and what to say about them; lines where they are not cut."""
-    pixels = np.rint(np.clip(image.pixels, 0, 1) * 255).astype(np.uint8)
+    pixels = to_bytes(image.pixels)
     words = [
         word
         for number, line in enumerate(in_lines(detector.detect(pixels)), 1)
@@ -141,7 +161,10 @@ def find_words(
     notices = list(detector.notices)
     if not words:
         notices.append(
-            warning(f"No text was found in {image.name}. A lower box threshold finds more, or cut out one word.")
+            warning(
+                f"No text was found in {image.name}. Try a larger picture, or cut out one word; on the command line, a "
+                "lower --box-threshold finds more."
+            )
         )
     if len(words) > MOST_WORDS:
         notices.append(warning(f"{len(words)} words were found; the first {MOST_WORDS} are read."))
@@ -166,8 +189,6 @@ def in_lines(regions: Sequence[TextRegion]) -> list[list[TextRegion]]:
 def as_picture(pixels: np.ndarray, name: str) -> OpenedImage:
     """A crop (h, w, 3) uint8 as the word reader takes it."""
     import hashlib
-
-    from pipelines.shared.images import OpenedImage
 
     mark = hashlib.sha256(pixels.tobytes()).hexdigest()
     return OpenedImage(pixels.astype(np.float32) / 255, name, mark, is_grey=False)

@@ -77,8 +77,11 @@ class TextRecognitionPipeline:
     def compare(
         self, image: OpenedImage, options: ReadingOptions | None = None, recipe: MergeRecipe | None = None
     ) -> dict[str, RecognitionResult | UserError]:
-        """One word by every procedure; a UserError where one cannot follow the pattern."""
-        asked = options or ReadingOptions()
+        """One word by every procedure; a UserError where one cannot follow the pattern.
+
+        No word list is used: it would take the place of the procedure.
+        """
+        asked = replace(options or ReadingOptions(), lexicon=())
         results: dict[str, RecognitionResult | UserError] = {}
         for name in PROCEDURES:
             try:

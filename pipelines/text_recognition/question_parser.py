@@ -17,12 +17,13 @@ _PARTS = {  # what {…} stands for in a rule
     "one": rf"(?:an? |the )?(?:{_THING} )?[\"'“‘]?(?P<text>[!-~])[\"'”’]?",
     "word": r"(?:the )?(?:text |word )?[\"'“‘]?(?P<text>[!-~]+?)[\"'”’]?",
     "many": r"(?P<many>.+?)",
-    "there": r"(?: are there| is there| occurs?| there| in it| does it have| has it)?",
+    "there": r"(?: (?:are|is) there(?: in it)?| (?:are|is) in it| occurs?| there| in it| does it have| has it)?",
 }
 # Tried in this order: a later rule may be wider.
 _RULES = (
-    ("length", "how many {thing}s{there}"),
+    ("length", "how many characters{there}"),
     ("length", "how long(?: is it)?|(?:what is )?(?:the )?length"),
+    ("count_kind", "how many (?P<text>letters|digits){there}"),
     ("is_char_at", "is {place} {one}"),
     ("char_at", "(?:(?:what|which)(?: character)?(?: is| stands)?(?: at)? )?{place}"),
     ("find_nth", "where (?:is|stands) {nth} {one}"),
@@ -61,7 +62,10 @@ def parse_question(text: str) -> Question:
 def _argument(name: str, found: dict[str, str | None]) -> int | str:
     if name in NUMBERS:
         return _number(found.get("number") or found.get("nth") or "1")
-    return _characters(found["many"] or "") if name == "characters" else found["text"] or ""
+    if name == "characters":
+        return _characters(found["many"] or "")
+    text = found["text"] or ""
+    return text.lower() if name == "group" else text
 
 
 def _number(text: str) -> int:

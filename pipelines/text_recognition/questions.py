@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from pipelines.shared.errors import UserError
 from pipelines.text_recognition.charset import CHARACTERS, MAX_LENGTH
+from pipelines.text_recognition.options import CHARSETS
 from pipelines.text_recognition.pattern import ANY
 
 KINDS = {
     "char_at": "What is character ‹3›?",
     "is_char_at": "Is character ‹2› a ‹B›?",
     "count": "How many ‹e›?",
+    "count_kind": "How many ‹digits›?",
     "exists": "Is there a ‹0› or an ‹O›?",
     "find_nth": "Where is the ‹2›nd ‹o›?",
     "length": "How many characters?",
@@ -23,6 +25,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {  # what a question is about, in order
     "char_at": ("position",),
     "is_char_at": ("position", "character"),
     "count": ("character",),
+    "count_kind": ("group",),
     "exists": ("characters",),
     "find_nth": ("occurrence", "character"),
     "length": (),
@@ -30,6 +33,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {  # what a question is about, in order
     "contains": ("text",),
 }
 NUMBERS = ("position", "occurrence")
+GROUPS = {name: CHARSETS[name] for name in ("letters", "digits")}  # what is counted as a kind
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The character, characters or text asked about."""
+        """The character, characters, group or text asked about."""
         return next(value for value in self.arguments if isinstance(value, str))
 
 
@@ -69,6 +73,10 @@ def _check(name: str, value: int | str) -> None:
     if name in NUMBERS:
         if not isinstance(value, int) or not 1 <= value <= MAX_LENGTH:
             raise UserError(f"The {name} is {value!r}; it goes from 1 to {MAX_LENGTH}.")
+        return
+    if name == "group":
+        if value not in GROUPS:
+            raise UserError(f"The group is {value!r}; counted are {' and '.join(GROUPS)}, or one character.")
         return
     most = 1 if name == "character" else MAX_LENGTH
     if not isinstance(value, str) or not 1 <= len(value) <= most:
@@ -114,6 +122,7 @@ _BY_TEXT: dict[str, Callable[[Question, str], str]] = {
     "char_at": lambda question, reading: reading[question.number - 1 : question.number] or "none",
     "is_char_at": lambda question, reading: _yes(_matches(question.text, reading, question.number - 1)),
     "count": lambda question, reading: str(reading.count(question.text)),
+    "count_kind": lambda question, reading: str(sum(symbol in GROUPS[question.text] for symbol in reading)),
     "exists": _existing,
     "find_nth": _nth_place,
     "length": lambda question, reading: str(len(reading)),

@@ -28,7 +28,7 @@ def read(reader: Reader, options: ReadingOptions) -> Reading:
     """Read every crop of the batch; the reader carries the constraint of the options.
 
     Raises:
-        UserError: the procedure cannot follow a pattern.
+        UserError: the procedure cannot follow a pattern, or the word list has no word that obeys the constraint.
     """
     if options.lexicon:
         return read_from_lexicon(reader, options.lexicon)

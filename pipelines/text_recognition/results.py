@@ -27,7 +27,7 @@ class CharacterReading:
         box_xyxy: pixels of the picture that came in, right and bottom exclusive.
         evidence: (rows, columns) float32, where the network looked, as the picture lies; sums to 1.
         lookalikes: look-alikes with their probability of yes, where they were asked for.
-        is_given: fixed by the pattern.
+        is_given: fixed by the pattern; never with a word list, which is held against the pattern first.
     """
 
     symbol: str

@@ -19,6 +19,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.full_tier import folder_of
+from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.notice import Notice, warning
 from pipelines.shared.run_info import RunInfo
 from pipelines.text_recognition.results import Box, CharacterReading, RecognitionResult, Scored
@@ -26,7 +27,6 @@ from pipelines.text_recognition.results import Box, CharacterReading, Recognitio
 if TYPE_CHECKING:
     from pipelines.shared.cache import Lease, ModelCache
     from pipelines.shared.family import ModelFamily
-    from pipelines.shared.images import OpenedImage
 
 MOST_TOKENS = 25
 ALTERNATIVES = 5
@@ -145,7 +145,7 @@ class Processor:
         """Stretched to the network's size and normalised, (B, 3, H, W) float32."""
         from PIL import Image
 
-        pictures = [Image.fromarray(np.rint(image.pixels * 255).astype(np.uint8)) for image in images]
+        pictures = [Image.fromarray(to_bytes(image.pixels)) for image in images]
         return self.images(pictures, return_tensors="pt").pixel_values
 
     def result(self, tokens: Sequence[Token], image: OpenedImage, run: RunInfo) -> RecognitionResult:

@@ -20,6 +20,7 @@ from pipelines.training.loop import Batch, Stage, train_stage
 BASE = "base"
 PUBLISHED = ("cpu", "gpu")  # presets whose whole runs go into assets
 Network = TypeVar("Network", bound=nn.Module)
+Preset = TypeVar("Preset")
 Trained = tuple[Path, float]  # a stored checkpoint, and the seconds of work in it
 
 
@@ -100,6 +101,13 @@ class Run:
     def start(self, model: Network, name: str = BASE) -> Network:
         """The network with a checkpoint of this run, as it is stored. Raises UserError when that is of another one."""
         return fill(model, self.path(name))
+
+
+def preset_of(family: ModelFamily, options: TrainingOptions, presets: Mapping[str, Preset]) -> Preset:
+    """The size that is asked for. Raises UserError where the family has none of that name."""
+    if options.preset not in presets:
+        raise UserError(f"{family.name} has no preset {options.preset!r}; it has {', '.join(presets)}.")
+    return presets[options.preset]
 
 
 def open_run(family: ModelFamily, options: TrainingOptions) -> Run:

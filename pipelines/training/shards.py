@@ -30,9 +30,11 @@ class Shard(Protocol):
 
 
 def wait_for(shard: Shard) -> None:
-    """Return when the shard is there. Raises UserError when it does not come."""
+    """Return when the shard is there. Raises UserError when it does not come, with the reason where there is one."""
     end = time.monotonic() + PATIENCE_S
     while not shard.is_there:
+        if _failure(shard).is_file():
+            raise UserError(f"{shard.stem.name} could not be made: {_failure(shard).read_text(encoding='utf-8')}")
         if time.monotonic() > end:
             raise UserError(f"{shard.stem.name} did not come within {PATIENCE_S} s: did its process stop?")
         time.sleep(0.5)
@@ -41,6 +43,8 @@ def wait_for(shard: Shard) -> None:
 def start_making(shards: Sequence[Shard], workers: int) -> list[BaseProcess]:
     """Make shards in `workers` processes, in order, as far as they are not there; they end with this process."""
     missing = [shard for shard in shards if not shard.is_there]
+    for shard in missing:
+        _failure(shard).unlink(missing_ok=True)
     spawned = multiprocessing.get_context("spawn")
     processes: list[BaseProcess] = [
         spawned.Process(target=_make_all, args=(missing[first::workers],), daemon=True)
@@ -55,5 +59,20 @@ def _make_all(shards: Sequence[Shard]) -> None:
     import cv2
 
     cv2.setNumThreads(0)
+    for number, shard in enumerate(shards):
+        try:
+            shard.make()
+        except Exception as error:
+            _note_failure(shards[number:], error)
+            raise
+
+
+def _failure(shard: Shard) -> Path:
+    """Says why a shard does not come. A file: those who wait are workers of a loader, which cannot see the makers."""
+    return shard.stem.with_suffix(".failed")
+
+
+def _note_failure(shards: Sequence[Shard], error: Exception) -> None:
     for shard in shards:
-        shard.make()
+        shard.stem.parent.mkdir(parents=True, exist_ok=True)
+        _failure(shard).write_text(str(error) or type(error).__name__, encoding="utf-8")

@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 
 from demos.past import PastRun
-from demos.text_recognition_bench import CROP, PHOTO
 from pipelines.shared.errors import UserError
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import CROP, PHOTO, ReadingOptions
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from demos.text_recognition_bench import PHOTO
+from demos.text_recognition_endpoints import asked_job, detect_text_endpoint
 from pipelines.text_recognition import detection, proposals
+from pipelines.text_recognition.options import PHOTO
+from pipelines.text_recognition.photograph import read_photograph
+from pipelines.text_recognition.questions import Question
 
 
 @pytest.fixture
@@ -69,6 +74,8 @@ def test_a_photograph_without_text_says_so(text_page: Any, ran: Any, tmp_path: P
     Image.new("RGB", (60, 40), "grey").save(tmp_path / "empty.png")
     updates = ran(path=tmp_path / "empty.png")
     assert "No text was found in empty.png" in updates[text_page.tab.reading.notices]
+    assert "cut out one word" in updates[text_page.tab.reading.line]
+    assert "threshold" not in updates[text_page.tab.reading.line]  # the page has no control for it
 
 
 def test_the_number_of_a_word_looks_at_it_with_all_that_is_known_of_it(text_page: Any, ran: Any, photo: Path) -> None:
@@ -100,8 +107,37 @@ def test_a_photograph_is_exported_with_its_words_and_their_corners(
     tab, updates = text_page.tab, ran()
     monkeypatch.setattr(tab.export.exported, "GRADIO_CACHE", str(tmp_path))
     sent = text_page.values({tab.shown: updates[tab.shown], tab.export.extras: ["csv", "json"]})
-    picture, _, table, words = map(Path, tab.export.when_exported(sent)[tab.export.exported])
+    picture, _, table, of_words, words = map(Path, tab.export.when_exported(sent)[tab.export.exported])
     found = json.loads(words.read_text())
-    assert [len(word["corners"]) for word in found["words"]] == [4, 4] and found["text"].count(" ") == 1
+    assert [len(word["corners"]) for word in found["words"]] == [4, 4] and found["text"].count("\n") == 1
+    assert [(word["line"], word["turned"]) for word in found["words"]] == [(1, 0), (2, 0)]
+    assert all(0 < word["score"] <= 1 for word in found["words"]) and "rapidocr" in found["notices"][0]["text"]
+    rows = list(csv.DictReader(of_words.open()))
+    assert [(row["line"], row["text"]) for row in rows] == [(str(one["line"]), one["text"]) for one in found["words"]]
     assert len(table.read_text().splitlines()) == 1 + sum(len(word["text"]) for word in found["words"])
     assert Image.open(picture).size == (320, 200)
+
+
+def test_the_endpoint_tells_of_each_word_what_the_command_line_does_and_who_found_them(
+    text_page: Any, photo: Path
+) -> None:
+    told = detect_text_endpoint(text_page.tab.bench)(str(photo))
+    assert told["detector"] == "classical proposals" and "No text detector is installed" in told["notices"][0]["text"]
+    assert told["text"] == "\n".join(word["text"] for word in told["words"])
+    assert {"number", "line", "text", "confidence", "score", "turned", "corners"} <= told["words"][0].keys()
+    assert any("doubtful" in notice["text"] for word in told["words"] for notice in word["notices"])
+
+
+def test_the_words_are_those_of_the_command_line(text_page: Any, photo: Path) -> None:
+    bench = text_page.tab.bench
+    job = asked_job(bench, str(photo), PHOTO, None, None)
+    read = partial(bench.pipeline.batch, recipe=job.recipe)
+    told = read_photograph(bench.image(job), detection.open_detector(), read)
+    assert bench.result(job)[0].photograph.rows() == told.rows()
+
+
+def test_a_word_of_a_photograph_is_asked_as_it_was_read(text_page: Any, photo: Path) -> None:
+    bench = text_page.tab.bench
+    job = asked_job(bench, str(photo), PHOTO, None, None)
+    word = bench.result(job)[0].words[1]
+    assert bench.ask(job, word, Question("length")).reading == word.reading.text

@@ -11,7 +11,6 @@ import pytest
 
 from demos.figure_layout import Panel
 from demos.text_recognition_ask import sentence
-from demos.text_recognition_bench import PHOTO
 from demos.text_recognition_drawing import STEPS, character_at, enlarged, evidence_over, reading_picture, step_of
 from demos.text_recognition_export import character_rows, figure_caption, panels
 from demos.text_recognition_words import (
@@ -24,7 +23,7 @@ from demos.text_recognition_words import (
     table,
 )
 from pipelines.shared.errors import UserError
-from pipelines.text_recognition.options import PROCEDURES
+from pipelines.text_recognition.options import PHOTO, PROCEDURES
 from pipelines.text_recognition.questions import Question
 
 

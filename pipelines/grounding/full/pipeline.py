@@ -29,12 +29,12 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.full_tier import folder_of
+from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.run_info import RunInfo
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import Lease, ModelCache
     from pipelines.shared.family import ModelFamily
-    from pipelines.shared.images import OpenedImage
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class FullGroundingPipeline:
         """What the mix says about each phrase before any threshold; `described` makes results of it."""
         asked = checked(phrases)
         began = time.perf_counter()
-        picture = np.rint(np.clip(image.pixels, 0, 1) * 255).astype(np.uint8)
+        picture = to_bytes(image.pixels)
         expressions = [parse(phrase) for phrase in asked]
         folder = folder_of(self.family.base)
         with self.cache.lease(self.family, recipe or self.family.default) as lease:

@@ -2,20 +2,22 @@
 
 A word's score is the sum over its characters and its end of log Q1 + 0.5 log Q2. All words are scored on one parallel
 pass; the best of them once more with the true prefix of every character known, in one batch. Words are tried as given,
-lower, upper and capitalised, for a list seldom has the case of the picture.
+lower, upper and capitalised, for a list seldom has the case of the picture. Spellings that the constraint of the reader
+excludes are left out, and with them the words that have no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipelines.shared.errors import UserError
 from pipelines.text_recognition.charset import CLASSES, EOS, PAD, encode
-from pipelines.text_recognition.constraint import PLACES
+from pipelines.text_recognition.constraint import PLACES, Constraint
 from pipelines.text_recognition.procedures.reading import VERIFICATION_SHARE, Reading
 from pipelines.text_recognition.reader import Reader
 
@@ -32,9 +34,14 @@ class _Spellings:
 
 
 def read_from_lexicon(reader: Reader, words: Sequence[str], forced: int = FORCED_WORDS) -> Reading:
-    """The best word of the list for each crop, spelled as the picture shows it; `rankings` has the best `forced`."""
-    words = tuple(dict.fromkeys(words))
-    reader, spellings = reader.free(), _spellings(words, reader.device)
+    """The best word of the list for each crop, spelled as the picture shows it; `rankings` has the best `forced`.
+
+    Raises:
+        UserError: no word of the list obeys the reader's constraint.
+    """
+    spelled = _spelled(words, reader.constraint)
+    words = tuple(spelled)
+    reader, spellings = reader.free(), _spellings(spelled, reader.device)
     shares = reader.characters(reader.all_positions())
     scores = _parallel_scores(reader, shares, spellings)  # (B, V)
     rows, rankings = [], []
@@ -47,16 +54,25 @@ def read_from_lexicon(reader: Reader, words: Sequence[str], forced: int = FORCED
     return replace(Reading.cut(torch.stack(rows), shares), rankings=tuple(rankings))
 
 
-def _spellings(words: Sequence[str], device: torch.device) -> _Spellings:
-    spelled = [
-        (index, spelling)
-        for index, word in enumerate(words)
-        for spelling in dict.fromkeys((word, word.lower(), word.upper(), word.capitalize()))
-    ]
-    classes = torch.full((len(spelled), PLACES), PAD)
-    for row, (_, spelling) in enumerate(spelled):
+def _spelled(words: Sequence[str], constraint: Constraint) -> dict[str, list[str]]:
+    """The allowed spellings of each word that has one."""
+    tried = {word: dict.fromkeys((word, word.lower(), word.upper(), word.capitalize())) for word in words}
+    spelled = {word: [one for one in spellings if constraint.allows(one)] for word, spellings in tried.items()}
+    if not any(spelled.values()):
+        raise UserError(
+            f"None of the {len(tried)} words of the list, {words[0]!r} first, fits the hint pattern and the characters "
+            "that may occur. Change those, or list a word that fits.",
+            title="No word fits",
+        )
+    return {word: spellings for word, spellings in spelled.items() if spellings}
+
+
+def _spellings(spelled: Mapping[str, Sequence[str]], device: torch.device) -> _Spellings:
+    pairs = [(index, one) for index, spellings in enumerate(spelled.values()) for one in spellings]
+    classes = torch.full((len(pairs), PLACES), PAD)
+    for row, (_, spelling) in enumerate(pairs):
         classes[row, : len(spelling) + 1] = torch.tensor([*encode(spelling), EOS])
-    return _Spellings(classes.to(device), torch.tensor([index for index, _ in spelled], device=device))
+    return _Spellings(classes.to(device), torch.tensor([index for index, _ in pairs], device=device))
 
 
 def _parallel_scores(reader: Reader, shares: Tensor, spellings: _Spellings) -> Tensor:

@@ -74,6 +74,13 @@ def pool(held_out: bool) -> FontPool:
     return font_pool(LEAST_FAMILIES).split(held_out)
 
 
+def check_installed() -> None:
+    """Nothing, where training and held-out crops can be rendered. Raises UserError as `render` does."""
+    for held_out in (False, True):
+        pool(held_out)
+        word_lists(held_out)
+
+
 def render(seed: Sequence[int], recipe: RenderRecipe, held_out: bool = False) -> WordCrop:
     """One crop.
 

@@ -45,6 +45,16 @@ def test_the_words_of_a_photograph_are_stored_in_reading_order(
     assert captured.out.strip() == told["text"].strip() and "pip install rapidocr" in captured.err
 
 
+def test_a_recipe_of_the_page_runs_as_it_is(photo: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "street.yaml"
+    recipe.write_text(
+        "mixdeck_recipe: 1\npipeline: text_recognition\nfamily: igtr\noptions: {mode: photo, charset: digits}\n"
+    )
+    assert run(photo, "--recipe", recipe, "--out", tmp_path / "out") == 0
+    told = json.loads((tmp_path / "out" / "street.json").read_text())
+    assert len(told["words"]) == 2 and set("".join(word["text"] for word in told["words"])) <= set("0123456789")
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [(("--family", "trocr-small"), "hf download microsoft/trocr-small-stage1"), (("--family", "none"), "No family"),

@@ -51,6 +51,16 @@ def test_options_and_questions_reach_the_pipeline(words: list[Path], tmp_path: P
     assert json.loads((tmp_path / "b" / "words.json").read_text())["words"][0]["text"].lower() in ("tea", "coffee")
 
 
+@pytest.mark.parametrize(("mode", "code"), [("crop", 0), ("photo", 1)])
+def test_a_recipe_for_photographs_names_the_command_that_runs_it(
+    words: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture, mode: str, code: int
+) -> None:
+    recipe = tmp_path / "street.yaml"
+    recipe.write_text(f"mixdeck_recipe: 1\npipeline: text_recognition\nfamily: igtr\noptions: {{mode: {mode}}}\n")
+    assert run(words[0], "--recipe", recipe, "--out", tmp_path / "out") == code
+    assert ("run photograph" in capsys.readouterr().err) == bool(code)
+
+
 @pytest.mark.parametrize(
     ("flags", "word"),
     [

@@ -15,11 +15,11 @@ def test_the_familys_trainer_gets_what_was_asked(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", "toy"]) == 0
-    asked = "--expert left --preset gpu --seed 7 --resume --base b.safetensors"
+    asked = "--expert left --preset smoke --seed 7 --resume --base b.safetensors"
     assert main(["train", "toy", *asked.split()]) == 0
     assert [one["options"] for one in calls] == [
         TrainingOptions(expert=None, preset="cpu", seed=0, resume=False, base=None),
-        TrainingOptions(expert="left", preset="gpu", seed=7, resume=True, base=Path("b.safetensors")),
+        TrainingOptions(expert="left", preset="smoke", seed=7, resume=True, base=Path("b.safetensors")),
     ]
     assert capsys.readouterr().out.splitlines()[0] == "base: checkpoints/base.safetensors"
 
@@ -33,6 +33,15 @@ def test_what_cannot_be_trained_is_refused(
 ) -> None:
     assert main(["train", "toy", *arguments]) == 1
     assert said in capsys.readouterr().err and calls == []
+
+
+@pytest.mark.parametrize("name", ["fusenet", "meflut", "shapes_vit"])
+def test_a_family_without_a_smoke_preset_names_those_it_has(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", name, "--preset", "smoke"]) == 1
+    assert f"{name} has no preset 'smoke'; it has cpu, gpu, test." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms, ImageFile
 
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import image_size, open_image
+from pipelines.shared.images import image_size, open_image, to_bytes
 
 RAMP = np.linspace(0, 255, 60 * 80).reshape(60, 80).astype(np.uint8)
 COLOUR = np.dstack([RAMP, RAMP[::-1], 255 - RAMP])
@@ -309,3 +309,8 @@ def test_a_missing_file_is_named_without_its_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no file gone\.png") as caught:
         open_image(tmp_path / "gone.png")
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_bytes_are_rounded_and_cut_off() -> None:
+    found = to_bytes(np.float32([-0.1, 0.0, 0.5 / 255, 1.5 / 255, 0.5, 1.0, 1.2]))
+    assert found.dtype == np.uint8 and found.tolist() == [0, 0, 0, 2, 128, 255, 255]

@@ -23,7 +23,7 @@ QUESTIONS = [
     ("char_at", (3,)), ("char_at", (9,)), ("is_char_at", (2, "o")), ("is_char_at", (2, "0")), ("count", ("f",)),
     ("count", ("z",)), ("exists", ("0o",)), ("exists", ("0",)), ("find_nth", (2, "e")), ("find_nth", (1, "z")),
     ("length", ()), ("starts_with", ("C?ff",)), ("starts_with", ("Cuff",)), ("contains", ("ffe",)),
-    ("contains", ("ffo",)),
+    ("contains", ("ffo",)), ("count_kind", ("letters",)), ("count_kind", ("digits",)),
 ]  # fmt: skip
 
 
@@ -81,6 +81,12 @@ def test_every_kind_is_tried_above() -> None:
     assert {kind for kind, _ in QUESTIONS} == set(KINDS)
 
 
+@pytest.mark.parametrize(("group", "count"), [("letters", "3"), ("digits", "2")])
+def test_a_kind_of_character_is_counted_over_all_of_its_characters(group: str, count: str) -> None:
+    told = ask(oracle_reader("A1-Bb2"), Question("count_kind", (group,)))
+    assert told.text == count
+
+
 def test_a_beginning_is_as_probable_as_all_its_characters_together() -> None:
     told = ask(oracle_reader(yes=0.9), Question("starts_with", ("C?ff",)))
     assert told.probability == pytest.approx(0.9**3)
@@ -99,7 +105,7 @@ def test_existence_of_several_is_as_probable_as_all_its_parts() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_random_network_answers_something(reader: Reader, kind: str) -> None:
-    values = {"position": 2, "occurrence": 1, "character": "e", "characters": "eE", "text": "ab"}
+    values = {"position": 2, "occurrence": 1, "character": "e", "characters": "eE", "text": "ab", "group": "digits"}
     told = ask(reader.rows([0]), Question(kind, tuple(values[name] for name in ARGUMENTS[kind])))
     assert told.text and 0 <= told.probability <= 1
     assert told.evidence.shape == reader.network.grid and told.evidence.sum() == pytest.approx(1, abs=1e-4)

@@ -19,7 +19,7 @@ from pipelines.text_recognition.crops import read_crops
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.igtr import IGTR
 from pipelines.text_recognition.metrics import is_right
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import PROCEDURES, ReadingOptions
 from pipelines.text_recognition.photograph import as_picture
 from pipelines.text_recognition.pipeline import TextRecognitionPipeline
 from pipelines.text_recognition.question_scores import overlap
@@ -55,11 +55,13 @@ def test_boxes_stand_on_the_characters_of_words_that_are_read(pipeline: TextReco
     assert np.mean(np.concatenate(overlaps) >= 0.5) >= 0.7
 
 
+@pytest.mark.parametrize("procedure", PROCEDURES)
 @pytest.mark.parametrize("turn", [90, -90])
 def test_a_word_that_lies_on_its_side_is_read_and_the_turn_is_told(
-    pipeline: TextRecognitionPipeline, turn: int
+    pipeline: TextRecognitionPipeline, turn: int, procedure: str
 ) -> None:
-    results = pipeline.batch([as_picture(turned(word.image, turn), word.label) for word in WORDS])
+    lying = [as_picture(turned(word.image, turn), word.label) for word in WORDS]
+    results = pipeline.batch(lying, ReadingOptions(procedure))
     assert sum(right(results)) >= 6
     told = [result.turned for result, is_read in zip(results, right(results), strict=True) if is_read]
     assert set(told) == {-turn}

@@ -32,3 +32,13 @@ def test_an_open_pattern_leaves_the_length_open() -> None:
 
 def test_what_is_known_goes_into_the_condition() -> None:
     assert Constraint.of(ReadingOptions(pattern="?9*")).pairs == ((2, encode("9")[0]),)
+
+
+def test_whole_words_are_allowed_as_their_positions_are() -> None:
+    """Held against the mask, position by position, the end too."""
+    for options in ({}, {"charset": "lower"}, {"pattern": "C?F"}, {"pattern": "C?F*", "charset": "lower"}):
+        constraint = Constraint.of(ReadingOptions(**options))
+        for word in ("CaF", "Caf", "CAF", "CaFe", "Ca", "caf", "a" * 25):
+            classes = [*encode(word), EOS]
+            by_mask = all(constraint.mask()[place, one] for place, one in enumerate(classes))
+            assert constraint.allows(word) == by_mask, (options, word)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from pipelines.text_recognition.crops import BATCH, read_crops
+from pipelines.text_recognition.crops import BATCH, Look, read_crops
 from pipelines.text_recognition.igtr import IGTR
-from pipelines.text_recognition.options import ReadingOptions
+from pipelines.text_recognition.options import PROCEDURES, ReadingOptions
+from pipelines.text_recognition.procedures.reading import Reading
 from pipelines.text_recognition.views import turned
 
 
@@ -18,11 +20,18 @@ def test_many_crops_are_read_as_each_alone(network: IGTR, crops: list[np.ndarray
         assert look.reading.texts() == alone[index % 5].reading.texts() and look.turn == alone[index % 5].turn
 
 
-def test_a_tall_crop_is_read_the_way_that_is_surest(network: IGTR, crops: list[np.ndarray]) -> None:
-    (look,) = read_crops(network, crops[-1:], ReadingOptions())
-    views = {turn: read_crops(network, [turned(crops[-1], turn)[:20]], ReadingOptions())[0] for turn in (90, -90)}
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_a_tall_crop_is_read_the_way_that_is_surest(network: IGTR, crops: list[np.ndarray], procedure: str) -> None:
+    options = ReadingOptions(procedure)
+    (look,) = read_crops(network, crops[-1:], options)
+    views = {turn: read_crops(network, [turned(crops[-1], turn)[:20]], options)[0] for turn in (90, -90)}
     assert look.turn in (0, 90, -90)
     assert look.certainty >= max(view.certainty for view in views.values()) - 1e-6
+
+
+def test_a_look_that_reads_nothing_is_not_sure_of_it() -> None:
+    nothing = Reading.of_rows([[]], torch.device("cpu"))
+    assert Look(0, torch.zeros(1, 64, 4), nothing).certainty == 0
 
 
 def test_progress_reaches_the_end(network: IGTR, crops: list[np.ndarray]) -> None:
@@ -47,8 +56,6 @@ def test_the_encoder_may_be_given(network: IGTR, crops: list[np.ndarray], proced
     seen: list[int] = []
 
     def encode(model: IGTR, pixels: np.ndarray) -> object:
-        import torch
-
         seen.append(len(pixels))
         return model.encode(torch.from_numpy(pixels * 0))
 

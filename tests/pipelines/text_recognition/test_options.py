@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.shared.errors import UserError
-from pipelines.text_recognition.options import PROCEDURES, ReadingOptions
+from pipelines.text_recognition.options import CROP, PHOTO, PROCEDURES, ReadingOptions, split
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,13 @@ def test_only_what_differs_is_stored() -> None:
 def test_what_does_not_fit_is_refused(values: dict[str, Any], word: str) -> None:
     with pytest.raises(UserError, match=word):
         ReadingOptions.from_dict(values)
+
+
+def test_a_recipe_also_says_what_its_picture_is() -> None:
+    assert split({"charset": "digits"}) == (ReadingOptions(charset="digits"), CROP)
+    assert split({"mode": "photo", "charset": "digits"}) == (ReadingOptions(charset="digits"), PHOTO)
+    with pytest.raises(UserError, match="mode is 'page'; known are crop and photo"):
+        split({"mode": "page"})
 
 
 @pytest.mark.parametrize(("charset", "allowed"), [("digits", "0123456789"), ("custom:ba1", "1ab")])

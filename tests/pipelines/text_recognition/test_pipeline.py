@@ -90,6 +90,21 @@ def test_a_word_list_is_ranked(pipeline: TextRecognitionPipeline, images: list[O
     assert result.text.lower() == result.ranking[0][0] and result.confidence > 0.5
 
 
+def test_a_word_list_gives_no_character(pipeline: TextRecognitionPipeline, images: list[OpenedImage]) -> None:
+    result = pipeline(images[0], ReadingOptions(pattern="t*", lexicon=("tea", "coffee")))
+    assert result.text == "tea" and not any(one.is_given for one in result.characters)
+
+
+def test_procedures_are_compared_without_the_word_list(
+    pipeline: TextRecognitionPipeline, images: list[OpenedImage]
+) -> None:
+    plain, listed = (
+        {name: row.text for name, row in pipeline.compare(images[0], options).items()}
+        for options in (ReadingOptions(), ReadingOptions(lexicon=("tea",)))
+    )
+    assert listed == plain and "tea" not in plain.values()
+
+
 def test_comparison_names_what_a_procedure_cannot_do(
     pipeline: TextRecognitionPipeline, images: list[OpenedImage]
 ) -> None:

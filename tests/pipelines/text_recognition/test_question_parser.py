@@ -20,6 +20,11 @@ from pipelines.text_recognition.questions import KINDS, Question
         ("how many e's are there?", Question("count", ("e",))),
         ("how often does T occur", Question("count", ("T",))),
         ("How many characters?", Question("length")),
+        ("how many characters are there in it", Question("length")),
+        ("How many letters?", Question("count_kind", ("letters",))),
+        ("How many letters are in it?", Question("count_kind", ("letters",))),
+        ("How many Digits are there?", Question("count_kind", ("digits",))),
+        ("How many e are in it?", Question("count", ("e",))),
         ("How long is it?", Question("length")),
         ("Where is the 2nd o?", Question("find_nth", (2, "o"))),
         ("where is the second O", Question("find_nth", (2, "O"))),
@@ -49,7 +54,8 @@ def test_every_template_is_understood_as_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "who painted it?", "is there a dog or a cat?", "How many ee?", "what is character 40?"]
+    "text",
+    ["", "who painted it?", "is there a dog or a cat?", "How many ee?", "how many symbols?", "what is character 40?"],
 )
 def test_what_is_not_understood_is_said(text: str) -> None:
     with pytest.raises(UserError):

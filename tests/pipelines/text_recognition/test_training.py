@@ -20,6 +20,7 @@ from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.igtr_training import PRESETS, source, train
 from pipelines.text_recognition.publishing import main, on_files, publish_family
+from pipelines.text_recognition.synthetic import render
 from pipelines.training.checkpoints import loaded
 from pipelines.training.run import TrainingOptions
 from tests.pipelines.text_recognition.test_evaluate import FixedSet
@@ -61,6 +62,25 @@ def test_base_and_experts_are_trained_and_resumed_to_the_same_weights(folder: Pa
     for name, path in again.items():
         assert all(torch.equal(value, first[name][key]) for key, value in loaded(path).items()), name
     assert all(any(not torch.equal(first[name][key], first["base"][key]) for key in first["base"]) for name in EXPERTS)
+
+
+def test_a_preset_that_does_not_polish_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `smoke`, which polishes for no step."""
+    assert (PRESETS["smoke"].polish_steps, PRESETS["smoke"].polish_shards) == (0, 0)
+    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["test"], polish_steps=0, polish_shards=0))
+    files = train(FAMILY, TrainingOptions(preset="smoke", folder=folder))
+    assert set(files) == {"base", *EXPERTS}
+
+
+def test_missing_fonts_are_told_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(minimum_families: int) -> None:
+        raise UserError("0 usable font families are installed")
+
+    monkeypatch.setattr(render, "font_pool", none)
+    monkeypatch.setattr(igtr_training, "start_making", lambda shards, workers: pytest.fail("started"))
+    render.pool.cache_clear()
+    with pytest.raises(UserError, match="0 usable font families"):
+        train(FAMILY, TrainingOptions(preset="test", folder=tmp_path))
 
 
 def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:

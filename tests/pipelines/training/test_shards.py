@@ -46,6 +46,30 @@ def test_nothing_missing_starts_no_process(tmp_path):
     assert shards.start_making([shard], workers=2) == []
 
 
+@dataclass(frozen=True)
+class Blot(Note):
+    """A shard that cannot be made."""
+
+    def make(self) -> None:
+        raise UserError("There is no ink: buy some.")
+
+
+def test_a_maker_that_stops_ends_the_waiting_for_all_its_shards_with_its_reason(tmp_path):
+    wanted = [Blot(tmp_path / "deep", number) for number in range(2)]
+    (maker,) = shards.start_making(wanted, workers=1)
+    for shard in wanted:
+        with pytest.raises(UserError, match=f"{shard.stem.name} could not be made: There is no ink: buy some"):
+            shards.wait_for(shard)
+    maker.join()
+    assert maker.exitcode == 1
+
+
+def test_the_failure_of_an_earlier_run_is_forgotten(tmp_path):
+    Note(tmp_path, 0).stem.with_suffix(".failed").write_text("no ink")
+    shards.start_making([Note(tmp_path, 0)], workers=1)
+    shards.wait_for(Note(tmp_path, 0))
+
+
 def test_waiting_in_vain_names_the_shard(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "PATIENCE_S", 0)
     with pytest.raises(UserError, match="note-7"):

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
 
+from pipelines.shared.errors import UserError
 from pipelines.text_recognition.charset import EOS, encode
+from pipelines.text_recognition.constraint import Constraint
+from pipelines.text_recognition.options import ReadingOptions
 from pipelines.text_recognition.procedures.lexicon import read_from_lexicon
 from pipelines.text_recognition.reader import Reader
 
@@ -53,3 +58,16 @@ def test_long_lists_are_cut_to_the_best(reader: Reader) -> None:
 
 def test_a_word_that_comes_twice_is_ranked_once(reader: Reader) -> None:
     assert len(read_from_lexicon(reader.rows([0]), ("tea", "tea")).rankings[0]) == 1
+
+
+def test_words_and_spellings_that_the_hints_exclude_are_left_out(reader: Reader) -> None:
+    bound = replace(reader, constraint=Constraint.of(ReadingOptions(pattern="T*", charset="upper")))
+    reading = read_from_lexicon(bound, WORDS)
+    assert {word for ranking in reading.rankings for word, _ in ranking} == {"toffee", "tea"}
+    assert set(reading.texts()) <= {"TOFFEE", "TEA"}
+
+
+def test_a_list_of_which_nothing_fits_is_refused(reader: Reader) -> None:
+    bound = replace(reader, constraint=Constraint.of(ReadingOptions(pattern="ZZ*", charset="digits")))
+    with pytest.raises(UserError, match="None of the 2 words of the list, 'TEA' first"):
+        read_from_lexicon(bound, ("TEA", "ream"))
