@@ -36,7 +36,8 @@ class StatusBar:
             return self.now(), header.chip_after(current, tab, shown)
 
         for run in runs:
-            run.then(told_after, [header.current, tab.shown], [self.bar, header.chip], **BESIDE_QUEUE)
+            run.then(told_after, [header.current, tab.shown], [self.bar, header.chip], trigger_mode="always_last",
+                     **BESIDE_QUEUE)  # fmt: skip
 
     def now(self) -> dict[str, Any]:
         """The numbers of this moment."""

@@ -53,6 +53,13 @@ def test_a_release_never_drops_the_last_value(built: Any) -> None:
     assert modes == {"always_last"}
 
 
+def test_what_follows_another_event_never_drops_the_last_one(config: dict[str, Any]) -> None:
+    """A chained function that names no mode is `once`: while it runs, the browser skips what comes after."""
+    chained = [one for one in config["dependencies"] if one["trigger_after"] is not None and one["backend_fn"]]
+    assert len(chained) > 30
+    assert {one["trigger_mode"] for one in chained} <= {"always_last", "multiple"}
+
+
 def test_every_image_is_lossless(config: dict[str, Any]) -> None:
     pictures = [one for one in config["components"] if one["type"] in IMAGES]
     assert pictures
