@@ -122,7 +122,7 @@ class MixTab(Board):
         if not self.workshop.turns.may_write(visitor, turn):
             yield {self.version: gr.skip()}
             return
-        yield picture | self._committed(values, job)
+        yield picture | self._committed(job)
         if self.workshop.turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 
@@ -171,9 +171,18 @@ class MixTab(Board):
         self.workshop.turns.stop(visitor_of(request))
         return {self.version: gr.skip()}
 
-    def _committed(self, values: Values, job: Any) -> Updates:
+    def when_shown(self, values: Values) -> Updates:
+        """After the full result of another job: its mix enters the history as that is now, not as the run found it.
+
+        Nothing enters while the desk stands on the history's entry: the visitor went back to it during the run.
+        """
         history: History = values[self.panel.history]
-        return self.panel.remembered(history.with_commit(job.recipe)) | {
+        if self.panel.recipe(values) == history.current:
+            return {self.panel.history: gr.skip()}
+        return self.panel.remembered(history.with_commit(values[self.shown].recipe))
+
+    def _committed(self, job: Any) -> Updates:
+        return {
             self.shown: job,
             self.panel.stages.box: gr.update(label=title_of(job.recipe)),
             self.panel.masks.counts: self._mask_counts(job),

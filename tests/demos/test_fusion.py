@@ -13,6 +13,7 @@ import pytest
 
 from demos.fusion_bench import Job
 from demos.fusion_words import engine_choices, left_choices
+from demos.history import History
 from demos.mix_tab import Drawn
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
@@ -104,11 +105,39 @@ def test_a_late_preview_gives_way_to_the_full_result(built: Any) -> None:
 
 
 def test_a_commit_is_one_entry_of_history(built: Any, visitor: Callable[[str], Any]) -> None:
-    panel = built.tab.panel
-    updates = run(built, visitor, {panel.scale: 0.55})
-    assert updates[panel.history].undo_count == 1
-    undone = panel.when_undone(updates[panel.history], -1)
+    tab, panel = built.tab, built.tab.panel
+    moved = {panel.scale: 0.55}
+    committed = tab.when_shown(built.values(moved | {tab.shown: run(built, visitor, moved)[tab.shown]}))
+    assert committed[panel.history].undo_count == 1
+    undone = panel.when_undone(committed[panel.history], -1)
     assert undone[panel.scale] == panel.family.default.scale and undone[panel.redo]["interactive"]
+
+
+def test_an_undo_during_a_run_stays(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab, panel = built.tab, built.tab.panel
+    first = tab.job(built.values({panel.scale: 0.55}))
+    history = History((panel.family.default, first.recipe), 1)
+    updates = run(built, visitor, {panel.scale: 0.9, panel.history: history})
+    assert panel.history not in updates
+    undone = panel.when_undone(history, -1)
+    now = built.values({panel.scale: undone[panel.scale], panel.history: undone[panel.history]})
+    assert not isinstance(tab.when_shown(now | {tab.shown: updates[tab.shown]})[panel.history], History)
+    assert undone[panel.history].redo_count == 1
+
+
+def test_a_fader_that_moves_on_during_a_run_leaves_its_entry(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab, panel = built.tab, built.tab.panel
+    shown = run(built, visitor, {panel.scale: 0.9})[tab.shown]
+    updates = tab.when_shown(built.values({tab.shown: shown, panel.scale: 1.1}))
+    assert updates[panel.history].current == shown.recipe and updates[panel.history].undo_count == 1
+
+
+@pytest.mark.parametrize("page", ["built", "text_page", "grounding_page"])
+def test_the_note_of_what_is_shown_can_be_watched(page: str, request: pytest.FixtureRequest) -> None:
+    built = request.getfixturevalue(page)
+    assert len({hash(built.tab.job(built.values())), hash(built.tab.job(built.values()))}) == 1
+    listeners = [one for one in built.page.blocks.fns.values() if (built.tab.shown._id, "change") in one.targets]
+    assert [one.trigger_mode for one in listeners] == ["always_last"]
 
 
 def test_settings_without_a_meaning_stay_at_their_defaults(built: Any) -> None:
