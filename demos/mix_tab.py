@@ -21,7 +21,7 @@ from demos.merge_words import describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values
 from demos.stage_controls import title_of
-from demos.tab import visitor_of
+from demos.tab import tell, visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
@@ -101,11 +101,18 @@ class MixTab(Board):
     # --- runs
 
     def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """After a release or a choice; in Manual only Run runs, and the mark on the picture stays."""
+        """After a release or a choice; in Manual only Run runs, and the mark on the picture stays.
+
+        What is refused is told, and ends as usual: an error would drop the event that waits for this run.
+        """
         if values[self.panel.apply] == "Manual":
             yield {self.version: gr.skip()}
             return
-        yield from self.force(request, values)
+        try:
+            yield from self.force(request, values)
+        except (UserError, MergeError) as error:
+            tell(error)
+            yield {self.version: gr.skip()}
 
     def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """One full run of what the page asks for."""
@@ -134,9 +141,18 @@ class MixTab(Board):
             yield {self.version: gr.skip()}
 
     def preview(self, request: gr.Request, values: Values) -> Updates:
-        """While a fader is held: the result only, at what the machine can follow. Gives way to any later run."""
+        """While a fader is held: the result only, at what the machine can follow. Gives way to any later run.
+
+        A mix that is refused is told when the fader is released, not at each step.
+        """
         if values[self.panel.apply] != "Live" or not self.has_input(values):
             return {self.version: gr.skip()}
+        try:
+            return self._previewed(request, values)
+        except (UserError, MergeError):
+            return {self.version: gr.skip()}
+
+    def _previewed(self, request: gr.Request, values: Values) -> Updates:
         turn = self.workshop.turns.take()
         job = self.job(values)
         if values[self.shown] == job:

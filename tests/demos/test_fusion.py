@@ -17,6 +17,7 @@ from demos.history import History
 from demos.mix_tab import Drawn
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
+from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
@@ -46,6 +47,33 @@ def test_a_fader_changes_the_picture(built: Any, visitor: Callable[[str], Any]) 
 def test_no_frame_is_told_with_what_to_do(built: Any, visitor: Callable[[str], Any]) -> None:
     with pytest.raises(UserError, match="choose an example"):
         run(built, visitor, {built.tab.source.files: None})
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is told in passing."""
+    messages: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, **_: messages.append(message))
+    return messages
+
+
+def test_a_refused_release_is_told_and_ends_as_usual(
+    built: Any, visitor: Callable[[str], Any], said: list[str]
+) -> None:
+    (updates,) = built.tab.commit(visitor("anna"), built.values({built.tab.source.files: None}))
+    assert updates == {built.tab.version: gr.skip()}
+    assert len(said) == 1 and "choose an example" in said[0]
+
+
+def test_a_refused_preview_says_nothing(
+    built: Any, visitor: Callable[[str], Any], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(job: Job) -> None:
+        raise MergeError("SLERP mixes two experts")
+
+    monkeypatch.setattr(built.tab.bench, "preview", refuse)
+    updates = built.tab.preview(visitor("anna"), built.values({built.tab.panel.scale: 0.32}))
+    assert updates == {built.tab.version: gr.skip()} and said == []
 
 
 def test_in_manual_a_release_runs_nothing_and_run_does(built: Any, visitor: Callable[[str], Any]) -> None:
