@@ -103,16 +103,25 @@ class MixTab(Board):
     def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """After a release or a choice; in Manual only Run runs, and the mark on the picture stays.
 
-        What is refused is told, and ends as usual: an error would drop the event that waits for this run.
+        Where nothing has changed, as when a number box is left, only the mark goes. What is refused is told, and ends
+        as usual: an error would drop the event that waits for this run.
         """
         if values[self.panel.apply] == "Manual":
             yield {self.version: gr.skip()}
             return
         try:
-            yield from self.force(request, values)
+            if self._is_shown(values):
+                yield {self.version: version_label(values[self.drawn].text)}
+            else:
+                yield from self.force(request, values)
         except (UserError, MergeError) as error:
             tell(error)
             yield {self.version: gr.skip()}
+
+    def _is_shown(self, values: Values) -> bool:
+        """Whether the page shows the full result of what it asks for."""
+        drawn, job = values[self.drawn], self.job(values)
+        return drawn is not None and not drawn.is_preview and drawn.job == job == values[self.shown]
 
     def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """One full run of what the page asks for."""

@@ -84,6 +84,16 @@ def test_in_manual_a_release_runs_nothing_and_run_does(built: Any, visitor: Call
     assert built.tab.out in next(built.tab.force(visitor("anna"), manual))
 
 
+def test_a_number_box_that_is_left_unchanged_runs_nothing(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab = built.tab
+    updates = run(built, visitor, {tab.panel.scale: 0.47})
+    same = {tab.panel.scale: 0.47, tab.shown: updates[tab.shown], tab.drawn: updates[tab.drawn]}
+    (label,) = tab.commit(visitor("anna"), built.values(same))
+    assert set(label) == {tab.version} and "4 of 4 experts" in label[tab.version] and "stale" not in label[tab.version]
+    assert tab.out in next(tab.commit(visitor("anna"), built.values(same | {tab.drawn: Drawn(same[tab.shown], True)})))
+    assert tab.out in next(tab.commit(visitor("anna"), built.values(same | {tab.panel.scale: 0.48})))
+
+
 def test_a_run_that_was_stopped_writes_nothing(built: Any, visitor: Callable[[str], Any]) -> None:
     tab, anna = built.tab, visitor("anna")
     steps = tab.force(anna, built.values({tab.panel.scale: 0.11}))
