@@ -202,9 +202,11 @@ class MixTab(Board):
         Nothing enters while the desk stands on the history's entry: the visitor went back to it during the run.
         """
         history: History = values[self.panel.history]
+        recipe: MergeRecipe = values[self.shown].recipe
+        updates = {self.panel.history: gr.skip()} | self.desk.marked(values[self.desk.scored], recipe)
         if self.panel.recipe(values) == history.current:
-            return {self.panel.history: gr.skip()}
-        return self.panel.remembered(history.with_commit(values[self.shown].recipe))
+            return updates
+        return updates | self.panel.remembered(history.with_commit(recipe))
 
     def _committed(self, job: Any) -> Updates:
         return {
