@@ -32,11 +32,13 @@ from pipelines.shared.recipe_file import RecipeDocument
 
 @dataclass(frozen=True)
 class Drawn:
-    """The result that is on the page: its job, whether it is a preview, and what its label says."""
+    """The result that is on the page: its job, whether it is a preview, and what its label says; where a tab compares,
+    what the result was drawn beside, and how."""
 
     job: Any
     is_preview: bool = False
     text: str = ""
+    beside: tuple[str, ...] = ()
 
 
 class MixTab(Board):

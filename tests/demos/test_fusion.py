@@ -175,7 +175,7 @@ def test_the_note_of_what_is_shown_can_be_watched(page: str, request: pytest.Fix
     built = request.getfixturevalue(page)
     assert len({hash(built.tab.job(built.values())), hash(built.tab.job(built.values()))}) == 1
     listeners = [one for one in built.page.blocks.fns.values() if (built.tab.shown._id, "change") in one.targets]
-    assert [one.trigger_mode for one in listeners] == ["always_last"]
+    assert {one.trigger_mode for one in listeners} == {"always_last"}
 
 
 def test_settings_without_a_meaning_stay_at_their_defaults(built: Any) -> None:
@@ -273,6 +273,22 @@ def test_the_result_can_be_compared_with_frames_mixes_and_engines() -> None:
     job = Job(("a", "b"), FusionOptions(task="mef"), MergeRecipe())
     values = [value for _, value in left_choices(job, 2)]
     assert {"frame 1", "frame 2", "base", "other", "mertens", "lut"} <= set(values) and "net" not in values
+
+
+def test_a_run_leaves_what_it_is_compared_with_as_it_is_chosen(built: Any, visitor: Callable[[str], Any]) -> None:
+    left = built.tab.left
+    assert "value" not in run(built, visitor, {left: "average"})[left]
+    assert run(built, visitor, {left: "frame 5"})[left]["value"] == "frame 1"
+
+
+def test_another_choice_during_a_run_is_drawn_after_it(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab = built.tab
+    updates = run(built, visitor)
+    now = built.values({tab.shown: updates[tab.shown], tab.drawn: updates[tab.drawn]})
+    assert list(tab.when_drawn(now).values()) == [gr.skip()]
+    before, fused = tab.when_drawn(now | {tab.left: "average"})[tab.out]["value"]
+    assert np.array_equal(fused, updates[tab.out][1]) and not np.array_equal(before, updates[tab.out][0])
+    assert "value" in tab.when_drawn(now | {tab.compare.view: "difference"})[tab.compare.flat]
 
 
 def test_text_of_others_is_shown_not_rendered() -> None:
