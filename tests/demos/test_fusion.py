@@ -259,9 +259,32 @@ def test_a_click_shows_the_region_of_every_frame(built: Any, visitor: Callable[[
 
 
 def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor: Callable[[str], Any]) -> None:
-    job = run(built, visitor)[built.tab.shown]
-    table = built.tab.metrics.when_measured(built.values({built.tab.shown: job}))[built.tab.metrics.metrics]
+    view, shown = built.tab.metrics, built.tab.shown
+    job = run(built, visitor)[shown]
+    measured = view.when_measured(built.values({shown: job}))
+    table = view.when_told(measured | {shown: job})[view.metrics]
     assert "this result" in table and "qabf" in table and "Laplacian" in table
+
+
+def test_numbers_of_a_result_that_is_gone_are_not_shown(built: Any, visitor: Callable[[str], Any]) -> None:
+    view, shown = built.tab.metrics, built.tab.shown
+    measured = view.when_measured(built.values({shown: run(built, visitor)[shown]}))
+    moved = run(built, visitor, {built.tab.panel.scale: 0.58})[shown]
+    assert view.when_told(measured | {shown: moved}) == {view.metrics: gr.skip()}
+
+
+def test_a_metric_that_a_small_picture_lacks_says_what_it_needs(
+    built: Any, visitor: Callable[[str], Any], tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    rng, paths = np.random.default_rng(0), [tmp_path / "tiny_ir.png", tmp_path / "tiny_vis.png"]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(path)
+    view, shown = built.tab.metrics, built.tab.shown
+    job = run(built, visitor, {built.tab.source.files: [str(path) for path in paths]})[shown]
+    _, table = view.when_measured(built.values({shown: job}))[view.measured]
+    assert "<td>vif ↑</td><td>n/a (needs 41 px)</td>" in table
 
 
 def test_the_table_engine_is_offered_for_exposures_only() -> None:
