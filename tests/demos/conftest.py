@@ -137,3 +137,9 @@ def crop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def visitor() -> Callable[[str], Any]:
     """A request of a visitor with that name."""
     return lambda name: SimpleNamespace(session_hash=name)
+
+
+@pytest.fixture
+def pressed() -> Callable[..., Iterator[dict[Any, Any]]]:
+    """The steps of long work whose button a visitor has pressed, with these values on the page."""
+    return lambda view, visitor, values: view.run(visitor, {**values, **view.queued()})

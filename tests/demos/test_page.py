@@ -53,9 +53,11 @@ def test_a_release_never_drops_the_last_value(built: Any) -> None:
     assert modes == {"always_last"}
 
 
-def test_what_follows_another_event_never_drops_the_last_one(config: dict[str, Any]) -> None:
+def test_what_follows_another_event_never_drops_the_last_one(built: Any, config: dict[str, Any]) -> None:
     """A chained function that names no mode is `once`: while it runs, the browser skips what comes after."""
-    chained = [one for one in config["dependencies"] if one["trigger_after"] is not None and one["backend_fn"]]
+    long = {one._id for one in built.page.blocks.fns.values() if one.concurrency_id == "batch"}  # a button's own
+    chained = [one for one in config["dependencies"]
+               if one["trigger_after"] is not None and one["backend_fn"] and one["id"] not in long]  # fmt: skip
     assert len(chained) > 30
     assert {one["trigger_mode"] for one in chained} <= {"always_last", "multiple"}
 
