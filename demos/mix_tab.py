@@ -144,10 +144,10 @@ class MixTab(Board):
         if self.workshop.turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 
-    def when_first_seen(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """The first example, run when a visitor first sees the tab."""
+    def when_asked(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """What the head of the page asks for: the first example, when a visitor first sees the tab, or a restore."""
         if self.has_input(values):
-            yield from self.force(request, values)
+            yield from self.commit(request, values)
         else:
             yield {self.version: gr.skip()}
 

@@ -331,7 +331,7 @@ def test_mask_shares_are_told_in_words() -> None:
 
 
 def test_the_first_visit_runs_the_first_example(built: Any, visitor: Callable[[str], Any]) -> None:
-    updates = next(built.tab.when_first_seen(visitor("new"), built.values()))
+    updates = next(built.tab.when_asked(visitor("new"), built.values()))
     assert built.tab.out in updates
-    (nothing,) = built.tab.when_first_seen(visitor("new"), built.values({built.tab.source.files: None}))
+    (nothing,) = built.tab.when_asked(visitor("new"), built.values({built.tab.source.files: None}))
     assert nothing == {built.tab.version: gr.skip()}
