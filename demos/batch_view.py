@@ -9,7 +9,7 @@ from typing import Any, Literal
 import gradio as gr
 
 from demos.sight import Sight, Updates, Values
-from demos.steps import LONG, until_stopped
+from demos.steps import LONG, NOT_BEGUN, WAITING, until_stopped
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
 from pipelines.shared.errors import UserError
@@ -58,7 +58,8 @@ class BatchView:
             self.table = gr.HTML("", elem_id=f"{tab}-batch-table")
             self.out = gr.File(label=words.results, file_count=self.result_count, interactive=False,
                                elem_classes="when-full", elem_id=f"{tab}-batch-out")  # fmt: skip
-        self.controls = [self.files]
+            self.turn = gr.State(0)  # of the run that was asked for last
+        self.controls = [self.files, self.turn]
         self.outputs: list[Any] = []
 
     def begun(self, job: Any, values: Values) -> tuple[Iterator[Any], Results]:
@@ -79,13 +80,22 @@ class BatchView:
     def wire(self, inputs: set[Any], job_of: Any) -> None:
         """`job_of(values)` is the job of the page: its settings and its mix are those of the batch."""
         self._job_of = job_of
-        self.start.click(told(self.run), inputs, [self.progress, self.table, self.out], **LONG)
+        asked = self.start.click(told(self.queued), None, [self.turn, self.progress], **BESIDE_QUEUE)
+        asked.then(told(self.run), inputs, [self.progress, self.table, self.out], trigger_mode="once", **LONG)
         self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
 
+    def queued(self) -> Updates:
+        """The moment that the button is pressed: from here on Stop ends it, though it still waits."""
+        return {self.turn: self._turns.take(), self.progress: hint(WAITING)}
+
     def run(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """One step after the other; a stopped batch gives what it has."""
-        visitor, turn = visitor_of(request), self._turns.take()
+        """One step after the other; a stopped batch gives what it has, nothing where it had not begun."""
+        visitor, turn = visitor_of(request), values[self.turn]
+        if not self._turns.is_current(visitor, turn):
+            yield {self.progress: hint(NOT_BEGUN)}
+            return
         if not values[self.files]:
+            yield {self.progress: ""}
             raise UserError(*self.words.missing)
         yield {self.progress: hint(self.words.opening), self.table: "", self.out: None}
         done: list[Any] = []

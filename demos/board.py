@@ -96,7 +96,7 @@ class Board:
         self.drawing = [self.version, *drawing, self.drawn]
         self.pictures = [
             *self.drawing, self.shown, self.desk.yaml, *(one for view in views for one in view.outputs),
-            *panel.memory_components, panel.stages.box, panel.masks.counts, *pictures,
+            panel.stages.box, panel.masks.counts, *pictures,
         ]  # fmt: skip
         self.desk_outputs = panel.outputs
         self.settable = [*source.shown_components, *self.settings.controls, *self.desk_outputs, *settable]

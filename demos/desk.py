@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,12 +15,14 @@ from demos.sight import Updates, Values
 from demos.starting_mixes import shipped_presets
 from demos.steps import LONG
 from demos.tab import BESIDE_QUEUE, Workshop, told, visitor_of
+from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 
 MOST_PRESETS = 50
 Scores = Callable[[MergeRecipe], Iterator[Mapping[str, float]]]
+Scored = tuple[MergeRecipe, Mapping[str, float]]
 
 
 class Desk:
@@ -37,7 +38,7 @@ class Desk:
         self._build_presets()
         self._build_scores()
         self._build_recipe()
-        self.controls = [self.preset, self.own, self.yaml]
+        self.controls = [self.preset, self.own, self.yaml, self.scored]
 
     def _build_presets(self) -> None:
         with gr.Accordion("Presets", open=False, elem_id=f"{self._id}-presets-box"):
@@ -60,6 +61,7 @@ class Desk:
             self.scores = gr.HTML(
                 drawing.score_table(score_columns(self._assets, self.family), "task"), elem_id=f"{self._id}-scores"
             )
+            self.scored = gr.State(None)
             self.score = gr.Button("Score this mix", size="sm", elem_id=f"{self._id}-score")
 
     def _build_recipe(self) -> None:
@@ -82,7 +84,7 @@ class Desk:
         self.save.click(told(self.when_saved), inputs, [self.own, self.preset], **BESIDE_QUEUE)
         self.delete.click(told(self.when_deleted), inputs, [self.own, self.preset], **BESIDE_QUEUE)
         self.own.change(told(self.when_found), [self.own], [self.preset], trigger_mode="always_last", **BESIDE_QUEUE)
-        self.score.click(told(self.when_scored), inputs, [self.scores], **LONG)
+        self.score.click(told(self.when_scored), inputs, [self.scores, self.scored], **LONG)
 
     def when_preset_chosen(self, values: Values) -> Updates:
         """A known preset goes on the desk; a new name waits for Save."""
@@ -119,10 +121,22 @@ class Desk:
     def when_scored(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """The desk's mix on every task's probe set, as they come; given up when another mix was run meanwhile."""
         visitor, turn = visitor_of(request), self._turns.take()
-        recipe, columns = self.panel.recipe(values), score_columns(self._assets, self.family)
-        note = f'<div class="hint">this mix: {html.escape(describe(recipe))}</div>'
-        yield {self.scores: drawing.score_table(columns, "task") + note}
+        recipe = self.panel.recipe(values)
+        yield {self.scores: self._scored(recipe, {}), self.scored: None}
         for scores in self._scores(recipe):
             if not self._turns.is_current(visitor, turn):
                 return
-            yield {self.scores: drawing.score_table({**columns, "this mix": scores}, "task") + note}
+            yield {self.scores: self._scored(recipe, scores), self.scored: (recipe, scores)}
+
+    def marked(self, scored: Scored | None, recipe: MergeRecipe) -> Updates:
+        """Scores that stand here are this mix's, or say that they are of an earlier one."""
+        if scored is None:
+            return {}
+        mix, scores = scored
+        return {self.scores: self._scored(mix, scores, "this mix" if mix == recipe else "earlier mix")}
+
+    def _scored(self, recipe: MergeRecipe, scores: Mapping[str, float], title: str = "this mix") -> str:
+        columns: dict[str, Mapping[str, float]] = {**score_columns(self._assets, self.family)}
+        if scores:
+            columns[title] = scores
+        return drawing.score_table(columns, "task") + hint(f"{title}: {describe(recipe)}")

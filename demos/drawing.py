@@ -93,23 +93,27 @@ def curve_table(tables: np.ndarray, suffix: str = "") -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def score_table(columns: Mapping[str, Mapping[str, float]], first: str = "metric") -> str:
+def score_table(
+    columns: Mapping[str, Mapping[str, float]], first: str = "metric", absent: Mapping[str, str] | None = None
+) -> str:
     """Methods as columns, metrics as rows, the best of each row bold. Every metric here is better when higher, except
-    `mean`, which is only told."""
-    rows = list(dict.fromkeys(name for scores in columns.values() for name in scores))
+    `mean`, which is only told. `absent` are metrics that could not be taken, and why."""
+    why = absent or {}
+    rows = list(dict.fromkeys([*(name for scores in columns.values() for name in scores), *why]))
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
-    body = "".join(_score_row(row, [scores.get(row) for scores in columns.values()]) for row in rows)
+    body = "".join(_score_row(row, [one.get(row) for one in columns.values()], why.get(row, "")) for row in rows)
     table = f'<table class="mdk-table"><thead><tr><th>{first}</th>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="scroll-x">{table}</div>'
 
 
-def _score_row(name: str, values: Sequence[float | None]) -> str:
+def _score_row(name: str, values: Sequence[float | None], why: str) -> str:
+    nothing = f"n/a ({why})" if why else "n/a"
     told = [value for value in values if value is not None]
     best = max(told) if len(told) > 1 and name != "mean" else None
     cells = "".join(
         f'<td class="best">{value:.3f}</td>'
         if value is not None and value == best
-        else f"<td>{'n/a' if value is None else f'{value:.3f}'}</td>"
+        else f"<td>{nothing if value is None else f'{value:.3f}'}</td>"
         for value in values
     )
     arrow = "" if name == "mean" else " ↑"

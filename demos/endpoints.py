@@ -66,10 +66,10 @@ def status_endpoint(workshop: Workshop) -> Callable[[], dict[str, Any]]:
     """The endpoint `status` of one page."""
 
     def status() -> dict[str, Any]:
-        """Tell the device, the memory in use, and the cache's hits and misses.
+        """Tell the device, the memory in use, and what the cache holds and has done.
 
         Returns:
-            device, memory, models, merged, hits, misses, evictions.
+            device, memory, models, merged (bytes held, in words), hits, misses, loads, load_ms, merge_ms, evictions.
         """
         return status_of(workshop)
 

@@ -156,12 +156,13 @@ class FusionTab(MixTab):
         """The picture of a result, what it is compared with, and its label."""
         choices = left_choices(job, len(self.bench.frames(job).images))
         left = values[self.left] if values[self.left] in [value for _, value in choices] else "frame 1"
+        moved: dict[str, Any] = {} if left == values[self.left] else {"value": left}
         text = about(job, result, is_kept)
         return {
             self.version: version_label(text),
-            self.left: gr.update(choices=choices, value=left),
+            self.left: gr.update(choices=choices, **moved),
             **self.compare.drawn(values, *self._pair(job, result, {**values, self.left: left})),
-            self.drawn: Drawn(job, False, text),
+            self.drawn: Drawn(job, False, text, (left, values[self.compare.view])),
         }
 
     def detailed(self, job: Job, result: FusionResult, values: Values) -> Updates:
@@ -221,6 +222,13 @@ class FusionTab(MixTab):
         """Another picture to compare with, or another view; the result stays."""
         job = Sight(self.bench, self.shown).job(values)
         return self.compare.switched(values, *self._pair(job, self.bench.result(job)[0], values))
+
+    def when_drawn(self, values: Values) -> Updates:
+        """A run draws beside what was chosen when it began: drawn again where the choice has changed since."""
+        drawn: Drawn = values[self.drawn]
+        if drawn.is_preview or drawn.beside == (values[self.left], values[self.compare.view]):
+            return {self.compare.slider: gr.skip()}
+        return self.when_left_changes(values)
 
     def _unplaced(self) -> Updates:
         """New frames: no move and no bent table of the old ones stays."""

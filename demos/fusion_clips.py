@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.sight import Sight, Updates, Values
-from demos.steps import LONG, new_file, progress_bar, until_stopped
+from demos.steps import LONG, NOT_BEGUN, WAITING, new_file, progress_bar, until_stopped
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint, notice_lines
 from pipelines.shared.errors import UserError
@@ -54,7 +54,8 @@ class ClipView:
             self.progress = gr.HTML("", elem_id="fusion-clips-progress")
             self.clip = gr.Video(label="Fused clip", interactive=False, elem_id="fusion-clips-out", height=320,
                                  format="mp4", buttons=["download"], elem_classes="when-full")  # fmt: skip
-        self.controls = [self.first, self.second]
+            self.turn = gr.State(0)  # of the run that was asked for last
+        self.controls = [self.first, self.second, self.turn]
         self.outputs: list[Any] = []
 
     def pictured(self, job: Job, result: FusionResult, values: Values) -> Updates:
@@ -64,16 +65,25 @@ class ClipView:
     def wire(self, inputs: set[Any], job_of: Any) -> None:
         """`job_of(values)` is the job of the page: its options, its mix and its moves are those of the clips."""
         self._job_of = job_of
-        self.start.click(told(self.run), inputs, [self.progress, self.clip], **LONG)
+        asked = self.start.click(told(self.queued), None, [self.turn, self.progress], **BESIDE_QUEUE)
+        asked.then(told(self.run), inputs, [self.progress, self.clip], trigger_mode="once", **LONG)
         self.halt.click(told(self.when_stopped), None, [self.progress], **BESIDE_QUEUE)
+
+    def queued(self) -> Updates:
+        """The moment that the button is pressed: from here on Stop ends it, though it still waits."""
+        return {self.turn: self._turns.take(), self.progress: hint(WAITING)}
 
     def run(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """One frame after the other; a stopped clip leaves nothing."""
         from pipelines.fusion.video import fuse_clips
 
-        visitor, turn = visitor_of(request), self._turns.take()
+        visitor, turn = visitor_of(request), values[self.turn]
+        if not self._turns.is_current(visitor, turn):
+            yield {self.progress: hint(NOT_BEGUN)}
+            return
         paths = [Path(one) for one in (values[self.first], values[self.second]) if one]
         if not paths:
+            yield {self.progress: ""}
             raise UserError("There is no clip yet: drop one or two.", "Nothing to fuse")
         yield {self.progress: hint("Reading the clips…"), self.clip: None}
         job, out = self._job_of(values), new_file("mixdeck-fusion.mp4")

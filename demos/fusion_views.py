@@ -163,6 +163,7 @@ class MetricView:
         with gr.Accordion("Metrics", open=False, elem_id="fusion-metrics-box"):
             self.measure = gr.Button("Measure this result", size="sm", elem_id="fusion-measure")
             self.metrics = gr.HTML("", elem_id="fusion-metrics")
+            self.measured = gr.State(None)  # the job that was measured, and its table
         self.controls: list[Any] = []
         self.outputs = [self.metrics]
 
@@ -171,16 +172,22 @@ class MetricView:
         return {self.metrics: ""}
 
     def wire(self, inputs: set[Any]) -> None:
-        self.measure.click(
+        measured = self.measure.click(
             told(self.when_measured),
             inputs,
-            [self.metrics],
+            [self.measured],
             **BESIDE_QUEUE | {"show_progress": "minimal", "show_progress_on": [self.metrics]},
         )
+        measured.success(told(self.when_told), {self.measured, self._sight.shown}, [self.metrics], **CHOSEN)
+
+    def when_told(self, values: Values) -> Updates:
+        """The table, unless another result came to the page meanwhile."""
+        job, table = values[self.measured]
+        return {self.metrics: table if job == values[self._sight.shown] else gr.skip()}
 
     def when_measured(self, values: Values) -> Updates:
         """The result and its classical rivals, scored."""
-        from pipelines.fusion.metrics import score
+        from pipelines.fusion.metrics import VIF_MIN_PX, score
 
         job, bench = self._sight.job(values), self._sight.bench
         size_hw = measured_size(bench.result(job)[0].fused.shape)
@@ -191,7 +198,8 @@ class MetricView:
         fused = {title: drawing.resized(bench.result(one)[0].fused, size_hw) for title, one in jobs.items()}
         columns = {title: score(picture, frames, job.options.task) for title, picture in fused.items()}
         note = hint(f"Measured at {size_hw[1]} × {size_hw[0]} pixels; larger pictures are reduced to 1 megapixel.")
-        return {self.metrics: drawing.score_table(columns) + note}
+        absent = {"vif": f"needs {VIF_MIN_PX} px"} if min(size_hw) < VIF_MIN_PX else {}
+        return {self.measured: (job, drawing.score_table(columns, absent=absent) + note)}
 
 
 def measured_size(size_hw: tuple[int, ...]) -> tuple[int, int]:

@@ -172,8 +172,8 @@ class GroundingTab(MixTab):
         yield from super().commit(request, values)
 
     def preview(self, request: gr.Request, values: Values) -> Updates:
-        """While a fader is held or a phrase is typed; half a question waits, and so do published networks."""
-        if values[self.source.network] or not self.has_input(values) or self._asked(values) is None:
+        """While a fader is held or a phrase is typed; published networks wait for the release."""
+        if values[self.source.network]:
             return {self.version: gr.skip()}
         return super().preview(request, values)
 

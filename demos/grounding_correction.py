@@ -112,7 +112,7 @@ class CorrectionView:
     def wire(self, inputs: set[Any]) -> None:
         """The editor is taken off the page first: one that stays keeps its canvas, and loses the layer it is given."""
         taken = self.take.click(told(self.when_taken), inputs, [self.taken, self.note, self.editor], **TELLING)
-        taken.success(told(self.when_placed), inputs, [self.editor], **BESIDE_QUEUE)
+        taken.success(told(self.when_placed), inputs, [self.editor], trigger_mode="always_last", **BESIDE_QUEUE)
 
     def when_taken(self, values: Values) -> Updates:
         """Which mask will be painted on. Raises UserError: nothing was found, or no object is chosen."""

@@ -22,8 +22,8 @@ COPY = "(address) => window.mixdeck.copied(address)"
 class Header:
     """Built above the tabs, wired when they are there.
 
-    A tab gives `name`, `inputs`, `pictures`, `shown`, `words(shown)`, `when_first_seen(request, values)`, and `links`:
-    settable, query(values), opened_with(query), restored(text), then_run(event).
+    A tab gives `name`, `inputs`, `pictures`, `shown`, `words(shown)`, `when_asked(request, values)`, and `links`:
+    settable, query(values), opened_with(query), restored(text), then_settle(event).
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -40,71 +40,74 @@ class Header:
         gr.HTML(help_page(), elem_id="help")
         self.current = gr.State("")
         self.is_read = gr.State(False)  # the address was
-        # Of each tab: 1 once it was seen. Made here: among the tabs a state would count as one, and shift the others.
-        self.first = {name: gr.State(0) for name in names}
+        # Of each tab: how often it was asked to run from here, when first seen and at each restore. Made here: among
+        # the tabs a state would count as one, and shift the others.
+        self.asked = {name: gr.State(0) for name in names}
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, built: Mapping[str, Any]) -> None:
         """Events of the buttons, and of the page as its address wants it."""
         self._tabs, self._built = tabs, built
-        everything = {self.current, self.file, *(one for tab in built.values() for one in tab.inputs)}
-        settable = [tabs, *(one for tab in built.values() for one in tab.links.settable)]
+        asked = self.asked.values()
+        everything = {self.current, self.file, *asked, *(one for tab in built.values() for one in tab.inputs)}
+        settable = [tabs, *asked, *(one for tab in built.values() for one in tab.links.settable)]
         self.copy.click(told(self.when_copied), everything, [self.link], **BESIDE_QUEUE).success(
             None, [self.link], [self.link], js=COPY, **BESIDE_QUEUE
         )
-        restored = self.file.upload(told(self.when_restored), everything, settable, trigger_mode="always_last",
-                                    **TELLING)  # fmt: skip
-        for tab in built.values():
-            tab.links.then_run(restored)
+        self.file.upload(told(self.when_restored), everything, settable, trigger_mode="always_last", **TELLING)
         self.figure.click(None, js="() => window.mixdeck.figure()", **BESIDE_QUEUE)
         self.help.click(None, js="() => window.mixdeck.help()", **BESIDE_QUEUE)
-        page.load(told(self.when_opened), None, [self.is_read, *self.first.values(), *settable], trigger_mode="once",
+        page.load(told(self.when_opened), None, [self.is_read, *settable], trigger_mode="once",
                   **TELLING)  # fmt: skip
 
     def follow(self, opened: gr.Tab, name: str, tab: Any) -> None:
         """The tab that is opened is the current one: its mix is in the chip. What it runs first, it runs now."""
-        first = self.first[name]
+        asked = self.asked[name]
 
-        def chosen(is_read: bool, seen: int, shown: Any) -> tuple[str, str, int]:
-            return name, chip_of(tab.words(shown)), max(seen, int(is_read))
+        def chosen(is_read: bool, count: int, shown: Any) -> tuple[str, str, int]:
+            return name, chip_of(tab.words(shown)), max(count, int(is_read))
 
-        opened.select(chosen, [self.is_read, first, tab.shown], [self.current, self.chip, first],
+        opened.select(chosen, [self.is_read, asked, tab.shown], [self.current, self.chip, asked],
                       trigger_mode="always_last", **TELLING)  # fmt: skip
 
-    def first_run(self, tab: Any) -> Any:
-        """The first example of a tab, when a visitor first sees it: hidden tabs would hold up the one that is seen."""
-        return self.first[tab.name].change(told(tab.when_first_seen), tab.inputs, tab.pictures,
-                                           trigger_mode="always_last", **QUIET, **ON_DEVICE)  # fmt: skip
+    def run_of(self, tab: Any) -> Any:
+        """The run of a tab that is asked for from here: its first example when a visitor first sees it, as hidden tabs
+        would hold up the one that is seen, and what was restored on it."""
+        run = self.asked[tab.name].change(told(tab.when_asked), tab.inputs, tab.pictures, trigger_mode="always_last",
+                                          **QUIET, **ON_DEVICE)  # fmt: skip
+        tab.links.then_settle(run)
+        return run
 
     def chip_after(self, current: str, tab: Any, shown: Any) -> Any:
         """The chip after a run of a tab, which may not be the one that is looked at."""
         is_seen = current == tab.name or (not current and tab is next(iter(self._built.values())))
         return chip_of(tab.words(shown)) if is_seen else gr.skip()
 
-    def _tab(self, name: str) -> Any:
-        return (self._built.get(name) or next(iter(self._built.values()))).links
+    def _known(self, *names: str) -> str:
+        """The first of these that is a tab; else the page's first."""
+        return next(name for name in (*names, *self._built) if name in self._built)
 
     def when_copied(self, values: Mapping[Any, Any]) -> Any:
         """The address of the mix that is shown; the browser completes and copies it."""
-        query = self._tab(values[self.current]).query(values)
+        query = self._built[self._known(values[self.current])].links.query(values)
         return {self.link: gr.update(value=address(query), visible=True)}
 
     def when_restored(self, values: Mapping[Any, Any]) -> Any:
-        """The settings of a dropped file, on the tab that they are for."""
+        """The settings of a dropped file, on the tab that they are for; it alone runs."""
         text = restore(Path(values[self.file]))
-        name = pipeline_of(text)
-        name = name if name in self._built else values[self.current]
-        return self._tab(name).restored(text) | {self._tabs: gr.update(selected=name) if name else gr.skip()}
+        name = self._known(pipeline_of(text), values[self.current])
+        asked = self.asked[name]
+        updates = self._built[name].links.restored(text)
+        return updates | {self._tabs: gr.update(selected=name), asked: values[asked] + 1}
 
     def when_opened(self, request: gr.Request) -> Any:
         """What the address asks for; what cannot be read is told, and the page opens as usual."""
         query = dict(request.query_params) if request else {}
-        name = query.get("tab", "")
-        name = name if name in self._built else next(iter(self._built))
-        updates: dict[Any, Any] = {self.is_read: True, self.first[name]: 1}
+        name = self._known(query.get("tab", ""))
+        updates: dict[Any, Any] = {self.is_read: True, self.asked[name]: 1}
         if "tab" in query:
             updates[self._tabs] = gr.update(selected=name)
         try:
-            return updates | self._tab(name).opened_with(query)
+            return updates | self._built[name].links.opened_with(query)
         except UserError as error:
             gr.Warning(html.escape(str(error), quote=False), title=error.title)
             return updates

@@ -194,7 +194,7 @@ class LabTab:
         name, recipe = shown
         return f"{name}: {describe(recipe)} · #{recipe_hash(recipe)[:8]}"
 
-    def when_first_seen(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+    def when_asked(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """Nothing runs by itself here."""
         yield {self.shown: gr.skip()}
 

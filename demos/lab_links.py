@@ -29,7 +29,7 @@ class LabLinks:
         self._tab = tab
         self.settable = tab.settable
 
-    def then_run(self, event: Any) -> None:
+    def then_settle(self, run: Any) -> None:
         """Nothing runs by itself in the Lab."""
 
     def query(self, values: Values) -> dict[str, str]:

@@ -13,7 +13,7 @@ import gradio as gr
 from demos.lab_grid import Grid
 from demos.lab_plot import PlotView
 from demos.sight import Updates, Values
-from demos.steps import LONG, progress_bar
+from demos.steps import LONG, NOT_BEGUN, WAITING, progress_bar
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
 from pipelines.merging.errors import MergeError
@@ -180,13 +180,13 @@ class Experiment:
     def queued(self, request: gr.Request) -> Updates:
         """The moment that Run is pressed: an earlier run of this visitor ends, and this one waits for its turn."""
         self._turns.stop(visitor_of(request))
-        return {self.turn: self._turns.take(), self.progress: hint("Waiting for the machine…")}
+        return {self.turn: self._turns.take(), self.progress: hint(WAITING)}
 
     def run(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """Step by step until done or stopped; before a step it is looked whether anybody still wants it."""
         visitor, turn = visitor_of(request), values[self.turn]
         if not self._turns.is_current(visitor, turn):
-            yield {self.progress: hint("Stopped before it began.")}
+            yield {self.progress: hint(NOT_BEGUN)}
             return
         try:
             plan = self.planned(values)

@@ -21,7 +21,7 @@ from demos.merge_words import describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values
 from demos.stage_controls import title_of
-from demos.tab import visitor_of
+from demos.tab import tell, visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
@@ -32,11 +32,13 @@ from pipelines.shared.recipe_file import RecipeDocument
 
 @dataclass(frozen=True)
 class Drawn:
-    """The result that is on the page: its job, whether it is a preview, and what its label says."""
+    """The result that is on the page: its job, whether it is a preview, and what its label says; where a tab compares,
+    what the result was drawn beside, and how."""
 
     job: Any
     is_preview: bool = False
     text: str = ""
+    beside: tuple[str, ...] = ()
 
 
 class MixTab(Board):
@@ -101,11 +103,27 @@ class MixTab(Board):
     # --- runs
 
     def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """After a release or a choice; in Manual only Run runs, and the mark on the picture stays."""
+        """After a release or a choice; in Manual only Run runs, and the mark on the picture stays.
+
+        Where nothing has changed, as when a number box is left, only the mark goes. What is refused is told, and ends
+        as usual: an error would drop the event that waits for this run.
+        """
         if values[self.panel.apply] == "Manual":
             yield {self.version: gr.skip()}
             return
-        yield from self.force(request, values)
+        try:
+            if self._is_shown(values):
+                yield {self.version: version_label(values[self.drawn].text)}
+            else:
+                yield from self.force(request, values)
+        except (UserError, MergeError) as error:
+            tell(error)
+            yield {self.version: gr.skip()}
+
+    def _is_shown(self, values: Values) -> bool:
+        """Whether the page shows the full result of what it asks for."""
+        drawn, job = values[self.drawn], self.job(values)
+        return drawn is not None and not drawn.is_preview and drawn.job == job == values[self.shown]
 
     def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """One full run of what the page asks for."""
@@ -122,21 +140,30 @@ class MixTab(Board):
         if not self.workshop.turns.may_write(visitor, turn):
             yield {self.version: gr.skip()}
             return
-        yield picture | self._committed(values, job)
+        yield picture | self._committed(job)
         if self.workshop.turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 
-    def when_first_seen(self, request: gr.Request, values: Values) -> Iterator[Updates]:
-        """The first example, run when a visitor first sees the tab."""
+    def when_asked(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """What the head of the page asks for: the first example, when a visitor first sees the tab, or a restore."""
         if self.has_input(values):
-            yield from self.force(request, values)
+            yield from self.commit(request, values)
         else:
             yield {self.version: gr.skip()}
 
     def preview(self, request: gr.Request, values: Values) -> Updates:
-        """While a fader is held: the result only, at what the machine can follow. Gives way to any later run."""
+        """While a fader is held: the result only, at what the machine can follow. Gives way to any later run.
+
+        A mix that is refused is told when the fader is released, not at each step.
+        """
         if values[self.panel.apply] != "Live" or not self.has_input(values):
             return {self.version: gr.skip()}
+        try:
+            return self._previewed(request, values)
+        except (UserError, MergeError):
+            return {self.version: gr.skip()}
+
+    def _previewed(self, request: gr.Request, values: Values) -> Updates:
         turn = self.workshop.turns.take()
         job = self.job(values)
         if values[self.shown] == job:
@@ -171,9 +198,20 @@ class MixTab(Board):
         self.workshop.turns.stop(visitor_of(request))
         return {self.version: gr.skip()}
 
-    def _committed(self, values: Values, job: Any) -> Updates:
+    def when_shown(self, values: Values) -> Updates:
+        """After the full result of another job: its mix enters the history as that is now, not as the run found it.
+
+        Nothing enters while the desk stands on the history's entry: the visitor went back to it during the run.
+        """
         history: History = values[self.panel.history]
-        return self.panel.remembered(history.with_commit(job.recipe)) | {
+        recipe: MergeRecipe = values[self.shown].recipe
+        updates = {self.panel.history: gr.skip()} | self.desk.marked(values[self.desk.scored], recipe)
+        if self.panel.recipe(values) == history.current:
+            return updates
+        return updates | self.panel.remembered(history.with_commit(recipe))
+
+    def _committed(self, job: Any) -> Updates:
+        return {
             self.shown: job,
             self.panel.stages.box: gr.update(label=title_of(job.recipe)),
             self.panel.masks.counts: self._mask_counts(job),

@@ -41,7 +41,7 @@ def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = T
                 one.meet(tabs, built)
         header.wire(page, tabs, built)
         for one in built.values():
-            status.follow([header.first_run(one), *one.runs], one, header)
+            status.follow([header.run_of(one), *one.runs], one, header)
             one.add_endpoints()
         add_endpoints(workshop)
     workshop.cache.add_listener(LoadMessages())

@@ -14,8 +14,9 @@ from demos.tab import BESIDE_QUEUE, Workshop, told
 from pipelines.shared.cache import ModelCache
 
 TEMPLATE = (
-    "<div>{{value.device}} · {{value.memory}} in use · {{value.models}} models, {{value.merged}} · "
-    "{{value.hits}} hits / {{value.misses}} misses · {{value.evictions}} evicted</div>"
+    "<div>{{value.device}} · {{value.memory}} · {{value.models}} models, {{value.merged}} · "
+    "{{value.hits}} hits / {{value.misses}} misses · {{value.loads}} loads, {{value.load_ms}} ms · "
+    "merging {{value.merge_ms}} ms · {{value.evictions}} evicted</div>"
 )
 
 
@@ -36,7 +37,8 @@ class StatusBar:
             return self.now(), header.chip_after(current, tab, shown)
 
         for run in runs:
-            run.then(told_after, [header.current, tab.shown], [self.bar, header.chip], **BESIDE_QUEUE)
+            run.then(told_after, [header.current, tab.shown], [self.bar, header.chip], trigger_mode="always_last",
+                     **BESIDE_QUEUE)  # fmt: skip
 
     def now(self) -> dict[str, Any]:
         """The numbers of this moment."""
@@ -53,11 +55,14 @@ def status_of(workshop: Workshop) -> dict[str, Any]:
     counters = workshop.cache.counters()
     return {
         "device": device_words(workshop.cache),
-        "memory": f"{peak_memory_bytes() / 1e9:.1f} GB at most",
+        "memory": f"{memory_bytes() / 1e9:.2f} GB in use, {peak_memory_bytes() / 1e9:.2f} at most",
         "models": len(counters.models),
-        "merged": f"{counters.bytes_ram / 1e6:.0f} MB",
+        "merged": f"{(counters.bytes_ram + counters.bytes_device) / 1e6:.0f} MB",
         "hits": counters.hits,
         "misses": counters.misses,
+        "loads": counters.loads,
+        "load_ms": round(counters.load_ms),
+        "merge_ms": round(counters.merge_ms),
         "evictions": counters.evictions,
     }
 
@@ -67,6 +72,13 @@ def device_words(cache: ModelCache) -> str:
     fewer = [f"{what} {held}" for what, held in (("networks", cache.precision), ("task vectors", cache.vectors))
              if held != "float32"]  # fmt: skip
     return " · ".join([str(cache.device), *fewer])
+
+
+def memory_bytes() -> int:
+    """Resident size of this process now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def peak_memory_bytes() -> int:

@@ -16,6 +16,7 @@ Step = TypeVar("Step")
 
 # A place of its own in the queue, for one at a time: minutes of work must not hold up the faders.
 LONG: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 1, "api_visibility": "private", **QUIET}
+WAITING, NOT_BEGUN = "Waiting for the machine…", "Stopped before it began."
 
 
 def until_stopped(steps: Iterator[Step], turns: Turns, visitor: str, turn: int) -> Iterator[tuple[Step, bool]]:

@@ -137,6 +137,12 @@ def told(handler: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def tell(error: Exception) -> None:
+    """The same in passing, for a handler that then ends as usual: after an error the browser drops what waits."""
+    message = as_message(error)
+    gr.Warning(message.message, duration=None, title=message.title)
+
+
 def as_message(error: Exception) -> gr.Error:
     """What a visitor reads about an exception."""
     if isinstance(error, gr.Error):

@@ -47,6 +47,8 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     _wire_runs(tab, moved, chosen, own)
     for event in (*_desk_events(tab), *_past_events(tab), *own.setting):
         then_run(tab, event)
+    tab.shown.change(told(tab.when_shown), {tab.shown, tab.desk.scored, *panel.inputs},
+                     [*panel.memory_components, tab.desk.scores], **LAST)  # fmt: skip
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
     for view in tab.views:
         view.wire(tab.inputs)
@@ -81,14 +83,14 @@ def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents)
 
 def then_run(tab: MixTab, event: Any) -> None:
     """After an event that moved widgets from Python, which fires nothing by itself."""
-    run = event.success(told(tab.commit), tab.inputs, tab.pictures, **QUIET, **ON_DEVICE)
+    run = event.success(told(tab.commit), tab.inputs, tab.pictures, trigger_mode="always_last", **QUIET, **ON_DEVICE)
     tab.runs.append(run)
     then_settle(tab, run)
 
 
 def then_settle(tab: MixTab, run: Any) -> None:
     """Answers may arrive in another order than they were made: look once more at what is on the page."""
-    run.then(told(tab.settle), tab.inputs, tab.drawing, **BESIDE_QUEUE)
+    run.then(told(tab.settle), tab.inputs, tab.drawing, **LAST)
 
 
 def _past_events(tab: MixTab) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from demos.links import example_named, pack, unpack
 from demos.sight import Sight, Updates, Values
-from demos.tab_events import then_run
+from demos.tab_events import then_settle
 
 if TYPE_CHECKING:
     from demos.mix_tab import MixTab
@@ -21,9 +21,9 @@ class TabLinks:
         self._tab = tab
         self.settable = [*tab.settable, tab.export.restored]
 
-    def then_run(self, event: Any) -> None:
-        """Run what an event has put on the page."""
-        then_run(self._tab, event)
+    def then_settle(self, run: Any) -> None:
+        """After a run that the head of the page asked for."""
+        then_settle(self._tab, run)
 
     def query(self, values: Values) -> dict[str, str]:
         """What a link to the result on the page says; inputs of an example are named, others stay here."""

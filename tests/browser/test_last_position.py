@@ -62,3 +62,20 @@ def test_twenty_quick_keys_end_on_the_picture_of_the_last_position(visit: Callab
     page.until_fused(direct(positions(page)))
     undo = page.page.locator("#fusion-desk-undo").inner_text()
     assert 1 <= int(undo.removeprefix("Undo (").removesuffix(")")) < 20, undo  # one commit a pause, not one a key
+
+
+def test_two_quick_undos_end_on_the_first_picture(visit: Callable[..., Any], direct: Any) -> None:
+    page = visit()
+    page.settled()
+    first = positions(page)
+    for count, name in enumerate(FADERS[:2], 1):
+        page.drag(name, 0.7, 0.3, steps=4)
+        page.until_undo(count)
+    undo = page.page.locator("#fusion-desk-undo")
+    undo.click()
+    page.until_undo(1)  # the desk is back, its run has only begun
+    undo.click()
+    page.until_undo(0)
+    page.until_fused(direct(first))
+    assert positions(page) == first
+    assert page.page.locator("#fusion-desk-redo").inner_text() == "Redo (2)"

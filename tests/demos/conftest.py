@@ -26,7 +26,8 @@ class FakeCache:
         self.listeners.append(listener)
 
     def counters(self) -> Any:
-        return SimpleNamespace(hits=3, misses=2, loads=1, evictions=0, bytes_ram=5_000_000, models=())
+        return SimpleNamespace(hits=3, misses=2, loads=1, evictions=0, bytes_ram=5_000_000, bytes_device=0,
+                               load_ms=41.6, merge_ms=7.2, models=())  # fmt: skip
 
     def unload_all(self) -> None:
         self.unloaded += 1
@@ -141,3 +142,9 @@ def crop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def visitor() -> Callable[[str], Any]:
     """A request of a visitor with that name."""
     return lambda name: SimpleNamespace(session_hash=name)
+
+
+@pytest.fixture
+def pressed() -> Callable[..., Iterator[dict[Any, Any]]]:
+    """The steps of long work whose button a visitor has pressed, with these values on the page."""
+    return lambda view, visitor, values: view.run(visitor, {**values, **view.queued()})

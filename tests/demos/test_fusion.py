@@ -13,9 +13,11 @@ import pytest
 
 from demos.fusion_bench import Job
 from demos.fusion_words import engine_choices, left_choices
+from demos.history import History
 from demos.mix_tab import Drawn
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
+from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 
@@ -55,12 +57,49 @@ def test_the_frames_box_lets_a_file_through_that_the_reader_has_a_word_for(built
     assert not is_valid_file("report.docx", built.tab.source.files.file_types)
 
 
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is told in passing."""
+    messages: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, **_: messages.append(message))
+    return messages
+
+
+def test_a_refused_release_is_told_and_ends_as_usual(
+    built: Any, visitor: Callable[[str], Any], said: list[str]
+) -> None:
+    (updates,) = built.tab.commit(visitor("anna"), built.values({built.tab.source.files: None}))
+    assert updates == {built.tab.version: gr.skip()}
+    assert len(said) == 1 and "choose an example" in said[0]
+
+
+def test_a_refused_preview_says_nothing(
+    built: Any, visitor: Callable[[str], Any], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(job: Job) -> None:
+        raise MergeError("SLERP mixes two experts")
+
+    monkeypatch.setattr(built.tab.bench, "preview", refuse)
+    updates = built.tab.preview(visitor("anna"), built.values({built.tab.panel.scale: 0.32}))
+    assert updates == {built.tab.version: gr.skip()} and said == []
+
+
 def test_in_manual_a_release_runs_nothing_and_run_does(built: Any, visitor: Callable[[str], Any]) -> None:
     manual = built.values({built.tab.panel.apply: "Manual", built.tab.panel.strips[0].weight: 0.77})
     count = len(built.pipeline.calls)
     (updates,) = built.tab.commit(visitor("anna"), manual)
     assert len(built.pipeline.calls) == count and built.tab.out not in updates
     assert built.tab.out in next(built.tab.force(visitor("anna"), manual))
+
+
+def test_a_number_box_that_is_left_unchanged_runs_nothing(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab = built.tab
+    updates = run(built, visitor, {tab.panel.scale: 0.47})
+    same = {tab.panel.scale: 0.47, tab.shown: updates[tab.shown], tab.drawn: updates[tab.drawn]}
+    (label,) = tab.commit(visitor("anna"), built.values(same))
+    assert set(label) == {tab.version} and "4 of 4 experts" in label[tab.version] and "stale" not in label[tab.version]
+    assert tab.out in next(tab.commit(visitor("anna"), built.values(same | {tab.drawn: Drawn(same[tab.shown], True)})))
+    assert tab.out in next(tab.commit(visitor("anna"), built.values(same | {tab.panel.scale: 0.48})))
 
 
 def test_a_run_that_was_stopped_writes_nothing(built: Any, visitor: Callable[[str], Any]) -> None:
@@ -112,11 +151,39 @@ def test_a_late_preview_gives_way_to_the_full_result(built: Any) -> None:
 
 
 def test_a_commit_is_one_entry_of_history(built: Any, visitor: Callable[[str], Any]) -> None:
-    panel = built.tab.panel
-    updates = run(built, visitor, {panel.scale: 0.55})
-    assert updates[panel.history].undo_count == 1
-    undone = panel.when_undone(updates[panel.history], -1)
+    tab, panel = built.tab, built.tab.panel
+    moved = {panel.scale: 0.55}
+    committed = tab.when_shown(built.values(moved | {tab.shown: run(built, visitor, moved)[tab.shown]}))
+    assert committed[panel.history].undo_count == 1
+    undone = panel.when_undone(committed[panel.history], -1)
     assert undone[panel.scale] == panel.family.default.scale and undone[panel.redo]["interactive"]
+
+
+def test_an_undo_during_a_run_stays(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab, panel = built.tab, built.tab.panel
+    first = tab.job(built.values({panel.scale: 0.55}))
+    history = History((panel.family.default, first.recipe), 1)
+    updates = run(built, visitor, {panel.scale: 0.9, panel.history: history})
+    assert panel.history not in updates
+    undone = panel.when_undone(history, -1)
+    now = built.values({panel.scale: undone[panel.scale], panel.history: undone[panel.history]})
+    assert not isinstance(tab.when_shown(now | {tab.shown: updates[tab.shown]})[panel.history], History)
+    assert undone[panel.history].redo_count == 1
+
+
+def test_a_fader_that_moves_on_during_a_run_leaves_its_entry(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab, panel = built.tab, built.tab.panel
+    shown = run(built, visitor, {panel.scale: 0.9})[tab.shown]
+    updates = tab.when_shown(built.values({tab.shown: shown, panel.scale: 1.1}))
+    assert updates[panel.history].current == shown.recipe and updates[panel.history].undo_count == 1
+
+
+@pytest.mark.parametrize("page", ["built", "text_page", "grounding_page"])
+def test_the_note_of_what_is_shown_can_be_watched(page: str, request: pytest.FixtureRequest) -> None:
+    built = request.getfixturevalue(page)
+    assert len({hash(built.tab.job(built.values())), hash(built.tab.job(built.values()))}) == 1
+    listeners = [one for one in built.page.blocks.fns.values() if (built.tab.shown._id, "change") in one.targets]
+    assert {one.trigger_mode for one in listeners} == {"always_last"}
 
 
 def test_settings_without_a_meaning_stay_at_their_defaults(built: Any) -> None:
@@ -200,9 +267,32 @@ def test_a_click_shows_the_region_of_every_frame(built: Any, visitor: Callable[[
 
 
 def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor: Callable[[str], Any]) -> None:
-    job = run(built, visitor)[built.tab.shown]
-    table = built.tab.metrics.when_measured(built.values({built.tab.shown: job}))[built.tab.metrics.metrics]
+    view, shown = built.tab.metrics, built.tab.shown
+    job = run(built, visitor)[shown]
+    measured = view.when_measured(built.values({shown: job}))
+    table = view.when_told(measured | {shown: job})[view.metrics]
     assert "this result" in table and "qabf" in table and "Laplacian" in table
+
+
+def test_numbers_of_a_result_that_is_gone_are_not_shown(built: Any, visitor: Callable[[str], Any]) -> None:
+    view, shown = built.tab.metrics, built.tab.shown
+    measured = view.when_measured(built.values({shown: run(built, visitor)[shown]}))
+    moved = run(built, visitor, {built.tab.panel.scale: 0.58})[shown]
+    assert view.when_told(measured | {shown: moved}) == {view.metrics: gr.skip()}
+
+
+def test_a_metric_that_a_small_picture_lacks_says_what_it_needs(
+    built: Any, visitor: Callable[[str], Any], tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    rng, paths = np.random.default_rng(0), [tmp_path / "tiny_ir.png", tmp_path / "tiny_vis.png"]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(path)
+    view, shown = built.tab.metrics, built.tab.shown
+    job = run(built, visitor, {built.tab.source.files: [str(path) for path in paths]})[shown]
+    _, table = view.when_measured(built.values({shown: job}))[view.measured]
+    assert "<td>vif ↑</td><td>n/a (needs 41 px)</td>" in table
 
 
 def test_the_table_engine_is_offered_for_exposures_only() -> None:
@@ -214,6 +304,22 @@ def test_the_result_can_be_compared_with_frames_mixes_and_engines() -> None:
     job = Job(("a", "b"), FusionOptions(task="mef"), MergeRecipe())
     values = [value for _, value in left_choices(job, 2)]
     assert {"frame 1", "frame 2", "base", "other", "mertens", "lut"} <= set(values) and "net" not in values
+
+
+def test_a_run_leaves_what_it_is_compared_with_as_it_is_chosen(built: Any, visitor: Callable[[str], Any]) -> None:
+    left = built.tab.left
+    assert "value" not in run(built, visitor, {left: "average"})[left]
+    assert run(built, visitor, {left: "frame 5"})[left]["value"] == "frame 1"
+
+
+def test_another_choice_during_a_run_is_drawn_after_it(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab = built.tab
+    updates = run(built, visitor)
+    now = built.values({tab.shown: updates[tab.shown], tab.drawn: updates[tab.drawn]})
+    assert list(tab.when_drawn(now).values()) == [gr.skip()]
+    before, fused = tab.when_drawn(now | {tab.left: "average"})[tab.out]["value"]
+    assert np.array_equal(fused, updates[tab.out][1]) and not np.array_equal(before, updates[tab.out][0])
+    assert "value" in tab.when_drawn(now | {tab.compare.view: "difference"})[tab.compare.flat]
 
 
 def test_text_of_others_is_shown_not_rendered() -> None:
@@ -233,7 +339,7 @@ def test_mask_shares_are_told_in_words() -> None:
 
 
 def test_the_first_visit_runs_the_first_example(built: Any, visitor: Callable[[str], Any]) -> None:
-    updates = next(built.tab.when_first_seen(visitor("new"), built.values()))
+    updates = next(built.tab.when_asked(visitor("new"), built.values()))
     assert built.tab.out in updates
-    (nothing,) = built.tab.when_first_seen(visitor("new"), built.values({built.tab.source.files: None}))
+    (nothing,) = built.tab.when_asked(visitor("new"), built.values({built.tab.source.files: None}))
     assert nothing == {built.tab.version: gr.skip()}

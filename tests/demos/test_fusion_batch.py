@@ -40,18 +40,18 @@ def test_scenes_and_left_out_names_are_listed_before_anything_runs(built: Any, b
 
 
 def test_a_batch_gives_pictures_and_a_table(
-    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any]
+    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any], pressed: Any
 ) -> None:
-    steps = list(batch.run(visitor("anna"), built.values({batch.files: dropped})))
+    steps = list(pressed(batch, visitor("anna"), built.values({batch.files: dropped})))
     assert "1 of 2" in steps[1][batch.progress] and "Done: 2 of 2" in steps[-1][batch.progress]
     with zipfile.ZipFile(steps[-1][batch.out]) as archive:
         assert archive.namelist() == ["street_fused.png", "yard_fused.png", "metrics.csv", "unmatched.txt"]
 
 
 def test_a_stopped_batch_gives_what_it_has(
-    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any]
+    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any], pressed: Any
 ) -> None:
-    steps = batch.run(visitor("anna"), built.values({batch.files: dropped}))
+    steps = pressed(batch, visitor("anna"), built.values({batch.files: dropped}))
     next(steps)
     batch.when_stopped(visitor("anna"))
     last = list(steps)[-1]
@@ -60,27 +60,36 @@ def test_a_stopped_batch_gives_what_it_has(
         assert "street_fused.png" in archive.namelist() and "yard_fused.png" not in archive.namelist()
 
 
-def test_another_visitor_stops_only_their_own_batch(
-    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any]
+def test_a_batch_that_is_stopped_while_it_waits_does_not_begin(
+    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any], pressed: Any
 ) -> None:
-    steps = batch.run(visitor("anna"), built.values({batch.files: dropped}))
+    steps = pressed(batch, visitor("anna"), built.values({batch.files: dropped}))
+    batch.when_stopped(visitor("anna"))
+    (only,) = steps
+    assert "before it began" in only[batch.progress] and batch.out not in only
+
+
+def test_another_visitor_stops_only_their_own_batch(
+    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any], pressed: Any
+) -> None:
+    steps = pressed(batch, visitor("anna"), built.values({batch.files: dropped}))
     next(steps)
     batch.when_stopped(visitor("ben"))
     assert "Done" in list(steps)[-1][batch.progress]
 
 
 def test_the_settings_and_the_mix_of_the_page_are_used(
-    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any]
+    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any], pressed: Any
 ) -> None:
     changes = {batch.files: dropped, built.tab.settings.detail: 1.5, built.tab.panel.scale: 0.9}
-    list(batch.run(visitor("anna"), built.values(changes)))
+    list(pressed(batch, visitor("anna"), built.values(changes)))
     options, recipe = built.pipeline.calls[-1]
     assert options.detail == 1.5 and recipe.scale == 0.9
 
 
-def test_nothing_dropped_is_said(built: Any, batch: Any, visitor: Callable[[str], Any]) -> None:
+def test_nothing_dropped_is_said(built: Any, batch: Any, visitor: Callable[[str], Any], pressed: Any) -> None:
     with pytest.raises(UserError, match="drop a zip"):
-        list(batch.run(visitor("anna"), built.values()))
+        list(pressed(batch, visitor("anna"), built.values()))
 
 
 def test_archives_and_single_files_are_put_together(dropped: list[str], tmp_path: Path) -> None:

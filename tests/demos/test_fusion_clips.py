@@ -35,19 +35,19 @@ def view(built: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def test_two_clips_become_one_with_progress(
-    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any]
+    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any], pressed: Any
 ) -> None:
     values = built.values({view.first: clips[0], view.second: clips[1], built.tab.settings.detail: 1.5})
-    steps = list(view.run(visitor("anna"), values))
+    steps = list(pressed(view, visitor("anna"), values))
     assert f"frame 1 of {FRAMES}" in steps[1][view.progress] and "Done" in steps[-1][view.progress]
     assert inspect_clip(Path(steps[-1][view.clip])).frame_count == FRAMES
     assert built.pipeline.calls[-1][0].detail == 1.5
 
 
 def test_a_stopped_clip_leaves_no_file(
-    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any], tmp_path: Path
+    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any], pressed: Any, tmp_path: Path
 ) -> None:
-    steps = view.run(visitor("anna"), built.values({view.first: clips[0], view.second: clips[1]}))
+    steps = pressed(view, visitor("anna"), built.values({view.first: clips[0], view.second: clips[1]}))
     next(steps)
     view.when_stopped(visitor("anna"))
     rest = list(steps)
@@ -55,13 +55,22 @@ def test_a_stopped_clip_leaves_no_file(
     assert not list((tmp_path / "served").rglob("*.mp4"))
 
 
+def test_a_clip_that_is_stopped_while_it_waits_does_not_begin(
+    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any], pressed: Any
+) -> None:
+    steps = pressed(view, visitor("anna"), built.values({view.first: clips[0], view.second: clips[1]}))
+    view.when_stopped(visitor("anna"))
+    (only,) = steps
+    assert "before it began" in only[view.progress] and view.clip not in only
+
+
 def test_one_clip_for_two_cameras_is_refused(
-    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any]
+    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any], pressed: Any
 ) -> None:
     with pytest.raises(UserError, match="a thermal and a visible clip"):
-        list(view.run(visitor("anna"), built.values({view.first: clips[0]})))
+        list(pressed(view, visitor("anna"), built.values({view.first: clips[0]})))
 
 
-def test_no_clip_is_said(built: Any, view: Any, visitor: Callable[[str], Any]) -> None:
+def test_no_clip_is_said(built: Any, view: Any, visitor: Callable[[str], Any], pressed: Any) -> None:
     with pytest.raises(UserError, match="no clip yet"):
-        list(view.run(visitor("anna"), built.values()))
+        list(pressed(view, visitor("anna"), built.values()))

@@ -54,10 +54,10 @@ def asked(page: Any, archive: Path) -> dict[Any, Any]:
 
 
 def test_a_batch_gives_a_table_masks_and_one_coco_file(
-    grounding_page: Any, visitor: Callable[[str], Any], archive: Path
+    grounding_page: Any, visitor: Callable[[str], Any], pressed: Any, archive: Path
 ) -> None:
     batch = grounding_page.tab.batch
-    steps = list(batch.run(visitor("dora"), asked(grounding_page, archive)))
+    steps = list(pressed(batch, visitor("dora"), asked(grounding_page, archive)))
     assert "1 of 4" in steps[1][batch.progress] and "Done: 4 of 4" in steps[-1][batch.progress]
     assert "scenes/2.png" in steps[-1][batch.table] and "broken.png" in steps[-1][batch.table]
     with zipfile.ZipFile(steps[-1][batch.out]) as packed:
@@ -68,9 +68,11 @@ def test_a_batch_gives_a_table_masks_and_one_coco_file(
     assert mask.sum() == document["annotations"][0]["area"] and document["info"]["recipe_hash"]
 
 
-def test_a_stopped_batch_gives_what_it_has(grounding_page: Any, visitor: Callable[[str], Any], archive: Path) -> None:
+def test_a_stopped_batch_gives_what_it_has(
+    grounding_page: Any, visitor: Callable[[str], Any], pressed: Any, archive: Path
+) -> None:
     batch, emil = grounding_page.tab.batch, visitor("emil")
-    steps = batch.run(emil, asked(grounding_page, archive))
+    steps = pressed(batch, emil, asked(grounding_page, archive))
     next(steps)
     batch.when_stopped(emil)
     *_, last = steps
@@ -79,9 +81,9 @@ def test_a_stopped_batch_gives_what_it_has(grounding_page: Any, visitor: Callabl
         assert len(json.loads(packed.read("coco.json"))["images"]) == 1
 
 
-def test_no_picture_is_told(grounding_page: Any, visitor: Callable[[str], Any]) -> None:
+def test_no_picture_is_told(grounding_page: Any, visitor: Callable[[str], Any], pressed: Any) -> None:
     with pytest.raises(UserError, match="drop a zip"):
-        list(grounding_page.tab.batch.run(visitor("dora"), grounding_page.values()))
+        list(pressed(grounding_page.tab.batch, visitor("dora"), grounding_page.values()))
 
 
 def test_coco_and_yolo_say_where_the_objects_are(grounding_page: Any) -> None:

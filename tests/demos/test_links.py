@@ -87,6 +87,22 @@ def test_own_frames_stay_out_of_a_link(built: Any, visitor: Any) -> None:
     assert set(query) == {"tab", "recipe"} and "/" not in unpack(query["recipe"])
 
 
+def test_a_restore_runs_the_tab_that_it_is_for_alone(built: Any, tmp_path: Path) -> None:
+    tabs, functions = built.page.tabs, built.page.blocks.fns.values()
+    file = next(one for one in built.page.blocks.blocks.values() if getattr(one, "elem_id", "") == "restore")
+    restore = next(one for one in functions if (file._id, "upload") in one.targets)
+    assert not [one for one in functions if one.trigger_after == restore._id]
+    runs = {one.targets[0][0]: one for one in functions if one.targets and one.targets[0][1] == "change"
+            and one.concurrency_id == "device"}  # fmt: skip
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(DOCUMENT.to_dict()), encoding="utf-8")
+    values = {one: 1 if one._id in runs else None for one in restore.inputs}
+    updates = restore.fn(values | {file: str(path)})
+    (asked,) = [one for one in updates if one._id in runs]
+    assert updates[asked] == 2 and set(runs[asked._id].outputs) == set(tabs["fusion"].pictures)
+    assert updates[tabs["fusion"].panel.scale] == 0.7
+
+
 def test_the_chip_shows_words_not_markup() -> None:
     assert "<b>" not in chip_of("<b>mix</b>")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 
-from demos.status import device_words
+from demos.status import TEMPLATE, device_words, memory_bytes, status_of
 from pipelines.shared.cache import ModelCache
 
 BUTTONS = {"click", "load", "then", "success", "failure"}
@@ -51,6 +53,15 @@ def test_every_listener_that_is_no_button_names_its_trigger_mode(built: Any) -> 
 def test_a_release_never_drops_the_last_value(built: Any) -> None:
     modes = {one.trigger_mode for one in built.page.blocks.fns.values() if "release" in {n for _, n in one.targets}}
     assert modes == {"always_last"}
+
+
+def test_what_follows_another_event_never_drops_the_last_one(built: Any, config: dict[str, Any]) -> None:
+    """A chained function that names no mode is `once`: while it runs, the browser skips what comes after."""
+    long = {one._id for one in built.page.blocks.fns.values() if one.concurrency_id == "batch"}  # a button's own
+    chained = [one for one in config["dependencies"]
+               if one["trigger_after"] is not None and one["backend_fn"] and one["id"] not in long]  # fmt: skip
+    assert len(chained) > 30
+    assert {one["trigger_mode"] for one in chained} <= {"always_last", "multiple"}
 
 
 def test_every_image_is_lossless(config: dict[str, Any]) -> None:
@@ -136,6 +147,18 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node.get("children", ()):
         yield from nodes(child)
+
+
+def test_the_status_bar_shows_all_that_the_endpoint_tells(built: Any) -> None:
+    assert set(re.findall(r"{{value\.(\w+)}}", TEMPLATE)) == set(status_of(built.workshop))
+
+
+def test_memory_in_use_is_that_of_now() -> None:
+    before = memory_bytes()
+    held = np.ones(12_500_000)  # 100 MB
+    assert memory_bytes() > before + 50_000_000
+    del held
+    assert memory_bytes() < before + 50_000_000
 
 
 def test_the_status_names_what_is_held_in_fewer_bits(tmp_path: Path) -> None:

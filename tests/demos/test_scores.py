@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from demos.scores import score_columns
 from pipelines.registry import family
@@ -18,3 +21,26 @@ def test_base_and_own_expert_are_read_from_the_manifest(tmp_path: Path) -> None:
 
 def test_no_manifest_means_no_scores(tmp_path: Path) -> None:
     assert score_columns(tmp_path, family("fusenet")) == {}
+
+
+def test_scores_of_another_mix_than_the_committed_one_say_so(built: Any, visitor: Callable[[str], Any]) -> None:
+    desk, recipe = built.tab.desk, built.tab.family.default
+    desk_scores, desk._scores = desk._scores, lambda mix: iter([{"mef": 0.8125}])
+    try:
+        *_, last = desk.when_scored(visitor("anna"), built.values())
+    finally:
+        desk._scores = desk_scores
+    assert "0.812" in last[desk.scores] and "this mix" in last[desk.scores]
+    (other,) = desk.marked(last[desk.scored], replace(recipe, scale=0.5)).values()
+    assert "0.812" in other and "earlier mix" in other and "this mix" not in other
+    (back,) = desk.marked(last[desk.scored], recipe).values()
+    assert "this mix" in back and "earlier mix" not in back
+
+
+def test_a_commit_marks_the_scores(built: Any) -> None:
+    tab = built.tab
+    job = tab.job(built.values())
+    scored = (replace(job.recipe, scale=0.5), {"mef": 0.8125})
+    updates = tab.when_shown(built.values({tab.shown: job, tab.desk.scored: scored}))
+    assert "earlier mix" in updates[tab.desk.scores]
+    assert tab.desk.scores not in tab.when_shown(built.values({tab.shown: job, tab.desk.scored: None}))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import gradio as gr
 import pytest
 
-from demos.tab import Turns, told
+from demos.tab import Turns, tell, told
 from pipelines.merging.errors import MergeError
 from pipelines.shared.errors import UserError
 
@@ -49,6 +49,13 @@ def test_errors_a_visitor_can_mend_are_said_word_for_word(error: Exception, titl
     with pytest.raises(gr.Error) as caught:
         told(handler)()
     assert str(error) in caught.value.message and caught.value.title == title
+
+
+def test_what_is_told_in_passing_is_the_same_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, duration, title: said.append((message, title)))
+    tell(UserError("<b> is no frame", "Nothing to fuse"))
+    assert said == [("&lt;b&gt; is no frame", "Nothing to fuse")]
 
 
 def test_markup_in_an_error_is_shown_not_rendered() -> None:

@@ -38,28 +38,30 @@ def archive(crop_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_batch_tells_how_far_it_is_and_gives_files(
-    text_page: Any, visitor: Callable[[str], Any], archive: Path
+    text_page: Any, visitor: Callable[[str], Any], pressed: Any, archive: Path
 ) -> None:
     batch = text_page.tab.batch
-    steps = list(batch.run(visitor("dora"), text_page.values({batch.files: [str(archive)]})))
+    steps = list(pressed(batch, visitor("dora"), text_page.values({batch.files: [str(archive)]})))
     assert "16 of 20" in steps[1][batch.progress] and "Done: 20 of 20" in steps[-1][batch.progress]
     assert "of 20 labelled crops" in steps[-1][batch.progress] and "crops/19.png" in steps[-1][batch.table]
     table, document = map(Path, steps[-1][batch.out])
     assert table.read_text().count("\n") == 21 and len(json.loads(document.read_text())["crops"]) == 20
 
 
-def test_a_stopped_batch_gives_what_it_has(text_page: Any, visitor: Callable[[str], Any], archive: Path) -> None:
+def test_a_stopped_batch_gives_what_it_has(
+    text_page: Any, visitor: Callable[[str], Any], pressed: Any, archive: Path
+) -> None:
     batch, emil = text_page.tab.batch, visitor("emil")
-    steps = batch.run(emil, text_page.values({batch.files: [str(archive)]}))
+    steps = pressed(batch, emil, text_page.values({batch.files: [str(archive)]}))
     next(steps)
     batch.when_stopped(emil)
     *_, last = steps
     assert "Stopped: 16 of 20" in last[batch.progress] and last[batch.out]
 
 
-def test_no_crop_is_told(text_page: Any, visitor: Callable[[str], Any]) -> None:
+def test_no_crop_is_told(text_page: Any, visitor: Callable[[str], Any], pressed: Any) -> None:
     with pytest.raises(UserError, match="drop word crops"):
-        list(text_page.tab.batch.run(visitor("dora"), text_page.values()))
+        list(pressed(text_page.tab.batch, visitor("dora"), text_page.values()))
 
 
 def test_the_client_sees_exactly_the_public_endpoints(client: Client) -> None:
