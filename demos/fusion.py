@@ -35,12 +35,12 @@ from demos.tab import Tab, Workshop
 from demos.tab_events import wire
 from demos.tab_links import TabLinks
 from demos.words import hint, notice_lines, tier_line, version_label
-from pipelines.fusion.registration import UNMOVED, Placement
+from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.registration import UNMOVED, Placement, split
 from pipelines.fusion.stored_result import stored_result
 from pipelines.registry import family
 
 if TYPE_CHECKING:
-    from pipelines.fusion.options import FusionOptions
     from pipelines.fusion.pipeline import FusionResult
     from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.recipe_file import RecipeDocument
@@ -125,8 +125,8 @@ class FusionTab(MixTab):
         options = self.settings.options(values, task, len(paths))
         if options.engine == "lut":
             options = replace(options, table_points=self.tables.points(values, min(len(paths), MOST_FRAMES)))
-        placement = Placement(values[self.source.align], self.alignment.moves(values))
-        return Job(paths, options, self.panel.recipe(values), placement)
+        moves = tuple(one for one in self.alignment.moves(values) if one.frame < len(paths))  # others wait for theirs
+        return Job(paths, options, self.panel.recipe(values), Placement(values[self.source.align], moves))
 
     def add_endpoints(self) -> None:
         """What clients may call."""
@@ -210,8 +210,16 @@ class FusionTab(MixTab):
         return self.settings.with_task(task) | self.tables.cleared() | self.source.with_task(task)
 
     def when_uploaded(self, values: Values) -> Updates:
-        """Own frames, as they come."""
-        return self._unplaced() | self.source.when_uploaded(values)
+        """Own frames, as they come; where a restored recipe names them all, they go where it puts them."""
+        awaited: RecipeDocument | None = values[self.source.awaited]
+        wanted = {one.sha256 for one in awaited.inputs} if awaited else set()
+        there = self.source.hashes(values) if awaited else set()
+        updates = self.source.when_uploaded(values)
+        if awaited is None or not there <= wanted:
+            return updates | self._unplaced()
+        if there < wanted:
+            return updates
+        return updates | self._framed(*split(awaited.options)) | {self.source.awaited: None}
 
     def when_engine_changes(self, values: Values) -> Updates:
         """Settings the engine does not use are disabled."""
@@ -223,8 +231,12 @@ class FusionTab(MixTab):
         return self.compare.switched(values, *self._pair(job, self.bench.result(job)[0], values))
 
     def _unplaced(self) -> Updates:
-        """New frames: no move and no bent table of the old ones stays."""
-        return self.placed(UNMOVED) | self.tables.cleared()
+        """New frames: no move, gain or bent table of the old ones stays."""
+        return self._framed(FusionOptions(), UNMOVED) | {self.source.awaited: None}
+
+    def _framed(self, options: FusionOptions, placement: Placement) -> Updates:
+        """What is set per frame."""
+        return self.placed(placement) | self.tables.shown(options) | self.settings.with_gains(options.gains)
 
     def placed(self, placement: Placement) -> Updates:
         """Where the frames are to be put."""
@@ -232,14 +244,15 @@ class FusionTab(MixTab):
 
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
-        recipe, options, placement, report = parse(text, self.family)
-        return self._set(recipe, options, placement) | self.reported(report)
+        document, options, placement, report = parse(text, self.family)
+        awaited = {self.source.awaited: document if document.inputs else None}
+        return self._set(document.recipe, options, placement) | awaited | self.reported(report)
 
     def revisited(self, run: PastRun) -> Updates:
         """Frames, settings and mix of an earlier run."""
         job = run.job
         files = self.source.with_files(job.paths, job.options.task, run.example)
-        return self._set(job.recipe, job.options, job.placement) | files
+        return self._set(job.recipe, job.options, job.placement) | files | {self.source.awaited: None}
 
     def _set(self, recipe: MergeRecipe, options: FusionOptions, placement: Placement) -> Updates:
         updates = self.panel.shown(recipe) | self.settings.shown(options) | self.tables.shown(options)

@@ -10,7 +10,6 @@ import numpy as np
 from demos.exports import parse_for
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import Placement, split
-from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
@@ -28,11 +27,10 @@ def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
     return RecipeDocument("fusion", family, job.recipe, options, inputs)
 
 
-def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, Placement, tuple[str, ...]]:
-    """Mix, options, where the frames are put, what could not be restored. UserError on anything unknown."""
+def parse(text: str, family: ModelFamily) -> tuple[RecipeDocument, FusionOptions, Placement, tuple[str, ...]]:
+    """Document, options, where the frames are put, what could not be restored. UserError on anything unknown."""
     document, report = parse_for(text, family)
-    options, placement = split(document.options)
-    return document.recipe, options, placement, report
+    return document, *split(document.options), report
 
 
 def write_weights(weights: np.ndarray, text: str, start: Path) -> list[str]:

@@ -141,7 +141,6 @@ class FusionSettings:
 
     def shown(self, options: FusionOptions) -> Updates:
         """The widgets as these options want them."""
-        gains = (*options.gains, *(0.0,) * MOST_FRAMES)[:MOST_FRAMES]
         values = {
             self.operator: options.operator, self.table_kind: options.table_kind, self.residual: options.residual,
             self.deghost: options.deghost,
@@ -154,8 +153,12 @@ class FusionSettings:
             self.saturation: options.saturation,
             self.fit: options.fit,
             **self._reading_fitted(options.task, options),
-            **dict(zip(self.gains, gains, strict=True)),
+            **self.with_gains(options.gains),
         }
+
+    def with_gains(self, gains: tuple[float, ...]) -> Updates:
+        """The gains of the first frames; the others have none."""
+        return dict(zip(self.gains, (*gains, *(0.0,) * MOST_FRAMES)[:MOST_FRAMES], strict=True))
 
     def with_task(self, task: str) -> Updates:
         """Another task: the network runs it, and what it does not use is disabled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class FusionSource:
             self.run = gr.Button("Run", variant="primary", elem_id="fusion-run", size="md", min_width=80)
             self.stop = gr.Button("Stop", elem_id="fusion-stop", size="md", min_width=80)
         self._build_menu(first)
-        self.controls = [self.task, self.files, self.swap, self.align, self.example]
+        self.controls = [self.task, self.files, self.swap, self.align, self.example, self.awaited]
         self.shown_components = [*self.controls, self.gallery, self.caption]
 
     def _build_frames(self, first: Example | None) -> None:
@@ -64,6 +65,7 @@ class FusionSource:
         )  # fmt: skip
         self.caption = gr.HTML(hint(first.caption if first else ""), elem_id="fusion-caption")
         self.example = gr.State(first.slug if first else "")
+        self.awaited = gr.State(None)  # the document of a restored recipe whose frames have not come yet
 
     def paths(self, values: Values) -> tuple[str, ...]:
         """The uploaded files, in the order in which they are to be fused."""
@@ -103,6 +105,10 @@ class FusionSource:
         """Own frames: the page forgets the example."""
         pictures = [(path, Path(path).name) for path in values[self.files] or ()]
         return {self.example: "", self.caption: "", self.gallery: pictures}
+
+    def hashes(self, values: Values) -> set[str]:
+        """SHA-256 of each uploaded file, as recipes name their inputs."""
+        return {sha256(Path(path).read_bytes()).hexdigest() for path in values[self.files] or ()}
 
     def pictured(self, frames: FrameSet, task: str) -> Updates:
         """The frames as they were read: in their order, aligned and cut, each with its part in the scene."""
