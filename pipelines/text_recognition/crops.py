@@ -33,8 +33,11 @@ class Look:
 
     @property
     def certainty(self) -> float:
-        """Product of the probabilities of the characters and the end, 0 to 1."""
-        return float(self.reading.probabilities.prod())
+        """Product of the probabilities of the characters and the end, 0 to 1; 0 where nothing is read.
+
+        CTC and assembly take the end as certain: a look that reads nothing would else be the surest of all.
+        """
+        return float(self.reading.probabilities.prod()) if self.reading.lengths[0] else 0.0
 
 
 def encode(network: IGTR, pixels: np.ndarray) -> Tensor:
