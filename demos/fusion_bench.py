@@ -49,8 +49,9 @@ class Job:
         return replace(self, options=replace(self.options, max_pixels=pixels))
 
     def by_engine(self, engine: str) -> Job:
-        """The same frames fused another way, with nothing adjusted."""
-        return replace(self, options=replace(self.options.for_frames(), engine=engine))
+        """The same frames fused another way, with nothing adjusted; hot stays what it is."""
+        options = replace(self.options.for_frames(), engine=engine, polarity=self.options.polarity)
+        return replace(self, options=options)
 
 
 class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):

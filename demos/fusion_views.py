@@ -181,10 +181,12 @@ class MetricView:
     def when_measured(self, values: Values) -> Updates:
         """The result and its classical rivals, scored."""
         from pipelines.fusion.metrics import score
+        from pipelines.fusion.polarity import oriented
 
         job, bench = self._sight.job(values), self._sight.bench
         size_hw = measured_size(bench.result(job)[0].fused.shape)
-        frames = [drawing.resized(to_bytes(image), size_hw) for image in bench.frames(job).images]
+        images, _ = oriented(bench.frames(job).images, job.options)  # as the pipeline sees them
+        frames = [drawing.resized(to_bytes(image), size_hw) for image in images]
         rivals = {"average": "average", "Laplacian": "laplacian"}
         rivals |= {"Mertens": "mertens"} if job.options.task == "mef" else {}
         jobs = {"this result": job} | {title: job.by_engine(engine) for title, engine in rivals.items()}

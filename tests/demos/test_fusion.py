@@ -197,6 +197,22 @@ def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor:
     assert "this result" in table and "qabf" in table and "Laplacian" in table
 
 
+def test_a_black_hot_frame_is_measured_as_it_was_fused(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.fusion import metrics
+
+    seen: list[Any] = []
+    monkeypatch.setattr(metrics, "score", lambda picture, frames, task: seen.append(frames[0]) or {"ssim": 1.0})
+    first = {}
+    for polarity in ("white", "black"):
+        job = run(built, visitor, {built.tab.settings.polarity: polarity})[built.tab.shown]
+        built.tab.metrics.when_measured(built.values({built.tab.shown: job}))
+        first[polarity] = seen.pop()
+        assert built.pipeline.calls[-1][0].polarity == polarity, "of the rivals"
+    assert np.abs(first["black"].astype(int) + first["white"] - 255).max() <= 1
+
+
 def test_the_table_engine_is_offered_for_exposures_only() -> None:
     assert "lut" in [name for _, name in engine_choices("mef")]
     assert "lut" not in [name for _, name in engine_choices("med")]
