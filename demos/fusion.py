@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -38,9 +38,14 @@ from demos.words import hint, notice_lines, tier_line, version_label
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, split
 from pipelines.fusion.stored_result import stored_result
+from pipelines.merging.errors import MergeError
 from pipelines.registry import family
+from pipelines.shared.errors import UserError
+from pipelines.shared.notice import Notice, warning
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pipelines.fusion.pipeline import FusionResult
     from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.recipe_file import RecipeDocument
@@ -58,9 +63,9 @@ class FusionTab(MixTab):
         self.bench = bench or FusionBench(workshop.cache)
         self.build()
         self.list_components(
-            (self.left, *self.compare.outputs),
+            (self.left, self.notices, *self.compare.outputs),
             inputs=(self.left, self.compare.view, *self.clips.controls),
-            pictures=(self.notices, self.tier, self.source.gallery, *self.settings.gains),
+            pictures=(self.tier, self.source.gallery, *self.settings.gains),
             settable=(self.alignment.edit, *self.alignment.faders, self.tables.edit, *self.tables.faders),
         )
         wire(self, events(self))
@@ -150,17 +155,19 @@ class FusionTab(MixTab):
 
     def sketched(self, job: Job, result: FusionResult, values: Values) -> Updates:
         """A preview's picture."""
-        return self.compare.drawn(values, *self._pair(job, result, values), is_sketch=True)
+        return self.compare.drawn(values, self._beside(job, values)[1], result.fused, is_sketch=True)
 
     def pictured(self, job: Job, result: FusionResult, values: Values, is_kept: bool) -> Updates:
-        """The picture of a result, what it is compared with, and its label."""
+        """The picture of a result, what it is compared with, its label and what is to be said about it."""
         choices = left_choices(job, len(self.bench.frames(job).images))
         left = values[self.left] if values[self.left] in [value for _, value in choices] else "frame 1"
+        left, before, told = self._beside(job, {**values, self.left: left})
         text = about(job, result, is_kept)
         return {
             self.version: version_label(text),
             self.left: gr.update(choices=choices, value=left),
-            **self.compare.drawn(values, *self._pair(job, result, {**values, self.left: left})),
+            self.notices: notice_lines((*result.notices, *told)),
+            **self.compare.drawn(values, before, result.fused),
             self.drawn: Drawn(job, False, text),
         }
 
@@ -168,7 +175,6 @@ class FusionTab(MixTab):
         """Everything else on the page that belongs to a result."""
         frames = self.bench.frames(job)
         updates: Updates = {
-            self.notices: notice_lines(result.notices),
             self.tier: hint(self._tier_line(job.options.engine)),
             self.desk.yaml: self.document_text(job),
         }
@@ -180,12 +186,18 @@ class FusionTab(MixTab):
             | self.settings.for_frames(len(frames.images), job.options.engine)
         )
 
-    def _pair(self, job: Job, result: FusionResult, values: Values) -> tuple[Any, Any]:
-        other, base = self.panel.other_slot(values), base_recipe(self.family)
-        return self.bench.beside(job, values[self.left], other, base), result.fused
+    def _beside(self, job: Job, values: Values) -> tuple[str, np.ndarray, tuple[Notice, ...]]:
+        """What the result is compared with, and its picture; frame 1 and the reason where that cannot be made."""
+        left, other, base = values[self.left], self.panel.other_slot(values), base_recipe(self.family)
+        try:
+            return left, self.bench.beside(job, left, other, base), ()
+        except (UserError, MergeError) as error:
+            first = self.bench.beside(job, "frame 1", other, base)
+            return "frame 1", first, (warning(f"It is compared with frame 1. {error}"),)
 
     def _panels(self, job: Job, result: FusionResult, values: Values, names: Sequence[str]) -> list[Panel]:
-        return panels(self.bench, job, result, names, values[self.left], self._pair(job, result, values)[0])
+        left, before, _ = self._beside(job, values)
+        return panels(self.bench, job, result, names, left, before)
 
     def document(self, job: Job) -> RecipeDocument:
         """The recipe of a job, with its frames."""
@@ -228,7 +240,9 @@ class FusionTab(MixTab):
     def when_left_changes(self, values: Values) -> Updates:
         """Another picture to compare with, or another view; the result stays."""
         job = Sight(self.bench, self.shown).job(values)
-        return self.compare.switched(values, *self._pair(job, self.bench.result(job)[0], values))
+        result, (left, before, told) = self.bench.result(job)[0], self._beside(job, values)
+        notices = {self.left: left, self.notices: notice_lines((*result.notices, *told))}
+        return self.compare.switched(values, before, result.fused) | notices
 
     def _unplaced(self) -> Updates:
         """New frames: no move, gain or bent table of the old ones stays."""

@@ -42,7 +42,7 @@ def _setting(tab: FusionTab) -> tuple[Any, ...]:
 
 def wire_own(tab: FusionTab) -> None:
     """Another picture to compare with, and long work beside the picture."""
-    gr.on([tab.left.input, tab.compare.view.input], told(tab.when_left_changes), tab.inputs, tab.compare.outputs,
-          **LAST)  # fmt: skip
+    gr.on([tab.left.input, tab.compare.view.input], told(tab.when_left_changes), tab.inputs,
+          [tab.left, tab.notices, *tab.compare.outputs], **LAST)  # fmt: skip
     for work in (tab.batch, tab.clips):
         work.wire(tab.inputs, tab.job)

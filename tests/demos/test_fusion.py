@@ -213,6 +213,39 @@ def test_a_black_hot_frame_is_measured_as_it_was_fused(
     assert np.abs(first["black"].astype(int) + first["white"] - 255).max() <= 1
 
 
+def test_rivals_are_made_of_the_frames_that_are_measured(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demos.fusion_views.MOST_MEASURED", 3000)
+    job = run(built, visitor)[built.tab.shown]
+    count = len(built.pipeline.sizes)
+    built.tab.metrics.when_measured(built.values({built.tab.shown: job}))
+    assert len(built.pipeline.sizes) == count + 2 and max(built.pipeline.sizes[count:]) <= 3100
+
+
+def test_a_comparison_that_cannot_be_made_is_told_and_gives_way_to_frame_1(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Mertens on more than 20 megapixels."""
+    tab = built.tab
+
+    def refusing(frames: Any, options: Any, recipe: Any) -> Any:
+        if options.engine == "mertens":
+            raise UserError("Mertens takes 20 megapixels.")
+        return built.pipeline(frames, options, recipe)
+
+    monkeypatch.setattr(tab.bench, "_pipeline", refusing)
+    example = next(one for one in tab.source.examples if one.task == "mef")
+    files = [str(path) for path in example.frames]
+    asked = {tab.left: "mertens", tab.source.task: "mef", tab.source.files: files}
+    updates = run(built, visitor, asked)
+    assert updates[tab.left]["value"] == "frame 1" and "takes 20 megapixels" in updates[tab.notices]
+    switched = tab.when_left_changes(built.values(asked | {tab.shown: updates[tab.shown]}))
+    assert switched[tab.left] == "frame 1" and "takes 20 megapixels" in switched[tab.notices]
+    before = switched[tab.out]["value"][0]
+    assert np.array_equal(before, updates[tab.out][0]) and before.shape == updates[tab.out][1].shape
+
+
 def test_the_table_engine_is_offered_for_exposures_only() -> None:
     assert "lut" in [name for _, name in engine_choices("mef")]
     assert "lut" not in [name for _, name in engine_choices("med")]
