@@ -11,6 +11,7 @@ from demos.fader import Fader
 from pipelines.merging.method import MergeMethod
 from pipelines.merging.recipe import MASK_MODES, MaskChoice
 from pipelines.merging.registry import METHODS
+from pipelines.shared.errors import UserError
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -55,10 +56,13 @@ class MaskControls:
         self.controls: list[Any] = [self.mode, self.of, self.votes, self.compare, self.on_mute, *self.thresholds]
 
     def choice(self, values: Values) -> MaskChoice:
-        """What the widgets ask for."""
+        """What the widgets ask for. Raises UserError where no expert's mask is chosen."""
         if values[self.mode] in (None, "off"):
             return MaskChoice()
         chosen = values[self.of] or []
+        if self._tasks and not chosen:  # of a recipe, none means all
+            raise UserError("No mask counts: tick at least one expert under “Masks of”, or switch the masks off.",
+                            "No mask")  # fmt: skip
         return MaskChoice(
             mode=values[self.mode],
             tasks=() if len(chosen) == len(self._tasks) else tuple(one for one in self._tasks if one in chosen),

@@ -247,9 +247,10 @@ class MergePanel:
     # --- events that stay on the desk
 
     def when_method_changes(self, values: Values) -> Updates:
-        """The method's own scale, settings as they were, masks that fit."""
-        record = method(values[self.method])
-        return self.fitted(record, values[self.masks.mode] or "off") | {self.scale: record.default_scale}
+        """The method's own scale, its usual masks or those it had before, settings as they were."""
+        record, history = method(values[self.method]), values[self.history]
+        mode = history.mask_mode_of(record.name) or record.masks[0]
+        return self.fitted(record, mode) | {self.scale: record.default_scale}
 
     def when_relative_moves(self, values: Values) -> Updates:
         """All unmuted faders times the bar; the bar back to 1."""
