@@ -207,7 +207,7 @@ class FusionTab(MixTab):
 
     def example_of(self, values: Values) -> str:
         """Swapped frames are not those of the example."""
-        return "" if values[self.source.swap] else super().example_of(values)
+        return "" if self.source.is_swapped(values) else super().example_of(values)
 
     def with_settings(self, example: Example) -> Updates:
         """Settings of the example's task; no moves."""

@@ -20,7 +20,8 @@ THERMAL = ("polarity", "palette", "frame_size")  # options that only a thermal f
 OPERATOR, KIND = "how weights are used", "trained for that operator"
 NEEDS_TABLES = "needs the table engine, which is for exposures"
 RESIDUAL, NEEDS_NET = "of the network", "mixed network only"
-GHOSTS, NEEDS_EXPOSURES = "between exposures", "needs exposures and the mixed network"
+GHOSTS, NEEDS_EXPOSURES = "between exposures", "needs exposures, and the mixed network or the table engine"
+WEIGHING = ("net", "lut")  # engines that weigh frames
 WEIGHS, NO_WEIGHTS = "up: counts more", "not weighed"
 IN_THERMAL, NEEDS_THERMAL = "of the thermal frame", "needs a thermal frame: task Infrared and visible"
 PERCENTILE = "percentile; for 16-bit thermal or CT frames"
@@ -127,8 +128,8 @@ class FusionSettings:
             detail=values[self.detail],
             residual=values[self.residual] if engine == "net" else default.residual,
             saturation=values[self.saturation],
-            gains=gains if any(gains) and engine in ("net", "lut") else (),
-            deghost=values[self.deghost] and task == "mef" and engine == "net",
+            gains=gains if any(gains) and engine in WEIGHING else (),
+            deghost=values[self.deghost] and task == "mef" and engine in WEIGHING,
             fit=values[self.fit],
             **self._reading(values, task),
         )
@@ -183,12 +184,12 @@ class FusionSettings:
             self.operator: gr.update(**able(is_lut, OPERATOR, NEEDS_TABLES)),
             self.table_kind: gr.update(**able(is_lut, KIND, NEEDS_TABLES)),
             self.residual: gr.update(**able(is_net, RESIDUAL, NEEDS_NET)),
-            self.deghost: gr.update(**able(is_net and task == "mef", GHOSTS, NEEDS_EXPOSURES)),
+            self.deghost: gr.update(**able(engine in WEIGHING and task == "mef", GHOSTS, NEEDS_EXPOSURES)),
         }
 
     def for_frames(self, count: int, engine: str) -> Updates:
         """A gain for each frame there is, where the engine weighs frames."""
-        is_weighing = engine in ("net", "lut")
+        is_weighing = engine in WEIGHING
         reason = few_frames(count) if is_weighing else NO_WEIGHTS
         return {one: gr.update(**able(is_weighing and index < count, WEIGHS, reason))
                 for index, one in enumerate(self.gains)}  # fmt: skip

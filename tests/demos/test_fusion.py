@@ -142,6 +142,19 @@ def test_swapping_turns_the_frames_round(built: Any) -> None:
     assert built.tab.job(built.values({built.tab.source.swap: True})).paths == paths[::-1]
 
 
+def test_exposures_are_not_swapped_and_the_box_says_why(built: Any) -> None:
+    source, page = built.tab.source, built.tab
+    swapped = built.values({source.swap: True, source.task: "mef", source.example: ""})
+    assert page.job(swapped).paths == page.job(built.values({source.task: "mef"})).paths
+    for updates in (page.when_task_changes(swapped), page.restored(text_for("mef"))):
+        assert updates[source.swap]["interactive"] is False and "sorted" in updates[source.swap]["info"]
+    assert page.restored(text_for("mff"))[source.swap]["interactive"] is True
+
+
+def text_for(task: str) -> str:
+    return f"mixdeck_recipe: 1\npipeline: fusion\nfamily: fusenet\noptions: {{task: {task}}}\n"
+
+
 def test_an_exported_picture_dropped_back_restores_the_settings(
     built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
