@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.fader import Fader
 from demos.fusion_words import engine_choices
-from pipelines.fusion.options import OPERATORS, PALETTE_CHOICES, TABLE_KINDS, TASKS, WINDOW, FusionOptions
+from pipelines.fusion.options import OPERATORS, PALETTE_CHOICES, TABLE_KINDS, TASKS, FusionOptions
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -108,7 +108,7 @@ class FusionSettings:
                                        value="smallest", label="Size of the result",
                                        elem_id="fusion-frame-size", min_width=240, **thermal)  # fmt: skip
         with gr.Row():
-            low, high = WINDOW
+            low, high = FusionOptions().window
             self.window = [
                 Fader(0, 49.9, low, step=0.1, label="Window: black at, %", elem_id="fusion-window-low", min_width=220,
                       buttons=[], **pair),

@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.fader import Fader
 from pipelines.merging.method import MergeMethod
-from pipelines.merging.recipe import MASK_MODES, MaskChoice
+from pipelines.merging.recipe import DEFAULT_THRESHOLD, MASK_MODES, MaskChoice
 from pipelines.merging.registry import METHODS
 from pipelines.shared.errors import UserError
 
@@ -17,7 +17,6 @@ Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
 
 TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
-DEFAULT_THRESHOLD = 0.4
 IDLE = "needs a mask: choose one above"
 NO_VOTES = "only Consensus counts votes"
 VOTES = "keep what at least k tasks use"
