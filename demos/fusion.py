@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from demos.compare import Compare
+from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
 from demos.figure_layout import Panel
 from demos.figure_view import FigureView
@@ -18,7 +19,7 @@ from demos.fusion_bench import FusionBench, Job
 from demos.fusion_clips import ClipView
 from demos.fusion_endpoints import add_fuse, fuse_batch_endpoint, fuse_endpoint
 from demos.fusion_events import events, wire_own
-from demos.fusion_export import document_of, parse
+from demos.fusion_export import document_of, parse, plain_form
 from demos.fusion_figure import CHOICES, CHOSEN, caption, panels
 from demos.fusion_files import FusionExport
 from demos.fusion_labels import LabelView
@@ -126,12 +127,17 @@ class FusionTab(MixTab):
 
     def job(self, values: Values) -> Job:
         """What the page asks for."""
-        paths, task = self.source.paths(values), values[self.source.task]
-        options = self.settings.options(values, task, len(paths))
-        if options.engine == "lut":
-            options = replace(options, table_points=self.tables.points(values, min(len(paths), MOST_FRAMES)))
+        paths = self.source.paths(values)
+        options = self._options(values, len(paths))
         moves = tuple(one for one in self.alignment.moves(values) if one.frame < len(paths))  # others wait for theirs
         return Job(paths, options, self.panel.recipe(values), Placement(values[self.source.align], moves))
+
+    def _options(self, values: Values, count: int) -> FusionOptions:
+        """What the settings and the tables ask for, of that many frames."""
+        options = self.settings.options(values, values[self.source.task], count)
+        if options.engine != "lut":
+            return options
+        return replace(options, table_points=self.tables.points(values, min(count, MOST_FRAMES)))
 
     def add_endpoints(self) -> None:
         """What clients may call."""
@@ -259,8 +265,17 @@ class FusionTab(MixTab):
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
         document, options, placement, report = parse(text, self.family)
+        updates = self._set(document.recipe, options, placement)
+        lost = desk_differences(self.panel, document.recipe, updates) + self._lost(options, placement, updates)
         awaited = {self.source.awaited: document if document.inputs else None}
-        return self._set(document.recipe, options, placement) | awaited | self.reported(report)
+        return updates | awaited | self.reported((*report, *lost))
+
+    def _lost(self, options: FusionOptions, placement: Placement, updates: Updates) -> tuple[str, ...]:
+        """How the settings differ from those that these updates put on the page."""
+        values = sent_back(self.inputs, updates)
+        there = self._options(values, max(len(options.gains), len(options.table_points)))
+        moved = Placement(values[self.source.align], self.alignment.moves(values))
+        return differences(plain_form(options, placement), plain_form(there, moved))
 
     def revisited(self, run: PastRun) -> Updates:
         """Frames, settings and mix of an earlier run."""

@@ -177,7 +177,7 @@ class AlignView:
     def _faders_for(self, edit: MoveEdit) -> Updates:
         move = edit.current
         values = (move.dx_px, move.dy_px, move.rotation_deg, move.scale)
-        return {self.edit: edit} | dict(zip(self.faders, values, strict=True))
+        return {self.edit: edit} | {one: one.held(value) for one, value in zip(self.faders, values, strict=True)}
 
     def shown(self, moves: tuple[Move, ...]) -> Updates:
         """These moves on the panel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,15 @@ def parse(text: str, family: ModelFamily) -> tuple[RecipeDocument, FusionOptions
     """Document, options, where the frames are put, what could not be restored. UserError on anything unknown."""
     document, report = parse_for(text, family)
     return document, *split(document.options), report
+
+
+def plain_form(options: FusionOptions, placement: Placement) -> dict[str, Any]:
+    """Both by name, to be compared: gains of 0 at the end mean nothing, and nor does the order of moves."""
+    gains = options.gains
+    while gains and not gains[-1]:
+        gains = gains[:-1]
+    moves = tuple(sorted(placement.moves, key=lambda one: one.frame))
+    return asdict(replace(options, gains=gains)) | replace(placement, moves=moves).to_dict()
 
 
 def write_weights(weights: np.ndarray, text: str, start: Path) -> list[str]:

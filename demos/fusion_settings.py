@@ -170,12 +170,13 @@ class FusionSettings:
 
     def _reading_fitted(self, task: str, options: FusionOptions | None = None) -> Updates:
         """What the task can use is enabled; with options, also set."""
-        values = {} if options is None else {getattr(self, name): getattr(options, name) for name in THERMAL}
-        values |= {} if options is None else dict(zip(self.window, options.window, strict=True))
+        values: Updates = {}
+        if options is not None:
+            values = {getattr(self, name): {"value": getattr(options, name)} for name in THERMAL}
+            values |= {one: one.room(value) for one, value in zip(self.window, options.window, strict=True)}
         fitted = {getattr(self, name): thermal_able(task) for name in THERMAL}
         fitted |= dict.fromkeys(self.window, pair_able(task))
-        return {one: gr.update(**how, **({"value": values[one]} if one in values else {}))
-                for one, how in fitted.items()}  # fmt: skip
+        return {one: gr.update(**how, **values.get(one, {})) for one, how in fitted.items()}
 
     def fitted(self, engine: str, task: str) -> Updates:
         """Settings the engine does not use are disabled; their info says which engine would use them."""

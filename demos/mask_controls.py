@@ -75,12 +75,13 @@ class MaskControls:
         """Updates that put a choice on the widgets."""
         thresholds, updates = dict(masks.thresholds), self.fitted(record, masks.mode)
         values: dict[Any, Any] = {
-            self.of: list(masks.tasks or self._tasks), self.votes: masks.votes, self.compare: masks.compare,
-            self.on_mute: masks.on_mute,
+            self.of: list(masks.tasks or self._tasks), self.compare: masks.compare, self.on_mute: masks.on_mute,
         }  # fmt: skip
-        values |= {one: thresholds.get(task, DEFAULT_THRESHOLD)
+        faders = {self.votes: float(masks.votes)}
+        faders |= {one: thresholds.get(task, DEFAULT_THRESHOLD)
                    for task, one in zip(self._tasks, self.thresholds, strict=True)}  # fmt: skip
-        return updates | {one: {**updates[one], "value": value} for one, value in values.items()}
+        updates |= {one: {**updates[one], "value": value} for one, value in values.items()}
+        return updates | {one: {**updates[one], **one.room(value)} for one, value in faders.items()}
 
     def fitted(self, record: MergeMethod, mode: str) -> Updates:
         """Modes that mean something for the method, and the details of the mode."""

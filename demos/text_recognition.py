@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
 from demos.exports import parse_for
 from demos.figure_view import FigureView
@@ -160,7 +162,11 @@ class TextTab(MixTab):
         options = dict(document.options)
         mode = options.pop("mode", CROP)
         asked = ReadingOptions.from_dict(options)
-        return self._set(document.recipe, asked, PHOTO if mode == PHOTO else CROP) | self.reported(report)
+        updates = self._set(document.recipe, asked, PHOTO if mode == PHOTO else CROP)
+        values = sent_back(self.inputs, updates)
+        there = asdict(self.settings.options(values)) | {"mode": values[self.source.mode]}
+        lost = differences(asdict(asked) | {"mode": mode}, there)
+        return updates | self.reported((*report, *desk_differences(self.panel, document.recipe, updates), *lost))
 
     def revisited(self, run: PastRun) -> Updates:
         """Picture, settings and mix of an earlier run."""

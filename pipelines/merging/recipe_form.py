@@ -66,10 +66,15 @@ def recipe_from_dict(document: Mapping[str, Any], tasks: Sequence[str] | None = 
 
 
 def recipe_hash(recipe: MergeRecipe) -> str:
-    """SHA-256 of the canonical form, 64 hex digits: recipes that mean the same merge have the same one.
+    """SHA-256 of the canonical form, 64 hex digits: recipes that mean the same merge have the same one."""
+    return hash_of(canonical(recipe))
 
-    Canonical: keys sorted, defaults filled in, coefficients of 0 and thresholds at their default left out, numbers as
-    floats, sets of experts sorted. The order of block rules stays: the first that matches wins.
+
+def canonical(recipe: MergeRecipe) -> dict[str, Any]:
+    """The form of recipe_to_dict that is the same for all recipes that mean the same merge.
+
+    Defaults filled in, coefficients of 0 and thresholds at their default left out, sets of experts sorted. The order of
+    block rules stays: the first that matches wins.
     """
     form = recipe_to_dict(recipe)
     form["weights"] = {task: value for task, value in form["weights"].items() if value != 0}
@@ -78,8 +83,13 @@ def recipe_hash(recipe: MergeRecipe) -> str:
     masks["tasks"] = sorted(set(masks["tasks"]))
     for key in ("muted", "soloed", "negated"):
         form[key] = sorted(set(form[key]))
-    canonical = json.dumps(_as_floats(form), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return form
+
+
+def hash_of(form: Mapping[str, Any]) -> str:
+    """SHA-256 of lists, mappings, numbers (as floats) and texts, 64 hex digits, whatever the order of keys."""
+    written = json.dumps(_as_floats(form), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _as_floats(value: Any) -> Any:
