@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from demos.compare import Compare
+from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
 from demos.figure_layout import Panel
 from demos.figure_view import FigureView
@@ -18,7 +19,7 @@ from demos.fusion_bench import FusionBench, Job
 from demos.fusion_clips import ClipView
 from demos.fusion_endpoints import add_fuse, fuse_batch_endpoint, fuse_endpoint
 from demos.fusion_events import events, wire_own
-from demos.fusion_export import document_of, parse
+from demos.fusion_export import document_of, parse, plain_form
 from demos.fusion_figure import CHOICES, CHOSEN, caption, panels
 from demos.fusion_files import FusionExport
 from demos.fusion_labels import LabelView
@@ -35,12 +36,17 @@ from demos.tab import Tab, Workshop
 from demos.tab_events import wire
 from demos.tab_links import TabLinks
 from demos.words import hint, notice_lines, tier_line, version_label
-from pipelines.fusion.registration import UNMOVED, Placement
+from pipelines.fusion.options import FusionOptions
+from pipelines.fusion.registration import UNMOVED, Placement, split
 from pipelines.fusion.stored_result import stored_result
+from pipelines.merging.errors import MergeError
 from pipelines.registry import family
+from pipelines.shared.errors import UserError
+from pipelines.shared.notice import Notice, warning
 
 if TYPE_CHECKING:
-    from pipelines.fusion.options import FusionOptions
+    import numpy as np
+
     from pipelines.fusion.pipeline import FusionResult
     from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.recipe_file import RecipeDocument
@@ -58,9 +64,9 @@ class FusionTab(MixTab):
         self.bench = bench or FusionBench(workshop.cache)
         self.build()
         self.list_components(
-            (self.left, *self.compare.outputs),
+            (self.left, self.notices, *self.compare.outputs),
             inputs=(self.left, self.compare.view, *self.clips.controls),
-            pictures=(self.notices, self.tier, self.source.gallery, *self.settings.gains),
+            pictures=(self.tier, self.source.gallery, *self.settings.gains),
             settable=(self.alignment.edit, *self.alignment.faders, self.tables.edit, *self.tables.faders),
         )
         wire(self, events(self))
@@ -121,12 +127,17 @@ class FusionTab(MixTab):
 
     def job(self, values: Values) -> Job:
         """What the page asks for."""
-        paths, task = self.source.paths(values), values[self.source.task]
-        options = self.settings.options(values, task, len(paths))
-        if options.engine == "lut":
-            options = replace(options, table_points=self.tables.points(values, min(len(paths), MOST_FRAMES)))
-        placement = Placement(values[self.source.align], self.alignment.moves(values))
-        return Job(paths, options, self.panel.recipe(values), placement)
+        paths = self.source.paths(values)
+        options = self._options(values, len(paths))
+        moves = tuple(one for one in self.alignment.moves(values) if one.frame < len(paths))  # others wait for theirs
+        return Job(paths, options, self.panel.recipe(values), Placement(values[self.source.align], moves))
+
+    def _options(self, values: Values, count: int) -> FusionOptions:
+        """What the settings and the tables ask for, of that many frames."""
+        options = self.settings.options(values, values[self.source.task], count)
+        if options.engine != "lut":
+            return options
+        return replace(options, table_points=self.tables.points(values, min(count, MOST_FRAMES)))
 
     def add_endpoints(self) -> None:
         """What clients may call."""
@@ -150,18 +161,20 @@ class FusionTab(MixTab):
 
     def sketched(self, job: Job, result: FusionResult, values: Values) -> Updates:
         """A preview's picture."""
-        return self.compare.drawn(values, *self._pair(job, result, values), is_sketch=True)
+        return self.compare.drawn(values, self._beside(job, values)[1], result.fused, is_sketch=True)
 
     def pictured(self, job: Job, result: FusionResult, values: Values, is_kept: bool) -> Updates:
-        """The picture of a result, what it is compared with, and its label."""
+        """The picture of a result, what it is compared with, its label and what is to be said about it."""
         choices = left_choices(job, len(self.bench.frames(job).images))
         left = values[self.left] if values[self.left] in [value for _, value in choices] else "frame 1"
+        left, before, told = self._beside(job, {**values, self.left: left})
         moved: dict[str, Any] = {} if left == values[self.left] else {"value": left}
         text = about(job, result, is_kept)
         return {
             self.version: version_label(text),
             self.left: gr.update(choices=choices, **moved),
-            **self.compare.drawn(values, *self._pair(job, result, {**values, self.left: left})),
+            self.notices: notice_lines((*result.notices, *told)),
+            **self.compare.drawn(values, before, result.fused),
             self.drawn: Drawn(job, False, text, (left, values[self.compare.view])),
         }
 
@@ -169,7 +182,6 @@ class FusionTab(MixTab):
         """Everything else on the page that belongs to a result."""
         frames = self.bench.frames(job)
         updates: Updates = {
-            self.notices: notice_lines(result.notices),
             self.tier: hint(self._tier_line(job.options.engine)),
             self.desk.yaml: self.document_text(job),
         }
@@ -181,12 +193,18 @@ class FusionTab(MixTab):
             | self.settings.for_frames(len(frames.images), job.options.engine)
         )
 
-    def _pair(self, job: Job, result: FusionResult, values: Values) -> tuple[Any, Any]:
-        other, base = self.panel.other_slot(values), base_recipe(self.family)
-        return self.bench.beside(job, values[self.left], other, base), result.fused
+    def _beside(self, job: Job, values: Values) -> tuple[str, np.ndarray, tuple[Notice, ...]]:
+        """What the result is compared with, and its picture; frame 1 and the reason where that cannot be made."""
+        left, other, base = values[self.left], self.panel.other_slot(values), base_recipe(self.family)
+        try:
+            return left, self.bench.beside(job, left, other, base), ()
+        except (UserError, MergeError) as error:
+            first = self.bench.beside(job, "frame 1", other, base)
+            return "frame 1", first, (warning(f"It is compared with frame 1. {error}"),)
 
     def _panels(self, job: Job, result: FusionResult, values: Values, names: Sequence[str]) -> list[Panel]:
-        return panels(self.bench, job, result, names, values[self.left], self._pair(job, result, values)[0])
+        left, before, _ = self._beside(job, values)
+        return panels(self.bench, job, result, names, left, before)
 
     def document(self, job: Job) -> RecipeDocument:
         """The recipe of a job, with its frames."""
@@ -196,7 +214,7 @@ class FusionTab(MixTab):
 
     def example_of(self, values: Values) -> str:
         """Swapped frames are not those of the example."""
-        return "" if values[self.source.swap] else super().example_of(values)
+        return "" if self.source.is_swapped(values) else super().example_of(values)
 
     def with_settings(self, example: Example) -> Updates:
         """Settings of the example's task; no moves."""
@@ -211,8 +229,16 @@ class FusionTab(MixTab):
         return self.settings.with_task(task) | self.tables.cleared() | self.source.with_task(task)
 
     def when_uploaded(self, values: Values) -> Updates:
-        """Own frames, as they come."""
-        return self._unplaced() | self.source.when_uploaded(values)
+        """Own frames, as they come; where a restored recipe names them all, they go where it puts them."""
+        awaited: RecipeDocument | None = values[self.source.awaited]
+        wanted = {one.sha256 for one in awaited.inputs} if awaited else set()
+        there = self.source.hashes(values) if awaited else set()
+        updates = self.source.when_uploaded(values)
+        if awaited is None or not there <= wanted:
+            return updates | self._unplaced()
+        if there < wanted:
+            return updates
+        return updates | self._framed(*split(awaited.options)) | {self.source.awaited: None}
 
     def when_engine_changes(self, values: Values) -> Updates:
         """Settings the engine does not use are disabled."""
@@ -221,7 +247,9 @@ class FusionTab(MixTab):
     def when_left_changes(self, values: Values) -> Updates:
         """Another picture to compare with, or another view; the result stays."""
         job = Sight(self.bench, self.shown).job(values)
-        return self.compare.switched(values, *self._pair(job, self.bench.result(job)[0], values))
+        result, (left, before, told) = self.bench.result(job)[0], self._beside(job, values)
+        notices = {self.left: left, self.notices: notice_lines((*result.notices, *told))}
+        return self.compare.switched(values, before, result.fused) | notices
 
     def when_drawn(self, values: Values) -> Updates:
         """A run draws beside what was chosen when it began: drawn again where the choice has changed since."""
@@ -231,8 +259,12 @@ class FusionTab(MixTab):
         return self.when_left_changes(values)
 
     def _unplaced(self) -> Updates:
-        """New frames: no move and no bent table of the old ones stays."""
-        return self.placed(UNMOVED) | self.tables.cleared()
+        """New frames: no move, gain or bent table of the old ones stays."""
+        return self._framed(FusionOptions(), UNMOVED) | {self.source.awaited: None}
+
+    def _framed(self, options: FusionOptions, placement: Placement) -> Updates:
+        """What is set per frame."""
+        return self.placed(placement) | self.tables.shown(options) | self.settings.with_gains(options.gains)
 
     def placed(self, placement: Placement) -> Updates:
         """Where the frames are to be put."""
@@ -240,14 +272,24 @@ class FusionTab(MixTab):
 
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
-        recipe, options, placement, report = parse(text, self.family)
-        return self._set(recipe, options, placement) | self.reported(report)
+        document, options, placement, report = parse(text, self.family)
+        updates = self._set(document.recipe, options, placement)
+        lost = desk_differences(self.panel, document.recipe, updates) + self._lost(options, placement, updates)
+        awaited = {self.source.awaited: document if document.inputs else None}
+        return updates | awaited | self.reported((*report, *lost))
+
+    def _lost(self, options: FusionOptions, placement: Placement, updates: Updates) -> tuple[str, ...]:
+        """How the settings differ from those that these updates put on the page."""
+        values = sent_back(self.inputs, updates)
+        there = self._options(values, max(len(options.gains), len(options.table_points)))
+        moved = Placement(values[self.source.align], self.alignment.moves(values))
+        return differences(plain_form(options, placement), plain_form(there, moved))
 
     def revisited(self, run: PastRun) -> Updates:
         """Frames, settings and mix of an earlier run."""
         job = run.job
         files = self.source.with_files(job.paths, job.options.task, run.example)
-        return self._set(job.recipe, job.options, job.placement) | files
+        return self._set(job.recipe, job.options, job.placement) | files | {self.source.awaited: None}
 
     def _set(self, recipe: MergeRecipe, options: FusionOptions, placement: Placement) -> Updates:
         updates = self.panel.shown(recipe) | self.settings.shown(options) | self.tables.shown(options)

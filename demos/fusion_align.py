@@ -87,7 +87,7 @@ class AlignView:
             )
             self.edit = gr.State(MoveEdit())
         self.controls = [self.frame, self.view, self.edit, *self.faders]
-        self.outputs = [self.frame, self.picture, self.found, self.transform]
+        self.outputs = [self.frame, self.picture, self.found, self.transform, self.edit, *self.faders]
 
     def _build_faders(self) -> None:
         with gr.Row():
@@ -147,7 +147,8 @@ class AlignView:
         count = len(placed.frames.images)
         chosen = max(1, min(values[self.edit].frame, count - 1))
         choices = [(f"frame {k + 1}", k) for k in range(1, max(count, 2))]
-        return {
+        edit = self._edited(values)
+        return ({} if edit.frame == chosen else self._faders_for(MoveEdit(chosen, edit.moves))) | {
             self.frame: gr.update(
                 choices=choices,
                 value=chosen,
@@ -176,7 +177,7 @@ class AlignView:
     def _faders_for(self, edit: MoveEdit) -> Updates:
         move = edit.current
         values = (move.dx_px, move.dy_px, move.rotation_deg, move.scale)
-        return {self.edit: edit} | dict(zip(self.faders, values, strict=True))
+        return {self.edit: edit} | {one: one.held(value) for one, value in zip(self.faders, values, strict=True)}
 
     def shown(self, moves: tuple[Move, ...]) -> Updates:
         """These moves on the panel."""

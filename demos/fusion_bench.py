@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from demos.bench import Bench
+from demos.drawing import resized
 from demos.pace import Pace
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
@@ -50,8 +51,9 @@ class Job:
         return replace(self, options=replace(self.options, max_pixels=pixels))
 
     def by_engine(self, engine: str) -> Job:
-        """The same frames fused another way, with nothing adjusted."""
-        return replace(self, options=replace(self.options.for_frames(), engine=engine))
+        """The same frames fused another way, with nothing adjusted; hot stays what it is."""
+        options = replace(self.options.for_frames(), engine=engine, polarity=self.options.polarity)
+        return replace(self, options=options)
 
 
 class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
@@ -91,6 +93,17 @@ class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
 
         key = ("placed", job.paths, job.options.for_frames(), job.placement)
         return self.kept(key, placed, lambda registration: registration.frames.images.nbytes)
+
+    def frames_at(self, job: Job, size_hw: tuple[int, int]) -> FrameSet:
+        """The frames of a job at another size."""
+        frames = self.frames(job)
+        small = [resized(to_bytes(image), size_hw) for image in frames.images]
+        return replace(frames, images=np.stack(small).astype(np.float32) / 255, alpha=None)
+
+    def rival(self, job: Job, engine: str, frames: FrameSet) -> np.ndarray:
+        """What another engine makes of frames of a job, (H, W, 3) uint8."""
+        other = job.by_engine(engine)
+        return self.run(self.pipeline, frames, other.options, other.recipe).fused
 
     def _read(self, job: Job) -> FrameSet:
         from pipelines.fusion.inputs import load_frames

@@ -95,15 +95,17 @@ def asked_job(
 
 def answer(bench: FusionBench, job: Job) -> tuple[str, dict[str, Any]]:
     """A job's picture as a file, and what made it."""
-    from pipelines.shared.recipe_file import dump_yaml
+    from pipelines.shared.recipe_file import document_hash, dump_yaml
 
     result, is_cached = bench.result(job)
     document = document_of(job, bench.frames(job), "fusenet")
-    picture, _ = write_export("fusion", result.picture, dump_yaml(document), job.key[:8], Path(get_upload_folder()))
-    run = result.run
+    mark, folder = document_hash(document)[:8], Path(get_upload_folder())
+    picture, _ = write_export("fusion", result.picture, dump_yaml(document), mark, folder)
+    run = result.run  # of another caller's mix, where the engine takes none
     return picture, {
-        "recipe": run.recipe, "recipe_hash": run.recipe_hash, "weights_version": run.weights_version,
-        "seconds": dict(run.seconds), "device": run.device, "is_cached": is_cached,
+        "recipe": recipe_to_dict(job.recipe), "recipe_hash": recipe_hash(job.recipe),
+        "weights_version": run.weights_version, "seconds": dict(run.seconds), "device": run.device,
+        "is_cached": is_cached,
     }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def _setting(tab: FusionTab) -> tuple[Any, ...]:
 
 def wire_own(tab: FusionTab) -> None:
     """Another picture to compare with, and long work beside the picture."""
-    beside: dict[str, Any] = {"inputs": tab.inputs, "outputs": tab.compare.outputs}
+    beside: dict[str, Any] = {"inputs": tab.inputs, "outputs": [tab.left, tab.notices, *tab.compare.outputs]}
     gr.on([tab.left.input, tab.compare.view.input], told(tab.when_left_changes), **beside, **LAST)
     tab.shown.change(told(tab.when_drawn), **beside, **LAST)
     for work in (tab.batch, tab.clips):

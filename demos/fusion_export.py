@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ import numpy as np
 from demos.exports import parse_for
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import Placement, split
-from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
@@ -28,11 +28,19 @@ def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
     return RecipeDocument("fusion", family, job.recipe, options, inputs)
 
 
-def parse(text: str, family: ModelFamily) -> tuple[MergeRecipe, FusionOptions, Placement, tuple[str, ...]]:
-    """Mix, options, where the frames are put, what could not be restored. UserError on anything unknown."""
+def parse(text: str, family: ModelFamily) -> tuple[RecipeDocument, FusionOptions, Placement, tuple[str, ...]]:
+    """Document, options, where the frames are put, what could not be restored. UserError on anything unknown."""
     document, report = parse_for(text, family)
-    options, placement = split(document.options)
-    return document.recipe, options, placement, report
+    return document, *split(document.options), report
+
+
+def plain_form(options: FusionOptions, placement: Placement) -> dict[str, Any]:
+    """Both by name, to be compared: gains of 0 at the end mean nothing, and nor does the order of moves."""
+    gains = options.gains
+    while gains and not gains[-1]:
+        gains = gains[:-1]
+    moves = tuple(sorted(placement.moves, key=lambda one: one.frame))
+    return asdict(replace(options, gains=gains)) | replace(placement, moves=moves).to_dict()
 
 
 def write_weights(weights: np.ndarray, text: str, start: Path) -> list[str]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.fader import Fader
 from demos.fusion_words import engine_choices
-from pipelines.fusion.options import OPERATORS, PALETTE_CHOICES, TABLE_KINDS, TASKS, WINDOW, FusionOptions
+from pipelines.fusion.options import OPERATORS, PALETTE_CHOICES, TABLE_KINDS, TASKS, FusionOptions
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -20,7 +20,8 @@ THERMAL = ("polarity", "palette", "frame_size")  # options that only a thermal f
 OPERATOR, KIND = "how weights are used", "trained for that operator"
 NEEDS_TABLES = "needs the table engine, which is for exposures"
 RESIDUAL, NEEDS_NET = "of the network", "mixed network only"
-GHOSTS, NEEDS_EXPOSURES = "between exposures", "needs exposures and the mixed network"
+GHOSTS, NEEDS_EXPOSURES = "between exposures", "needs exposures, and the mixed network or the table engine"
+WEIGHING = ("net", "lut")  # engines that weigh frames
 WEIGHS, NO_WEIGHTS = "up: counts more", "not weighed"
 IN_THERMAL, NEEDS_THERMAL = "of the thermal frame", "needs a thermal frame: task Infrared and visible"
 PERCENTILE = "percentile; for 16-bit thermal or CT frames"
@@ -107,7 +108,7 @@ class FusionSettings:
                                        value="smallest", label="Size of the result",
                                        elem_id="fusion-frame-size", min_width=240, **thermal)  # fmt: skip
         with gr.Row():
-            low, high = WINDOW
+            low, high = FusionOptions().window
             self.window = [
                 Fader(0, 49.9, low, step=0.1, label="Window: black at, %", elem_id="fusion-window-low", min_width=220,
                       buttons=[], **pair),
@@ -127,8 +128,8 @@ class FusionSettings:
             detail=values[self.detail],
             residual=values[self.residual] if engine == "net" else default.residual,
             saturation=values[self.saturation],
-            gains=gains if any(gains) and engine in ("net", "lut") else (),
-            deghost=values[self.deghost] and task == "mef" and engine == "net",
+            gains=gains if any(gains) and engine in WEIGHING else (),
+            deghost=values[self.deghost] and task == "mef" and engine in WEIGHING,
             fit=values[self.fit],
             **self._reading(values, task),
         )
@@ -141,7 +142,6 @@ class FusionSettings:
 
     def shown(self, options: FusionOptions) -> Updates:
         """The widgets as these options want them."""
-        gains = (*options.gains, *(0.0,) * MOST_FRAMES)[:MOST_FRAMES]
         values = {
             self.operator: options.operator, self.table_kind: options.table_kind, self.residual: options.residual,
             self.deghost: options.deghost,
@@ -154,8 +154,12 @@ class FusionSettings:
             self.saturation: options.saturation,
             self.fit: options.fit,
             **self._reading_fitted(options.task, options),
-            **dict(zip(self.gains, gains, strict=True)),
+            **self.with_gains(options.gains),
         }
+
+    def with_gains(self, gains: tuple[float, ...]) -> Updates:
+        """The gains of the first frames; the others have none."""
+        return dict(zip(self.gains, (*gains, *(0.0,) * MOST_FRAMES)[:MOST_FRAMES], strict=True))
 
     def with_task(self, task: str) -> Updates:
         """Another task: the network runs it, and what it does not use is disabled."""
@@ -166,12 +170,13 @@ class FusionSettings:
 
     def _reading_fitted(self, task: str, options: FusionOptions | None = None) -> Updates:
         """What the task can use is enabled; with options, also set."""
-        values = {} if options is None else {getattr(self, name): getattr(options, name) for name in THERMAL}
-        values |= {} if options is None else dict(zip(self.window, options.window, strict=True))
+        values: Updates = {}
+        if options is not None:
+            values = {getattr(self, name): {"value": getattr(options, name)} for name in THERMAL}
+            values |= {one: one.room(value) for one, value in zip(self.window, options.window, strict=True)}
         fitted = {getattr(self, name): thermal_able(task) for name in THERMAL}
         fitted |= dict.fromkeys(self.window, pair_able(task))
-        return {one: gr.update(**how, **({"value": values[one]} if one in values else {}))
-                for one, how in fitted.items()}  # fmt: skip
+        return {one: gr.update(**how, **values.get(one, {})) for one, how in fitted.items()}
 
     def fitted(self, engine: str, task: str) -> Updates:
         """Settings the engine does not use are disabled; their info says which engine would use them."""
@@ -180,12 +185,12 @@ class FusionSettings:
             self.operator: gr.update(**able(is_lut, OPERATOR, NEEDS_TABLES)),
             self.table_kind: gr.update(**able(is_lut, KIND, NEEDS_TABLES)),
             self.residual: gr.update(**able(is_net, RESIDUAL, NEEDS_NET)),
-            self.deghost: gr.update(**able(is_net and task == "mef", GHOSTS, NEEDS_EXPOSURES)),
+            self.deghost: gr.update(**able(engine in WEIGHING and task == "mef", GHOSTS, NEEDS_EXPOSURES)),
         }
 
     def for_frames(self, count: int, engine: str) -> Updates:
         """A gain for each frame there is, where the engine weighs frames."""
-        is_weighing = engine in ("net", "lut")
+        is_weighing = engine in WEIGHING
         reason = few_frames(count) if is_weighing else NO_WEIGHTS
         return {one: gr.update(**able(is_weighing and index < count, WEIGHS, reason))
                 for index, one in enumerate(self.gains)}  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
+SORTED = ("mef",)  # tasks whose frames find their order themselves
+OTHER_WAY, SORTS = "the last frame first", "exposures are sorted, brightest first"
 STILL: dict[str, Any] = {"format": "png", "interactive": False}
 
 
@@ -35,7 +38,7 @@ class FusionSource:
             self.run = gr.Button("Run", variant="primary", elem_id="fusion-run", size="md", min_width=80)
             self.stop = gr.Button("Stop", elem_id="fusion-stop", size="md", min_width=80)
         self._build_menu(first)
-        self.controls = [self.task, self.files, self.swap, self.align, self.example]
+        self.controls = [self.task, self.files, self.swap, self.align, self.example, self.awaited]
         self.shown_components = [*self.controls, self.gallery, self.caption]
 
     def _build_frames(self, first: Example | None) -> None:
@@ -52,7 +55,7 @@ class FusionSource:
             buttons=["fullscreen"], **STILL,
         )  # fmt: skip
         with gr.Row(elem_classes="tight"):
-            self.swap = gr.Checkbox(False, label="Swap", elem_id="fusion-swap", min_width=100)
+            self.swap = gr.Checkbox(False, label="Swap", elem_id="fusion-swap", min_width=100, **swap_able(task))
             self.align = gr.Checkbox(False, label="Align", elem_id="fusion-align", min_width=100)
 
     def _build_menu(self, first: Example | None) -> None:
@@ -64,11 +67,16 @@ class FusionSource:
         )  # fmt: skip
         self.caption = gr.HTML(hint(first.caption if first else ""), elem_id="fusion-caption")
         self.example = gr.State(first.slug if first else "")
+        self.awaited = gr.State(None)  # the document of a restored recipe whose frames have not come yet
 
     def paths(self, values: Values) -> tuple[str, ...]:
         """The uploaded files, in the order in which they are to be fused."""
         paths = tuple(values[self.files] or ())
-        return paths[::-1] if values[self.swap] else paths
+        return paths[::-1] if self.is_swapped(values) else paths
+
+    def is_swapped(self, values: Values) -> bool:
+        """Whether the frames are taken the other way round."""
+        return bool(values[self.swap]) and values[self.task] not in SORTED
 
     def with_example(self, example: Example) -> Updates:
         """Frames, task and caption of an example."""
@@ -78,7 +86,7 @@ class FusionSource:
             self.example: example.slug,
             self.caption: hint(example.words),
             self.gallery: [(str(path), path.name) for path in example.frames],
-            self.swap: False,
+            self.swap: gr.update(value=False, **swap_able(example.task)),
         }
 
     def with_files(self, paths: tuple[str, ...], task: str, slug: str) -> Updates:
@@ -86,7 +94,7 @@ class FusionSource:
         example = next((one for one in self.examples if one.slug == slug), None)
         return {
             self.files: gr.update(value=list(paths), label=slots_label(task)),
-            self.swap: False,
+            self.swap: gr.update(value=False, **swap_able(task)),
             self.example: slug,
             self.caption: hint(example.words) if example else "",
         }
@@ -97,12 +105,20 @@ class FusionSource:
 
     def with_task(self, task: str) -> Updates:
         """Own frames for another task."""
-        return {self.task: task, self.files: gr.update(label=slots_label(task))}
+        return {
+            self.task: task,
+            self.files: gr.update(label=slots_label(task)),
+            self.swap: gr.update(**swap_able(task)),
+        }
 
     def when_uploaded(self, values: Values) -> Updates:
         """Own frames: the page forgets the example."""
         pictures = [(path, Path(path).name) for path in values[self.files] or ()]
         return {self.example: "", self.caption: "", self.gallery: pictures}
+
+    def hashes(self, values: Values) -> set[str]:
+        """SHA-256 of each uploaded file, as recipes name their inputs."""
+        return {sha256(Path(path).read_bytes()).hexdigest() for path in values[self.files] or ()}
 
     def pictured(self, frames: FrameSet, task: str) -> Updates:
         """The frames as they were read: in their order, aligned and cut, each with its part in the scene."""
@@ -110,3 +126,8 @@ class FusionSource:
         thumbnails = [drawing.thumbnail(to_bytes(image)) for image in frames.images]
         captions = [f"{title}: {name}" for title, name in zip(titles, frames.names, strict=True)]
         return {self.gallery: list(zip(thumbnails, captions, strict=True))}
+
+
+def swap_able(task: str) -> dict[str, Any]:
+    """Of the box that turns the frames round."""
+    return {"interactive": task not in SORTED, "info": SORTS if task in SORTED else OTHER_WAY}

@@ -188,14 +188,17 @@ class MetricView:
     def when_measured(self, values: Values) -> Updates:
         """The result and its classical rivals, scored."""
         from pipelines.fusion.metrics import VIF_MIN_PX, score
+        from pipelines.fusion.polarity import oriented
 
         job, bench = self._sight.job(values), self._sight.bench
-        size_hw = measured_size(bench.result(job)[0].fused.shape)
-        frames = [drawing.resized(to_bytes(image), size_hw) for image in bench.frames(job).images]
+        result = bench.result(job)[0].fused
+        size_hw = measured_size(result.shape)
+        small = bench.frames_at(job, size_hw)
+        frames = [to_bytes(image) for image in oriented(small.images, job.options)[0]]  # as the pipeline sees them
         rivals = {"average": "average", "Laplacian": "laplacian"}
         rivals |= {"Mertens": "mertens"} if job.options.task == "mef" else {}
-        jobs = {"this result": job} | {title: job.by_engine(engine) for title, engine in rivals.items()}
-        fused = {title: drawing.resized(bench.result(one)[0].fused, size_hw) for title, one in jobs.items()}
+        fused = {"this result": drawing.resized(result, size_hw)}
+        fused |= {title: bench.rival(job, engine, small) for title, engine in rivals.items()}
         columns = {title: score(picture, frames, job.options.task) for title, picture in fused.items()}
         note = hint(f"Measured at {size_hw[1]} × {size_hw[0]} pixels; larger pictures are reduced to 1 megapixel.")
         absent = {"vif": f"needs {VIF_MIN_PX} px"} if min(size_hw) < VIF_MIN_PX else {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
 from demos.exports import parse_for
 from demos.figure_view import FigureView
@@ -244,6 +245,9 @@ class GroundingTab(MixTab):
             report = (*report, NOT_STORED)
         self.bench.grounder(network)  # refused here where nobody knows it
         updates = self.panel.shown(document.recipe) | self._with_options(options)
+        there = asdict(self.settings.thresholds(sent_back(self.settings.controls, updates)))
+        asked = asdict(Thresholds.from_dict(options))
+        report = (*report, *desk_differences(self.panel, document.recipe, updates), *differences(asked, there))
         updates |= {self.source.network: network, self.correction.kept: None}
         if scene is not None:
             updates |= self.source.with_scene(SceneRef(**scene))

@@ -54,4 +54,4 @@ class GroundingSettings:
 
     def shown(self, thresholds: Thresholds) -> Updates:
         """The widgets as these thresholds want them."""
-        return {fader: getattr(thresholds, name) for name, fader in self._faders.items()}
+        return {fader: fader.held(getattr(thresholds, name)) for name, fader in self._faders.items()}

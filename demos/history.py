@@ -28,6 +28,11 @@ class History:
     def redo_count(self) -> int:
         return len(self.entries) - 1 - self.cursor
 
+    def mask_mode_of(self, method: str) -> str | None:
+        """The mask mode that a method had when it was last on the desk."""
+        modes = [one.masks.mode for one in self.entries[: self.cursor + 1] if one.method == method]
+        return modes[-1] if modes else None
+
     def with_commit(self, recipe: MergeRecipe) -> History:
         """One entry more; what could have been redone is cut off. The recipe that is there already adds nothing."""
         if recipe == self.current:

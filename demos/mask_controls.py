@@ -9,14 +9,14 @@ import gradio as gr
 
 from demos.fader import Fader
 from pipelines.merging.method import MergeMethod
-from pipelines.merging.recipe import MASK_MODES, MaskChoice
+from pipelines.merging.recipe import DEFAULT_THRESHOLD, MASK_MODES, MaskChoice
 from pipelines.merging.registry import METHODS
+from pipelines.shared.errors import UserError
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
 
 TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
-DEFAULT_THRESHOLD = 0.4
 IDLE = "needs a mask: choose one above"
 NO_VOTES = "only Consensus counts votes"
 VOTES = "keep what at least k tasks use"
@@ -55,10 +55,13 @@ class MaskControls:
         self.controls: list[Any] = [self.mode, self.of, self.votes, self.compare, self.on_mute, *self.thresholds]
 
     def choice(self, values: Values) -> MaskChoice:
-        """What the widgets ask for."""
+        """What the widgets ask for. Raises UserError where no expert's mask is chosen."""
         if values[self.mode] in (None, "off"):
             return MaskChoice()
         chosen = values[self.of] or []
+        if self._tasks and not chosen:  # of a recipe, none means all
+            raise UserError("No mask counts: tick at least one expert under “Masks of”, or switch the masks off.",
+                            "No mask")  # fmt: skip
         return MaskChoice(
             mode=values[self.mode],
             tasks=() if len(chosen) == len(self._tasks) else tuple(one for one in self._tasks if one in chosen),
@@ -72,12 +75,13 @@ class MaskControls:
         """Updates that put a choice on the widgets."""
         thresholds, updates = dict(masks.thresholds), self.fitted(record, masks.mode)
         values: dict[Any, Any] = {
-            self.of: list(masks.tasks or self._tasks), self.votes: masks.votes, self.compare: masks.compare,
-            self.on_mute: masks.on_mute,
+            self.of: list(masks.tasks or self._tasks), self.compare: masks.compare, self.on_mute: masks.on_mute,
         }  # fmt: skip
-        values |= {one: thresholds.get(task, DEFAULT_THRESHOLD)
+        faders = {self.votes: float(masks.votes)}
+        faders |= {one: thresholds.get(task, DEFAULT_THRESHOLD)
                    for task, one in zip(self._tasks, self.thresholds, strict=True)}  # fmt: skip
-        return updates | {one: {**updates[one], "value": value} for one, value in values.items()}
+        updates |= {one: {**updates[one], "value": value} for one, value in values.items()}
+        return updates | {one: {**updates[one], **one.room(value)} for one, value in faders.items()}
 
     def fitted(self, record: MergeMethod, mode: str) -> Updates:
         """Modes that mean something for the method, and the details of the mode."""

@@ -19,7 +19,7 @@ from demos.merge_words import formula_line, offline_note, settings_note
 from demos.stage_controls import StageControls
 from demos.starting_mixes import base_recipe
 from pipelines.merging.method import MergeMethod, Setting
-from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recipe import COEFFICIENT_RANGE, MergeRecipe
 from pipelines.merging.registry import METHODS, method
 from pipelines.shared.family import ModelFamily
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
 
-WEIGHT_RANGE = (-1.0, 1.5)
 # On narrow screens the desk is folded behind this; the page fills in the mix.
 DESK_SWITCH = ('<button type="button" class="desk-switch" aria-expanded="false">Mixing desk '
                '<span class="desk-mix"></span></button>')  # fmt: skip
@@ -92,7 +91,7 @@ class MergePanel:
         for index, (task, spec) in enumerate(self.family.experts.items()):
             with gr.Column(elem_classes=["strip", f"strip-{index}"]):
                 weight = Fader(
-                    *WEIGHT_RANGE,
+                    *COEFFICIENT_RANGE,
                     dict(self._default.coefficients).get(task, 0.0),
                     step=0.01,
                     label=task,
@@ -247,13 +246,14 @@ class MergePanel:
     # --- events that stay on the desk
 
     def when_method_changes(self, values: Values) -> Updates:
-        """The method's own scale, settings as they were, masks that fit."""
-        record = method(values[self.method])
-        return self.fitted(record, values[self.masks.mode] or "off") | {self.scale: record.default_scale}
+        """The method's own scale, its usual masks or those it had before, settings as they were."""
+        record, history = method(values[self.method]), values[self.history]
+        mode = history.mask_mode_of(record.name) or record.masks[0]
+        return self.fitted(record, mode) | {self.scale: record.default_scale}
 
     def when_relative_moves(self, values: Values) -> Updates:
         """All unmuted faders times the bar; the bar back to 1."""
-        recipe, (low, high), factor = self.recipe(values), WEIGHT_RANGE, values[self.relative]
+        recipe, (low, high), factor = self.recipe(values), COEFFICIENT_RANGE, values[self.relative]
         moved = {
             one.weight: round(min(max(values[one.weight] * factor, low), high), 4)
             for one in self.strips

@@ -61,17 +61,24 @@ class StageControls:
         return (*values[self.extra], *layers, *(BlockRule(match, one) for match, one in stages.items() if one != 1))
 
     def shown(self, recipe: MergeRecipe) -> Updates:
-        """Updates that put a recipe's rules on the widgets; what they cannot show is kept beside them."""
-        factors = {rule.match: rule.factor for rule in recipe.blocks if rule.expert is None}
+        """Updates that put a recipe's rules on the widgets; a list that they cannot give back is kept as it came."""
+        updates = self._placed(recipe.blocks)
+        if self.rules(updates) != recipe.blocks or any(one.taken(updates[one]) != updates[one] for one in self.faders):
+            updates = self._placed(()) | {self.extra: recipe.blocks}
+        return updates | {self.box: gr.update(label=title_of(recipe))}
+
+    def _placed(self, rules: tuple[BlockRule, ...]) -> Updates:
+        """A factor for each widget, and the rules that have none."""
+        factors = {rule.match: rule.factor for rule in rules if rule.expert is None}
         stages = [factors.get(block.match, 1.0) for block in self._blocks]
         by_match = dict(zip((block.match for block in self._blocks), stages, strict=True))
         bars = [self._bar(layer.match, factors, by_match) for layer in self._layers]
         mine = {layer.match for layer, bar in zip(self._layers, bars, strict=True) if bar is not None} | set(by_match)
-        extra = tuple(rule for rule in recipe.blocks if rule.expert is not None or rule.match not in mine)
-        updates: Updates = dict(zip(self.faders, stages, strict=True))
+        extra = tuple(rule for rule in rules if rule.expert is not None or rule.match not in mine)
+        updates: Updates = {**dict(zip(self.faders, stages, strict=True)), self.extra: extra}
         if self.bars:
             updates[self.bars] = [1.0 if bar is None else bar for bar in bars]
-        return updates | {self.extra: extra, self.box: gr.update(label=title_of(recipe))}
+        return updates
 
     def _bar(self, match: str, factors: Mapping[str, float], stages: Mapping[str, float]) -> float | None:
         """The bar of a layer: its factor over that of its stage; 1 without a rule, None where a bar cannot show it."""

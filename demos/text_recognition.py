@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
 from demos.exports import parse_for
 from demos.figure_view import FigureView
@@ -157,7 +159,12 @@ class TextTab(MixTab):
     def restored(self, text: str) -> Updates:
         """A recipe's text, checked, on the page."""
         document, report = parse_for(text, self.family)
-        return self._set(document.recipe, *split(document.options)) | self.reported(report)
+        asked, mode = split(document.options)
+        updates = self._set(document.recipe, asked, mode)
+        values = sent_back(self.inputs, updates)
+        there = asdict(self.settings.options(values)) | {MODE: values[self.source.mode]}
+        lost = differences(asdict(asked) | {MODE: mode}, there)
+        return updates | self.reported((*report, *desk_differences(self.panel, document.recipe, updates), *lost))
 
     def revisited(self, run: PastRun) -> Updates:
         """Picture, settings and mix of an earlier run."""

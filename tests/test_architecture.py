@@ -66,6 +66,15 @@ def test_transformers_and_diffusers_are_imported_inside_functions_only() -> None
 
 
 @pytest.mark.parametrize(
+    "value", ['("pyramid", "paper", "fast")', "(0.5, 99.5)", "(-1.0, 1.5)", "DEFAULT_THRESHOLD = 0.4"]
+)
+def test_a_default_or_range_of_the_page_is_written_in_one_place(value: str) -> None:
+    folders = ("demos", "pipelines/fusion", "pipelines/shared", "pipelines/merging")
+    lines = [line for folder in folders for path in sources(folder) for line in path.read_text().splitlines()]
+    assert sum(value in line and line[0].isupper() for line in lines) == 1
+
+
+@pytest.mark.parametrize(
     "module",
     ["pipelines.registry", "pipelines.merging.registry", "pipelines.shared.cache", "pipelines.fusion.pipeline",
      "demos.registry"],

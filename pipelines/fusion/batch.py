@@ -155,7 +155,7 @@ def run_batch(
     with zipfile.ZipFile(out_zip, "w") as archive:
         try:
             for done, group in enumerate(matches.groups, start=1):
-                row = _fuse_into(archive, group, read, fuse, options.task)
+                row = _fuse_into(archive, group, read, fuse, options)
                 rows.append(row)
                 yield BatchStep(done, len(matches.groups), group.stem, row.get("problem"))
         finally:
@@ -166,7 +166,7 @@ def run_batch(
 
 def _fuse_into(
     archive: zipfile.ZipFile, group: FrameGroup, read: Callable[[FrameGroup], FrameSet],
-    fuse: Callable[[FrameSet], FusionResult], task: str,
+    fuse: Callable[[FrameSet], FusionResult], options: FusionOptions,
 ) -> dict[str, str]:  # fmt: skip
     """One row of the table; the picture goes into the archive."""
     row = {"scene": group.stem, "frames": " + ".join(group.names)}
@@ -176,7 +176,7 @@ def _fuse_into(
     except UserError as error:
         return {**row, "problem": str(error)}
     _write(archive, f"{group.stem}_fused.png", _png(result))
-    return {**row, **_metrics(result, frames, task)}
+    return {**row, **_metrics(result, frames, options)}
 
 
 def _frames(group: FrameGroup, files: Mapping[str, bytes], options: FusionOptions, is_aligned: bool) -> FrameSet:
@@ -188,13 +188,14 @@ def _frames(group: FrameGroup, files: Mapping[str, bytes], options: FusionOption
     return align(frames, options.task)[0] if is_aligned else frames
 
 
-def _metrics(result: FusionResult, frames: FrameSet, task: str) -> dict[str, str]:
+def _metrics(result: FusionResult, frames: FrameSet, options: FusionOptions) -> dict[str, str]:
     import numpy as np
 
     from pipelines.fusion.metrics import score
+    from pipelines.fusion.polarity import oriented
 
-    sources = [np.round(image * 255).astype(np.uint8) for image in frames.images]
-    return {name: f"{value:.5g}" for name, value in score(result.fused, sources, task).items()}
+    sources = [np.round(image * 255).astype(np.uint8) for image in oriented(frames.images, options)[0]]
+    return {name: f"{value:.5g}" for name, value in score(result.fused, sources, options.task).items()}
 
 
 def _png(result: FusionResult) -> bytes:

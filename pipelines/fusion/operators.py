@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from pipelines.fusion.bands import TINY, Images, Plane, blend_colour, luma_plane, normalised
+from pipelines.fusion.options import OPERATORS
 
-OPERATORS = ("pyramid", "paper", "fast")
 LUMA = (0.299, 0.587, 0.114)
 SHORT_SIDE_PX = 128
 GUIDED_RADIUS_PX = 2

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.images import WINDOW
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,6 @@ FRAME_SIZES = ("smallest", "visible")
 POLARITIES = ("white", "black", "auto")
 PALETTES = ("iron", "glow", "rainbow", "gnuplot", "inferno", "magma", "plasma", "viridis", "turbo", "jet", "hot")
 PALETTE_CHOICES = ("auto", "luma", *PALETTES)
-WINDOW = (0.5, 99.5)
 OF_FRAMES = ("task", "fit", "frame_size", "palette", "window")  # what decides the frames, before they are fused
 
 

@@ -39,12 +39,14 @@ class FakePipeline:
     def __init__(self) -> None:
         self.calls: list[Any] = []
         self.counts: list[int] = []
+        self.sizes: list[int] = []  # pixels of a frame
 
     def __call__(self, frames: Any, options: Any, recipe: Any, steady: Any = None) -> Any:
         from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 
         self.calls.append((options, recipe))
         self.counts.append(len(frames.images))
+        self.sizes.append(frames.images[0, ..., 0].size)
         strength = recipe.coefficient("ivis") * recipe.scale
         fused = np.clip(frames.images[0] * strength * 255, 0, 255).astype(np.uint8)
         weights = np.full((len(frames.images), 8, 8), 1 / len(frames.images), np.float32)

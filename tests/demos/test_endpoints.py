@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 
+from demos.exports import restore
+from demos.fusion_endpoints import answer, asked_job
+from pipelines.merging.recipe_form import recipe_hash
+
 PUBLIC = {
     "/fuse", "/fuse_batch", "/ground", "/ground_batch", "/random_scene", "/describe_at", "/read_text", "/ask_text",
     "/detect_text", "/read_batch", "/merge_info", "/validate_recipe", "/status",
@@ -52,6 +56,16 @@ def test_fuse_gives_a_picture_and_what_made_it(client: Client, built: Any) -> No
     picture, about = client.predict(first=first, second=second, recipe={"weights": {"ivis": 1.0}}, api_name="/fuse")
     assert picture.endswith(".png")
     assert {"recipe", "recipe_hash", "weights_version", "seconds"} <= set(about)
+
+
+def test_fuse_answers_with_the_callers_own_recipe_where_the_mix_plays_no_part(built: Any) -> None:
+    paths = tuple(str(path) for path in built.tab.source.examples[0].frames)
+    jobs = [asked_job(paths, "ivis", "average", None, {"weights": {"ivis": weight}}) for weight in (0.25, 0.75)]
+    (first, _), (second, _) = answers = [answer(built.tab.bench, job) for job in jobs]
+    assert [restore(Path(one)).count("ivis: 0.25") for one in (first, second)] == [1, 0]
+    told = [about for _, about in answers]
+    assert [one["recipe"]["weights"]["ivis"] for one in told] == [0.25, 0.75]
+    assert [one["recipe_hash"] for one in told] == [recipe_hash(job.recipe) for job in jobs]
 
 
 def test_fuse_refuses_an_unknown_task_by_name(client: Client, built: Any) -> None:

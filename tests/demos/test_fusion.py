@@ -217,6 +217,19 @@ def test_swapping_turns_the_frames_round(built: Any) -> None:
     assert built.tab.job(built.values({built.tab.source.swap: True})).paths == paths[::-1]
 
 
+def test_exposures_are_not_swapped_and_the_box_says_why(built: Any) -> None:
+    source, page = built.tab.source, built.tab
+    swapped = built.values({source.swap: True, source.task: "mef", source.example: ""})
+    assert page.job(swapped).paths == page.job(built.values({source.task: "mef"})).paths
+    for updates in (page.when_task_changes(swapped), page.restored(text_for("mef"))):
+        assert updates[source.swap]["interactive"] is False and "sorted" in updates[source.swap]["info"]
+    assert page.restored(text_for("mff"))[source.swap]["interactive"] is True
+
+
+def text_for(task: str) -> str:
+    return f"mixdeck_recipe: 1\npipeline: fusion\nfamily: fusenet\noptions: {{task: {task}}}\n"
+
+
 def test_an_exported_picture_dropped_back_restores_the_settings(
     built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -293,6 +306,55 @@ def test_a_metric_that_a_small_picture_lacks_says_what_it_needs(
     job = run(built, visitor, {built.tab.source.files: [str(path) for path in paths]})[shown]
     _, table = view.when_measured(built.values({shown: job}))[view.measured]
     assert "<td>vif ↑</td><td>n/a (needs 41 px)</td>" in table
+
+
+def test_a_black_hot_frame_is_measured_as_it_was_fused(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.fusion import metrics
+
+    seen: list[Any] = []
+    monkeypatch.setattr(metrics, "score", lambda picture, frames, task: seen.append(frames[0]) or {"ssim": 1.0})
+    first = {}
+    for polarity in ("white", "black"):
+        job = run(built, visitor, {built.tab.settings.polarity: polarity})[built.tab.shown]
+        built.tab.metrics.when_measured(built.values({built.tab.shown: job}))
+        first[polarity] = seen.pop()
+        assert built.pipeline.calls[-1][0].polarity == polarity, "of the rivals"
+    assert np.abs(first["black"].astype(int) + first["white"] - 255).max() <= 1
+
+
+def test_rivals_are_made_of_the_frames_that_are_measured(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demos.fusion_views.MOST_MEASURED", 3000)
+    job = run(built, visitor)[built.tab.shown]
+    count = len(built.pipeline.sizes)
+    built.tab.metrics.when_measured(built.values({built.tab.shown: job}))
+    assert len(built.pipeline.sizes) == count + 2 and max(built.pipeline.sizes[count:]) <= 3100
+
+
+def test_a_comparison_that_cannot_be_made_is_told_and_gives_way_to_frame_1(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Mertens on more than 20 megapixels."""
+    tab = built.tab
+
+    def refusing(frames: Any, options: Any, recipe: Any) -> Any:
+        if options.engine == "mertens":
+            raise UserError("Mertens takes 20 megapixels.")
+        return built.pipeline(frames, options, recipe)
+
+    monkeypatch.setattr(tab.bench, "_pipeline", refusing)
+    example = next(one for one in tab.source.examples if one.task == "mef")
+    files = [str(path) for path in example.frames]
+    asked = {tab.left: "mertens", tab.source.task: "mef", tab.source.files: files}
+    updates = run(built, visitor, asked)
+    assert updates[tab.left]["value"] == "frame 1" and "takes 20 megapixels" in updates[tab.notices]
+    switched = tab.when_left_changes(built.values(asked | {tab.shown: updates[tab.shown]}))
+    assert switched[tab.left] == "frame 1" and "takes 20 megapixels" in switched[tab.notices]
+    before = switched[tab.out]["value"][0]
+    assert np.array_equal(before, updates[tab.out][0]) and before.shape == updates[tab.out][1].shape
 
 
 def test_the_table_engine_is_offered_for_exposures_only() -> None:

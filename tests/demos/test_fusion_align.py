@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 from PIL import Image
 
 from demos.fusion_align import MoveEdit, view_of
+from demos.fusion_tables import TableEdit
+from demos.sight import with_updates
 from pipelines.fusion.inputs import FrameSet
-from pipelines.fusion.registration import UNMOVED, Move
+from pipelines.fusion.registration import UNMOVED, Move, Placement
 
 
 @pytest.fixture
@@ -70,6 +73,48 @@ def test_moves_survive_a_recipe(built: Any, panel: Any) -> None:
     text = built.tab.document_text(built.tab.job(built.values(changes)))
     restored = built.tab.when_yaml_used(built.values({built.tab.desk.yaml: text}))
     assert (restored[panel.dx], restored[panel.scale], restored[built.tab.source.align]) == (7.0, 1.05, True)
+
+
+@pytest.fixture
+def bent(built: Any) -> Any:
+    """A page of three exposures with all that is set per frame, and the text of its recipe."""
+    tab = built.tab
+    example = next(one for one in tab.source.examples if one.slug == "evening-bracket")
+    files = [str(path) for path in example.frames[:3]]
+    rows = ((), (0.1, 0.2, 0.3, 0.4, 0.5), ())
+    values = built.values({
+        tab.source.files: files, tab.source.task: "mef", tab.settings.engine: "lut", tab.settings.gains[2]: 1.5,
+        tab.tables.edit: TableEdit(rows=rows, start=rows[1], index=1), tab.source.align: True,
+        tab.alignment.edit: MoveEdit(2), tab.alignment.dx: 9.0, **dict(zip(tab.tables.faders, rows[1], strict=True)),
+    })  # fmt: skip
+    job = tab.job(values)
+    assert job.placement == Placement(True, (Move(2, dx_px=9.0),)) and job.options.table_points == rows
+    return SimpleNamespace(files=files, job=job, text=tab.document_text(job))
+
+
+def test_frames_of_a_restored_recipe_go_where_it_puts_them(
+    built: Any, panel: Any, bent: Any, visitor: Callable[[str], Any]
+) -> None:
+    tab = built.tab
+    page = with_updates(built.values(), tab.restored(bent.text))
+    for step in tab.force(visitor("anna"), page):  # on the page's own two frames: there is no third one yet
+        page |= {one: value for one, value in with_updates(page, step).items() if one in page}
+    assert page[panel.edit].frame == 1 and page[panel.dx] == 0
+    for count in (1, 3):  # they need not come all at once
+        page |= {tab.source.files: bent.files[:count]}
+        page = with_updates(page, tab.when_uploaded(page))
+    assert tab.job(page) == bent.job
+    assert tab.job(with_updates(page, tab.when_uploaded(page))).placement == UNMOVED, "it was awaited once"
+
+
+def test_other_frames_than_those_of_a_restored_recipe_come_unmoved(built: Any, bent: Any) -> None:
+    tab = built.tab
+    page = with_updates(built.values(), tab.restored(bent.text))
+    other = [str(path) for path in tab.source.examples[0].frames]
+    page |= {tab.source.files: [bent.files[0], *other]}
+    page = with_updates(page, tab.when_uploaded(page))
+    job = tab.job(page)
+    assert job.placement == UNMOVED and job.options.gains == () and job.options.table_points == ()
 
 
 def test_the_checkerboard_shows_both_frames() -> None:

@@ -68,6 +68,7 @@ def test_what_an_engine_or_a_task_cannot_use_is_disabled_and_says_why(built: Any
     assert able[settings.residual] is (engine == "net") and able[settings.operator] is (engine == "lut")
     assert [able[one] for one in settings.gains[:2]] == [engine != "average"] * 2 and not able[settings.gains[2]]
     assert able[settings.polarity] is (task == "ivis")
+    assert able[settings.deghost] is (task == "mef" and engine != "average")
 
 
 def test_a_refusal_of_unlike_shapes_names_the_way_out_by_the_words_of_the_page(settings: Any) -> None:
@@ -77,3 +78,9 @@ def test_a_refusal_of_unlike_shapes_names_the_way_out_by_the_words_of_the_page(s
     titles = [title for title, value in settings.fit.choices if value != "ask"]
     assert len(titles) == 2 and all(f"“{word}”" in str(refused.value) for word in (*titles, settings.fit.label))
     assert "in the Settings" in str(refused.value)
+
+
+@pytest.mark.parametrize("engine", ["net", "lut"])
+def test_moving_things_are_rejected_by_every_engine_that_weighs_exposures(built: Any, engine: str) -> None:
+    values = built.values({built.tab.settings.deghost: True, built.tab.settings.engine: engine})
+    assert built.tab.settings.options(values, "mef", 2).deghost is True

@@ -163,6 +163,16 @@ def test_a_recipe_brings_scene_phrases_and_thresholds_back(grounding_page: Any, 
     assert restored[tab.settings["mask"]] == 0.25 and Path(restored[tab.source.image]).is_file()
 
 
+def test_a_threshold_beyond_its_fader_widens_it_and_a_rounded_one_is_told(
+    grounding_page: Any, values: Any, ran: Any
+) -> None:
+    tab, text = grounding_page.tab, ran(values())[grounding_page.tab.desk.yaml]
+    wide = tab.restored(text.replace("least_area: 0.0", "least_area: 0.5"))
+    assert wide[tab.settings["least_area"]]["maximum"] == 0.5 and "on the page" not in wide[tab.export.restored]
+    fine = tab.restored(text.replace("least_area: 0.0", "least_area: 0.00000012"))
+    assert "“least_area” is 1.2e-07 in the recipe, 0.0 on the page" in fine[tab.export.restored]
+
+
 @pytest.mark.parametrize("changed", ["most: 1", "kind: base"])
 def test_a_recipe_with_a_strange_value_is_refused(grounding_page: Any, values: Any, ran: Any, changed: str) -> None:
     tab = grounding_page.tab

@@ -9,8 +9,11 @@ import pytest
 from demos.mask_controls import IDLE, mask_reason
 from demos.merge_words import describe, offline_note
 from demos.starting_mixes import base_recipe, shipped_presets
+from pipelines.merging.method import MergeMethod
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
+from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.merging.registry import METHODS, OFFLINE, method
+from pipelines.shared.errors import UserError
 
 
 def applied(values: dict[Any, Any], updates: dict[Any, Any]) -> dict[Any, Any]:
@@ -66,6 +69,33 @@ def test_changing_the_method_disables_masks_that_mean_nothing_and_says_why(built
     assert updates[panel.masks.mode]["interactive"] is False
     assert unable.title in updates[panel.masks.mode]["info"]
     assert updates[panel.scale] == unable.default_scale
+
+
+@pytest.mark.parametrize("record", METHODS, ids=lambda record: record.name)
+def test_a_chosen_method_has_the_masks_that_the_endpoint_gives_it(built: Any, record: MergeMethod) -> None:
+    panel = built.tab.panel
+    values = built.values({panel.method: record.name})
+    after = applied(values, panel.when_method_changes(values))
+    asked = recipe_from_dict({"vector": {"method": record.name}})
+    assert (after[panel.masks.mode], after[panel.scale]) == (asked.masks.mode, asked.scale)
+    assert panel.recipe(after).masks.mode == asked.masks.mode
+
+
+def test_a_method_that_comes_back_has_the_masks_that_were_chosen_for_it(built: Any) -> None:
+    panel = built.tab.panel
+    union = MergeRecipe(method="tall_masks", masks=MaskChoice("union"))
+    history = built.values()[panel.history].with_commit(union).with_commit(MergeRecipe(method="ties"))
+    values = built.values({panel.method: "tall_masks", panel.history: history})
+    assert panel.when_method_changes(values)[panel.masks.mode]["value"] == "union"
+    assert panel.when_method_changes(values | {panel.history: history.moved(-2)})[panel.masks.mode]["value"] == "task"
+
+
+def test_masks_of_nobody_are_refused(built: Any) -> None:
+    panel = built.tab.panel
+    values = applied(built.values(), panel.shown(MergeRecipe(method="tall_masks", masks=MaskChoice("task"))))
+    with pytest.raises(UserError, match="tick at least one"):
+        panel.recipe(values | {panel.masks.of: []})
+    assert panel.recipe(values | {panel.masks.of: [], panel.masks.mode: "off"}).masks == MaskChoice()
 
 
 def test_details_without_a_mask_are_disabled_and_say_what_enables_them(built: Any) -> None:

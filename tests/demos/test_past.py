@@ -49,7 +49,8 @@ def test_a_click_brings_frames_settings_and_mix_back(built: Any, ran: Any) -> No
     values = ran(values | {tab.panel.strips[1].weight: 0.1, tab.settings.detail: 1.0, tab.source.swap: True})
     updates = tab.when_past_chosen(SimpleNamespace(index=1), values)
     assert updates[tab.panel.strips[1].weight] == 0.7 and updates[tab.settings.detail] == 1.5
-    assert tuple(updates[tab.source.files]["value"]) == tab.source.paths(first) and updates[tab.source.swap] is False
+    assert tuple(updates[tab.source.files]["value"]) == tab.source.paths(first)
+    assert updates[tab.source.swap]["value"] is False
     assert updates[tab.source.example] == tab.source.examples[0].slug
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from demos.bars import Bars, factor
+from demos.differences import sent_back
 from demos.stage_controls import title_of
 from pipelines.merging.presets import block_weights
 from pipelines.merging.recipe import BlockRule, MergeRecipe
@@ -42,6 +43,24 @@ def test_a_rule_that_no_bar_can_show_is_kept_beside_them(built: Any) -> None:
     wild = (BlockRule("decoder.up.*", 3.0), BlockRule("*.bias", 0.5), BlockRule("stem.*", 0.1, "mef"))
     updates = stages.shown(MergeRecipe(blocks=wild))
     assert updates[stages.extra] == wild and set(updates[stages.bars]) == {1.0}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (BlockRule("block1.*", 0.5), BlockRule("block1.dense.convs.0.*", 1.0)),
+        (BlockRule("block1.*", 0.2), BlockRule("*", 0.5)),
+        (BlockRule("block1.*", -0.5),),
+        (BlockRule("block1.*", 0.5), BlockRule("block1.*", 0.7)),
+        (BlockRule("block1.dense.fuse.*", 0.5), BlockRule("block1.dense.fuse.*", 0.7)),
+        (BlockRule("block1.*", 0.5), BlockRule("*.bias", 0.5, "mef")),
+        (BlockRule("block1.*", 0.12345678),),
+    ],
+)
+def test_rules_that_the_widgets_would_change_are_kept_as_they_came(built: Any, rules: tuple[BlockRule, ...]) -> None:
+    panel = built.tab.panel
+    updates = panel.shown(replace(panel.family.default, blocks=rules))
+    assert panel.recipe(sent_back(panel.controls, updates)).blocks == rules
 
 
 def test_the_title_says_whether_anything_is_moved() -> None:

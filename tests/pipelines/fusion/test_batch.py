@@ -150,3 +150,20 @@ def test_frames_of_unlike_shape_follow_the_options_and_transparency_is_kept(root
     assert [step.problem for step in run_batch(pipeline, files, cropped, None, tmp_path / "b.zip")] == [None]
     with zipfile.ZipFile(tmp_path / "b.zip") as archive, Image.open(archive.open("x_fused.png")) as fused:
         assert fused.mode == "RGBA" and fused.getchannel("A").getextrema() == (0, 255)
+
+
+def test_a_black_hot_frame_is_scored_as_it_was_fused(tmp_path: Path) -> None:
+    """A result that is the turned thermal frame: its likeness to the sources tells which way round these were."""
+
+    def turned(frames, options, recipe) -> Fused:
+        return Fused(np.round((1 - frames.images[0]) * 255).astype(np.uint8))
+
+    rows = {}
+    for polarity in ("white", "black"):
+        out = tmp_path / f"{polarity}.zip"
+        options = FusionOptions(polarity=polarity)
+        list(run_batch(turned, {"s_ir.png": png(0), "s_vis.png": png(1)}, options, None, out))
+        with zipfile.ZipFile(out) as archive:
+            header, row = archive.read("metrics.csv").decode().splitlines()
+        rows[polarity] = dict(zip(header.split(","), row.split(","), strict=True))
+    assert float(rows["black"]["ssim"]) > float(rows["white"]["ssim"]) + 0.2

@@ -9,7 +9,8 @@ import torch
 
 from pipelines.fusion import differentiable, operators
 from pipelines.fusion.bands import pyramid_blend
-from pipelines.fusion.operators import OPERATORS, fuse_with_tables, guided_upsample, to_bytes
+from pipelines.fusion.operators import fuse_with_tables, guided_upsample, to_bytes
+from pipelines.fusion.options import OPERATORS
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((3, 48, 64, 3), np.float32)
