@@ -161,9 +161,7 @@ class TextTab(MixTab):
         document, report = parse_for(text, self.family)
         asked, mode = split(document.options)
         updates = self._set(document.recipe, asked, mode)
-        values = sent_back(self.inputs, updates)
-        there = asdict(self.settings.options(values)) | {MODE: values[self.source.mode]}
-        lost = differences(asdict(asked) | {MODE: mode}, there)
+        lost = differences(asdict(asked), asdict(self.settings.options(sent_back(self.inputs, updates))))
         return updates | self.reported((*report, *desk_differences(self.panel, document.recipe, updates), *lost))
 
     def revisited(self, run: PastRun) -> Updates:

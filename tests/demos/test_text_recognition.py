@@ -119,9 +119,10 @@ def test_a_recipe_comes_back_as_it_was(text_page: Any, values: Any, ran: Any) ->
 def test_what_a_recipe_has_beyond_the_page_is_told(text_page: Any, values: Any, ran: Any) -> None:
     tab, text = text_page.tab, ran(values())[text_page.tab.desk.yaml]
     assert "on the page" not in tab.restored(text)[tab.export.restored]
-    more = text.replace("options: {}", "options: {mode: strip, lexicon: [stop, stop]}")
-    said = tab.restored(more)[tab.export.restored]
-    assert "“mode” is strip in the recipe" in said and "“lexicon” is ('stop', 'stop') in the recipe" in said
+    more = text.replace("options: {}", "options: {lexicon: [stop, stop]}")
+    assert "“lexicon” is ('stop', 'stop') in the recipe" in tab.restored(more)[tab.export.restored]
+    with pytest.raises(UserError, match="known are crop and photo"):
+        tab.restored(text.replace("options: {}", "options: {mode: strip}"))
 
 
 def test_a_recipe_of_another_pipeline_is_refused(text_page: Any, values: Any) -> None:
