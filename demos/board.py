@@ -27,7 +27,8 @@ class Board:
         source: where inputs come from: `run`, `stop`, `controls`, `shown_components`, `examples`, `example`,
             `with_example(example)`.
         settings, batch: have `controls`; `export` has `drop`, `restored`.
-        shown: the job whose full result was shown last. `drawn`: what is on the page, previews included.
+        shown: the job whose full result was shown last; `since`: undos and redos before its run began.
+        drawn: what is on the page, previews included.
         inputs: what handlers are told. `pictures`: what a run updates. `drawing`: what of these is the result itself.
         desk_outputs, settable: what the desk, and an example or a restore, set.
         runs: the events that run the pipeline.
@@ -47,6 +48,7 @@ class Board:
     desk: Desk
     version: gr.HTML
     shown: gr.State
+    since: gr.State
     drawn: gr.State
     views: tuple[View, ...]
     inputs: set[Any]
@@ -71,7 +73,8 @@ class Board:
     def build(self) -> None:
         """All of the tab."""
         self.workshop.forget.append(self.bench.forget)
-        self.shown, self.drawn, self.runs = gr.State(None), gr.State(None), []
+        self.shown, self.since, self.drawn = gr.State(None), gr.State(0), gr.State(None)
+        self.runs = []
         gr.HTML(hint(self.what))
         with gr.Row(elem_classes="board"):
             with gr.Column(scale=3, min_width=self.source_width_px):
@@ -90,12 +93,12 @@ class Board:
         """Sort what was built; the arguments are what a tab has beyond what every tab has."""
         panel, source, views = self.panel, self.source, self.views
         self.inputs = {
-            self.shown, self.drawn, *source.controls, *self.settings.controls, *self.desk.controls,
+            self.shown, self.since, self.drawn, *source.controls, *self.settings.controls, *self.desk.controls,
             *self.batch.controls, *(one for view in views for one in view.controls), *panel.inputs, *inputs,
         }  # fmt: skip
         self.drawing = [self.version, *drawing, self.drawn]
         self.pictures = [
-            *self.drawing, self.shown, self.desk.yaml, *(one for view in views for one in view.outputs),
+            *self.drawing, self.shown, self.since, self.desk.yaml, *(one for view in views for one in view.outputs),
             panel.stages.box, panel.masks.counts, *pictures,
         ]  # fmt: skip
         self.desk_outputs = panel.outputs

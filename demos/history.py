@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.merging.recipe import MergeRecipe
 
@@ -11,10 +11,11 @@ MOST_ENTRIES = 50
 
 @dataclass(frozen=True)
 class History:
-    """Committed recipes, oldest first, and which of them is on the desk."""
+    """Committed recipes, oldest first, and which of them is on the desk; `moves` counts the undos and redos."""
 
     entries: tuple[MergeRecipe, ...]
     cursor: int = 0
+    moves: int = 0
 
     @property
     def current(self) -> MergeRecipe:
@@ -38,8 +39,9 @@ class History:
         if recipe == self.current:
             return self
         kept = (*self.entries[: self.cursor + 1], recipe)[-MOST_ENTRIES:]
-        return History(kept, len(kept) - 1)
+        return replace(self, entries=kept, cursor=len(kept) - 1)
 
     def moved(self, steps: int) -> History:
         """The cursor moved, stopping at the ends."""
-        return History(self.entries, min(max(self.cursor + steps, 0), len(self.entries) - 1))
+        cursor = min(max(self.cursor + steps, 0), len(self.entries) - 1)
+        return replace(self, cursor=cursor, moves=self.moves + 1)

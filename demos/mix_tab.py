@@ -140,7 +140,7 @@ class MixTab(Board):
         if not self.workshop.turns.may_write(visitor, turn):
             yield {self.version: gr.skip()}
             return
-        yield picture | self._committed(job)
+        yield picture | self._committed(job) | {self.since: values[self.panel.history].moves}
         if self.workshop.turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 
@@ -201,12 +201,12 @@ class MixTab(Board):
     def when_shown(self, values: Values) -> Updates:
         """After the full result of another job: its mix enters the history as that is now, not as the run found it.
 
-        Nothing enters while the desk stands on the history's entry: the visitor went back to it during the run.
+        Nothing enters where the visitor went back or forth in it during the run.
         """
         history: History = values[self.panel.history]
         recipe: MergeRecipe = values[self.shown].recipe
         updates = {self.panel.history: gr.skip()} | self.desk.marked(values[self.desk.scored], recipe)
-        if self.panel.recipe(values) == history.current:
+        if values[self.since] != history.moves:
             return updates
         return updates | self.panel.remembered(history.with_commit(recipe))
 

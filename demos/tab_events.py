@@ -47,7 +47,7 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     _wire_runs(tab, moved, chosen, own)
     for event in (*_desk_events(tab), *_past_events(tab), *own.setting):
         then_run(tab, event)
-    tab.shown.change(told(tab.when_shown), {tab.shown, tab.desk.scored, *panel.inputs},
+    tab.shown.change(told(tab.when_shown), {tab.shown, tab.since, tab.desk.scored, *panel.inputs},
                      [*panel.memory_components, tab.desk.scores], **LAST)  # fmt: skip
     panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
     for view in tab.views:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import WINDOW
+from pipelines.shared.tones import WINDOW
 
 
 @dataclass(frozen=True)

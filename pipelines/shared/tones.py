@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WINDOW = (0.5, 99.5)  # percentiles of a deep grey picture that become black and white
 
@@ -12,6 +15,8 @@ def scaled(
 ) -> np.ndarray:
     """0..1: eight bits by 255; colour of 16 bits over its whole range, so that exposures stay comparable; deep greys
     and floats by a window of percentiles, one for all channels."""
+    import numpy as np
+
     if values.dtype == np.uint8:
         return values.astype(np.float32) / 255
     if values.dtype == np.uint16 and values.shape[-1] == 3:
@@ -31,6 +36,8 @@ def scaled(
 
 def _window(known: np.ndarray, window: tuple[float, float]) -> tuple[float, float]:
     """Percentiles of the sound values (a border of NaN must not widen them); all of them where those are one."""
+    import numpy as np
+
     if not known.size:
         return 0.0, 0.0
     low, high = (float(value) for value in np.percentile(known, window))

@@ -167,7 +167,8 @@ def test_an_undo_during_a_run_stays(built: Any, visitor: Callable[[str], Any]) -
     assert panel.history not in updates
     undone = panel.when_undone(history, -1)
     now = built.values({panel.scale: undone[panel.scale], panel.history: undone[panel.history]})
-    assert not isinstance(tab.when_shown(now | {tab.shown: updates[tab.shown]})[panel.history], History)
+    ended = now | {tab.shown: updates[tab.shown], tab.since: updates[tab.since]}
+    assert not isinstance(tab.when_shown(ended)[panel.history], History)
     assert undone[panel.history].redo_count == 1
 
 

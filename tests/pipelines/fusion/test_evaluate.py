@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pipelines.fusion import evaluate as module
-from pipelines.fusion.datasets import GeneratedSet, Scene, generated_sets
-from pipelines.fusion.evaluate import evaluate, evaluate_set
+from pipelines.fusion.datasets import GeneratedSet, Scene, find_sets, generated_sets
+from pipelines.fusion.evaluate import evaluate, evaluate_set, table_methods
 from pipelines.fusion.meflut import FAMILY
 
 TASKS = ("ivis", "mef", "mff", "med")
@@ -82,7 +82,8 @@ def test_a_network_family_is_evaluated_on_all_sets(monkeypatch: pytest.MonkeyPat
 
 
 def test_levels_on_public_exposures(evaluation_data: Path, cache: SimpleNamespace) -> None:
-    methods = evaluate(FAMILY, cache, evaluation_data, limit=4)["mef"]["methods"]
+    pairs = next(one for one in find_sets(evaluation_data) if one.name == "mef")
+    methods = evaluate_set(pairs, table_methods(cache.assets, evaluation_data), 4)["methods"]
     assert methods["pyramid"]["mef_ssim"] > 0.95
     assert methods["pyramid"]["mef_index"] > methods["average"]["mef_index"]
     assert methods["paper"]["mef_index"] > methods["average"]["mef_index"]

@@ -22,9 +22,9 @@ SETS = {"iid": 0.6, "a": 0.4, "b": 0.5}
 
 def test_one_and_ten_phrases_are_timed_and_threads_are_put_back(tmp_path: Path) -> None:
     pipeline, threads = GroundingPipeline(ModelCache(tmp_path), make_family(tmp_path)), torch.get_num_threads()
-    report = bench_grounding.run(pipeline, rounds=2, threads=2, scenes=[SceneRef("simple", 0)])
+    report = bench_grounding.run(pipeline, rounds=5, threads=2, scenes=[SceneRef("simple", 0)])
     times = report["median_ms"]
-    assert all(value > 0 for value in times.values()) and times["ten, one by one"] > times["ten, one sight"]
+    assert all(value > 0 for value in times.values()) and report["over_one_sight"]["ten, one by one"] > 1
     assert set(report["met"]) <= set(times) and torch.get_num_threads() == threads
     assert "limit 120 ms" in bench_grounding.table(report)
 
