@@ -249,7 +249,24 @@ class MergePanel:
         """The method's own scale, its usual masks or those it had before, settings as they were."""
         record, history = method(values[self.method]), values[self.history]
         mode = history.mask_mode_of(record.name) or record.masks[0]
-        return self.fitted(record, mode) | {self.scale: record.default_scale}
+        return self.fitted(record, mode) | self._counting(values, mode) | {self.scale: record.default_scale}
+
+    def when_mask_mode_changes(self, values: Values) -> Updates:
+        """The details of the mode, and masks that it can count."""
+        mode = values[self.masks.mode]
+        return self.masks.fitted_mode(mode) | self._counting(values, mode)
+
+    def _counting(self, values: Values, mode: str) -> Updates:
+        """Whose masks count: one expert's in Task, the loudest of those that are ticked; from there on, all again."""
+        of, tasks = self.masks.of, self.family.tasks
+        ticked = [one for one in self.strips if one.task in (values[of] or tasks)]
+        told = self.masks.fitted_mode(mode)[of]
+        if mode == "task" and len(ticked) > 1:
+            loudest = max(ticked, key=lambda one: 0.0 if "mute" in values[one.flags] else abs(values[one.weight]))
+            return {of: {**told, "value": [loudest.task]}}
+        if mode in ("union", "consensus") and len(ticked) == 1:
+            return {of: {**told, "value": list(tasks)}}
+        return {}
 
     def when_relative_moves(self, values: Values) -> Updates:
         """All unmuted faders times the bar; the bar back to 1."""

@@ -101,12 +101,12 @@ def _past_events(tab: MixTab) -> list[Any]:
 
 
 def _desk_events(tab: MixTab) -> list[Any]:
-    panel, masks, stages = tab.panel, tab.panel.masks, tab.panel.stages
+    panel, stages = tab.panel, tab.panel.stages
     mine: dict[str, Any] = {"inputs": tab.inputs, "outputs": tab.desk_outputs}
     restored: dict[str, Any] = {"inputs": tab.inputs, "outputs": [*tab.settable, tab.export.restored]}
     return [
         panel.method.input(told(panel.when_method_changes), **mine, **LAST),
-        masks.mode.input(told(lambda values: masks.fitted_mode(values[masks.mode])), **mine, **LAST),
+        panel.masks.mode.input(told(panel.when_mask_mode_changes), **mine, **LAST),
         panel.relative.release(told(panel.when_relative_moves), **mine, **LAST),
         stages.curve.input(told(stages.when_curve_chosen), **mine, **LAST),
         panel.slot.input(told(panel.when_slot_changes), **mine, **LAST),

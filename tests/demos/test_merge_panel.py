@@ -10,6 +10,7 @@ from demos.mask_controls import IDLE, mask_reason
 from demos.merge_words import describe, offline_note
 from demos.starting_mixes import base_recipe, shipped_presets
 from pipelines.merging.method import MergeMethod
+from pipelines.merging.mixture import selected_tasks
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.merging.registry import METHODS, OFFLINE, method
@@ -79,6 +80,26 @@ def test_a_chosen_method_has_the_masks_that_the_endpoint_gives_it(built: Any, re
     asked = recipe_from_dict({"vector": {"method": record.name}})
     assert (after[panel.masks.mode], after[panel.scale]) == (asked.masks.mode, asked.scale)
     assert panel.recipe(after).masks.mode == asked.masks.mode
+
+
+@pytest.mark.parametrize("record", [one for one in METHODS if len(one.masks) > 1], ids=lambda one: one.name)
+def test_a_chosen_method_can_be_merged_at_once(built: Any, record: MergeMethod) -> None:
+    panel = built.tab.panel
+    values = built.values({panel.method: record.name})
+    recipe = panel.recipe(applied(values, panel.when_method_changes(values)))
+    assert selected_tasks(recipe, panel.family.tasks)  # refuses masks that make no sense
+
+
+def test_task_counts_the_loudest_mask_and_the_other_modes_count_all_again(built: Any) -> None:
+    panel = built.tab.panel
+    mode, of, tasks = panel.masks.mode, panel.masks.of, panel.family.tasks
+    heights = {strip.weight: height for strip, height in zip(panel.strips, (0.5, 1.4, -1.0, 0.2), strict=True)}
+    values = built.values({**heights, panel.strips[1].flags: ["mute"], mode: "task"})
+    values = applied(values, panel.when_mask_mode_changes(values))
+    assert values[of] == [tasks[2]]
+    assert applied(values, panel.when_mask_mode_changes(values))[of] == [tasks[2]]
+    values = values | {mode: "union"}
+    assert applied(values, panel.when_mask_mode_changes(values))[of] == list(tasks)
 
 
 def test_a_method_that_comes_back_has_the_masks_that_were_chosen_for_it(built: Any) -> None:
