@@ -260,12 +260,12 @@ class MergePanel:
         """Whose masks count: one expert's in Task, the loudest of those that are ticked; from there on, all again."""
         of, tasks = self.masks.of, self.family.tasks
         ticked = [one for one in self.strips if one.task in (values[of] or tasks)]
-        told = self.masks.fitted_mode(mode)[of]
+        details = self.masks.fitted_mode(mode)[of]
         if mode == "task" and len(ticked) > 1:
             loudest = max(ticked, key=lambda one: 0.0 if "mute" in values[one.flags] else abs(values[one.weight]))
-            return {of: {**told, "value": [loudest.task]}}
+            return {of: {**details, "value": [loudest.task]}}
         if mode in ("union", "consensus") and len(ticked) == 1:
-            return {of: {**told, "value": list(tasks)}}
+            return {of: {**details, "value": list(tasks)}}
         return {}
 
     def when_relative_moves(self, values: Values) -> Updates:
