@@ -45,22 +45,16 @@ def blend_colour(images: Images, shares: Plane) -> Images:
     return fused
 
 
-def pyramid_blend(planes: Plane, weights: Plane) -> Plane:
+def blend_bands(planes: list[Plane], shares: Plane) -> Plane:
     """Blend planes band by band.
 
     Args:
-        planes: (K, H, W) float32, 0 to 1.
-        weights: (K, H, W) float32, 0 and up; normalised here, equal where all are 0.
+        planes: K planes (H, W) of one type.
+        shares: (K, H, W) float32, sum over K is 1.
 
     Returns:
-        (H, W) float32, clipped to 0..1.
+        (H, W) float32 on the scale of the planes, not clipped.
     """
-    fused = blend_bands(list(planes), normalised(weights.copy()))
-    return np.clip(fused, 0, 1, out=fused)
-
-
-def blend_bands(planes: list[Plane], shares: Plane) -> Plane:
-    """The same for planes of any one type and weights that sum to 1; float32, not clipped."""
     levels, fused = pyramid_levels(planes[0].shape), None
     for plane, share in zip(planes[:-1], shares[:-1], strict=True):
         bands = laplacian_pyramid(cv2.subtract(plane, planes[-1], dtype=cv2.CV_32F), levels)
@@ -72,8 +66,8 @@ def blend_bands(planes: list[Plane], shares: Plane) -> Plane:
 
 
 def pyramid_levels(size_hw: tuple[int, ...]) -> int:
-    """How often a picture is halved until its short side is about 4 pixels."""
-    return max(0, int(np.floor(np.log2(max(min(size_hw), 1) / COARSEST_PX))))
+    """How often a picture is halved until its short side is 4 pixels or less."""
+    return max(0, int(np.ceil(np.log2(max(min(size_hw), 1) / COARSEST_PX))))
 
 
 def laplacian_pyramid(image: Plane, levels: int) -> list[Plane]:

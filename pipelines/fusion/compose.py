@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipelines.fusion.bands import pyramid_blend
+from pipelines.fusion.bands import normalised
 from pipelines.fusion.operators import guided_upsample
 
 
@@ -20,10 +20,14 @@ def reduced(luma: np.ndarray, max_pixels: int) -> np.ndarray:
 
 
 def composed(luma: np.ndarray, small: np.ndarray, weights: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """Fused luma at full size: the network's own blend, or for larger pictures a pyramid blend by enlarged weights."""
+    """Fused luma at full size: the network's own blend, its weights and residual enlarged where the picture is larger.
+
+    Blended as in training. Blending the frames' bands by these weights instead, which is how tables gain, takes 0.006
+    of MEF-SSIM and 0.011 of Qabf on generated exposures, and is further from what the network says at full size.
+    """
     if small.shape == luma.shape:
         return (weights * luma).sum(0) + residual
-    fused = pyramid_blend(luma, _along_edges(weights, small, luma))
+    fused = np.einsum("khw,khw->hw", normalised(_along_edges(weights, small, luma)), luma)
     fused += cv2.resize(residual, (luma.shape[2], luma.shape[1]), interpolation=cv2.INTER_LINEAR)
     return fused
 

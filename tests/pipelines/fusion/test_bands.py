@@ -21,6 +21,12 @@ def test_a_pyramid_collapses_to_its_picture() -> None:
         np.testing.assert_allclose(bands.collapse(pyramid), image, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", [1, 4, 5, 8, 9, 33, 600])
+def test_a_pyramid_ends_at_four_pixels_or_less_and_no_sooner(side: int) -> None:
+    sides = [len(band) for band in bands.laplacian_pyramid(np.zeros((side, 700)), bands.pyramid_levels((side, 700)))]
+    assert sides[-1] <= 4 and all(longer > 4 for longer in sides[:-1])
+
+
 def test_differences_from_one_frame_give_what_a_pyramid_of_each_gives() -> None:
     planes = IMAGES[..., 0]
     levels = bands.pyramid_levels(planes.shape[1:])
@@ -35,7 +41,7 @@ def test_differences_from_one_frame_give_what_a_pyramid_of_each_gives() -> None:
 def test_one_sided_weights_choose_that_frame(chosen: int) -> None:
     weights = np.zeros((3, 48, 64), np.float32)
     weights[chosen] = 1
-    np.testing.assert_allclose(bands.pyramid_blend(IMAGES[..., 0], weights), IMAGES[chosen, ..., 0], atol=1e-4)
+    np.testing.assert_allclose(bands.blend_bands(list(IMAGES[..., 0]), weights), IMAGES[chosen, ..., 0], atol=1e-4)
     np.testing.assert_allclose(bands.blend_colour(IMAGES, weights), IMAGES[chosen], atol=2e-4)
 
 
@@ -43,7 +49,7 @@ def test_colour_keeps_the_luma_of_the_bands_and_greys_stay_grey() -> None:
     greys = np.repeat(0.25 + 0.5 * IMAGES[..., :1], 3, axis=-1)
     fused = bands.blend_colour(greys, SHARES)
     assert np.ptp(fused, axis=-1).max() < 1e-5
-    np.testing.assert_allclose(fused[..., 0], bands.pyramid_blend(greys[..., 0], SHARES), atol=1e-5)
+    np.testing.assert_allclose(fused[..., 0], bands.blend_bands(list(greys[..., 0]), SHARES), atol=1e-5)
 
 
 def test_the_colour_of_a_patch_is_that_of_the_frame_that_is_trusted_there() -> None:

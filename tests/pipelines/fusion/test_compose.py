@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from pipelines.fusion.compose import composed, reduced
@@ -31,3 +32,12 @@ def test_a_larger_picture_keeps_the_detail_of_the_frame_that_is_trusted() -> Non
     weights[1] = 1
     residual = np.full(small.shape[1:], -0.05, np.float32)
     np.testing.assert_allclose(composed(luma, small, weights, residual), luma[1] - 0.05, atol=2e-3)
+
+
+def test_a_larger_picture_is_blended_as_the_network_does_it() -> None:
+    luma = np.stack([np.full((256, 256), 0.2), np.full((256, 256), 0.8)]).astype(np.float32)
+    small = reduced(luma, 4096)
+    wave = 0.5 + 0.5 * np.sin(np.linspace(0, 4 * np.pi, 256))  # bands would spread it over the whole picture
+    share = cv2.resize(np.tile(wave, (256, 1)), small.shape[:0:-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    fused = composed(luma, small, np.stack([1 - share, share]), np.zeros(small.shape[1:], np.float32))
+    np.testing.assert_allclose(fused, np.tile(0.2 + 0.6 * wave, (256, 1)), atol=0.1)
