@@ -19,7 +19,7 @@ PALETTE_TITLES = {"auto": "recognise", "luma": "take its luma"}
 THERMAL = ("polarity", "palette", "frame_size")  # options that only a thermal frame has
 OPERATOR, KIND = "how weights are used", "trained for that operator"
 NEEDS_TABLES = "needs the table engine, which is for exposures"
-RESIDUAL, NEEDS_NET = "of the network", "mixed network only"
+RESIDUAL, NEEDS_NET, IN_FRAMES = "of the network", "mixed network only", "focus stacks show all there is"
 GHOSTS, NEEDS_EXPOSURES = "between exposures", "needs exposures, and the mixed network or the table engine"
 WEIGHING = ("net", "lut")  # engines that weigh frames
 WEIGHS, NO_WEIGHTS = "up: counts more", "not weighed"
@@ -39,7 +39,7 @@ class FusionSettings:
 
     def __init__(self, task: str) -> None:
         self._build_engine(task)
-        self._build_finish()
+        self._build_finish(task)
         self._build_gains(task)
         self._build_reading(task)
         self.faders = [self.detail, self.residual, self.saturation, *self.gains, *self.window]
@@ -57,13 +57,13 @@ class FusionSettings:
             self.table_kind = gr.Radio(list(TABLE_KINDS), value=default.table_kind, label="Tables",
                                        elem_id="fusion-table-kind", **able(False, KIND, NEEDS_TABLES))  # fmt: skip
 
-    def _build_finish(self) -> None:
+    def _build_finish(self, task: str) -> None:
         with gr.Row():
             self.detail = Fader(
                 0, 2, 1, step=0.01, label="Detail", info="1 changes nothing", buttons=[], elem_id="fusion-detail"
             )
-            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", info=RESIDUAL, elem_id="fusion-residual",
-                                  buttons=[])  # fmt: skip
+            self.residual = Fader(0, 1.5, 1, step=0.01, label="Residual", elem_id="fusion-residual", buttons=[],
+                                  **residual_able("net", task))  # fmt: skip
             self.saturation = Fader(0, 1.5, 1, step=0.01, label="Saturation", info="0 is grey", buttons=[],
                                     elem_id="fusion-saturation")  # fmt: skip
 
@@ -126,7 +126,7 @@ class FusionSettings:
             operator=values[self.operator] if engine == "lut" else default.operator,
             table_kind=values[self.table_kind] if engine == "lut" else default.table_kind,
             detail=values[self.detail],
-            residual=values[self.residual] if engine == "net" else default.residual,
+            residual=values[self.residual] if residual_able(engine, task)["interactive"] else default.residual,
             saturation=values[self.saturation],
             gains=gains if any(gains) and engine in WEIGHING else (),
             deghost=values[self.deghost] and task == "mef" and engine in WEIGHING,
@@ -180,11 +180,11 @@ class FusionSettings:
 
     def fitted(self, engine: str, task: str) -> Updates:
         """Settings the engine does not use are disabled; their info says which engine would use them."""
-        is_net, is_lut = engine == "net", engine == "lut"
+        is_lut = engine == "lut"
         return {
             self.operator: gr.update(**able(is_lut, OPERATOR, NEEDS_TABLES)),
             self.table_kind: gr.update(**able(is_lut, KIND, NEEDS_TABLES)),
-            self.residual: gr.update(**able(is_net, RESIDUAL, NEEDS_NET)),
+            self.residual: gr.update(**residual_able(engine, task)),
             self.deghost: gr.update(**able(engine in WEIGHING and task == "mef", GHOSTS, NEEDS_EXPOSURES)),
         }
 
@@ -199,6 +199,11 @@ class FusionSettings:
 def able(is_able: bool, meaning: str, reason: str) -> dict[str, Any]:
     """A widget that can be used says what it does; one that cannot, why."""
     return {"interactive": is_able, "info": meaning if is_able else reason}
+
+
+def residual_able(engine: str, task: str) -> dict[str, Any]:
+    """Of the network's detail: the network alone has it, and not for a focus stack."""
+    return able(engine == "net" and TASKS[task].adds_detail, RESIDUAL, NEEDS_NET if engine != "net" else IN_FRAMES)
 
 
 def thermal_able(task: str) -> dict[str, Any]:

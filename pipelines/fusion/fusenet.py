@@ -33,8 +33,7 @@ class FuseOutput:
 
     Attributes:
         blend: sum of the sources by the weights, (B, H, W).
-        residual: added detail, (B, H, W), each frame's share within +-0.25, less stripes and what leaves the range of
-            the frames.
+        residual: added detail, (B, H, W), each frame's share within +-0.25, less what leaves the range of the frames.
         weights: (B, K, H, W), sums to 1 over K.
         logits: of the segmentation at a quarter of the size, (B, 7, H/4, W/4); None for tasks without it.
     """
@@ -199,7 +198,7 @@ class FuseNet(nn.Module):
         blend = (weights * padded).sum(1)
         added = (RESIDUAL_RANGE * torch.tanh(residual)).sum(1)
         shown = shown_range(padded)
-        detail = within_range(blend + calm(blend, added, padded) * shown_share(*shown), *shown) - blend
+        detail = within_range(blend + added * shown_share(*shown), *shown) - blend
         logits = self.segmentation.classify(maps) if maps is not None else None
         return FuseOutput(blend[:, :height, :width], detail[:, :height, :width], weights[:, :, :height, :width], logits)
 
@@ -210,17 +209,8 @@ class FuseNet(nn.Module):
         x = self.attention1(x, count, maps and maps[0])
         x = self.block2(x, count)
         x = self.attention2(x, count, maps and maps[1])
-        decoded = self.decoder(x, skip).unflatten(0, frames.shape[:2])  # (B, K, 2, H, W)
+        decoded = without_stripes(self.decoder(x, skip)).unflatten(0, frames.shape[:2])  # (B, K, 2, H, W)
         return decoded[:, :, 0], decoded[:, :, 1]
-
-
-def calm(blend: Tensor, added: Tensor, frames: Tensor) -> Tensor:
-    """`added` with the stripes of the pixel shuffle taken out, its own and those of the weights of `blend`; (B, H, W).
-
-    The plain mean of the frames (B, K, H, W) stays out of it: what a camera has drawn is no stripe of the network's.
-    """
-    drawn = blend - frames.mean(1)
-    return without_stripes(drawn + added) - drawn
 
 
 def within_range(fused: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:

@@ -196,7 +196,7 @@ class TaskLoss:
         if task == "mef":
             return losses.exposure_loss(output.fused.clamp(-0.2, 1.2), frames, output.weights)
         if task == "mff":
-            return losses.focus_loss(output.fused, batch["target"], output.weights, batch["matte"])
+            return losses.focus_loss(output.blend, batch["target"], output.weights, batch["matte"])
         sharp = (EXPERT_GRADIENT_SHARES if task == self.expert else GRADIENT_SHARES)[task]
         if task == "med":
             return losses.medical_loss(output.fused, frames, sharp)

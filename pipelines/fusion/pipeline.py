@@ -192,7 +192,8 @@ def run_network(model: Any, luma: np.ndarray, task: str) -> tuple[np.ndarray, np
     """A network on a stack of luma planes (K, H, W), at their size.
 
     Returns:
-        weights (K, H, W), residual (H, W), labels (H, W) uint8 or None where the task has none.
+        weights (K, H, W); residual (H, W), zeros of a task that adds no detail; labels (H, W) uint8, or None of a task
+        that has none.
     """
     import torch
 
@@ -204,7 +205,8 @@ def run_network(model: Any, luma: np.ndarray, task: str) -> tuple[np.ndarray, np
         pixels = torch.from_numpy(np.ascontiguousarray(luma, np.float32))[None].to(device)
         output = model(pixels, roles.to(device), with_segmentation=task == "ivis")
         labels = None if output.logits is None else to_labels(output.logits, luma.shape[1:])
-        return output.weights[0].float().cpu().numpy(), output.residual[0].float().cpu().numpy(), labels
+        residual = output.residual if TASKS[task].adds_detail else torch.zeros_like(output.residual)
+        return output.weights[0].float().cpu().numpy(), residual[0].float().cpu().numpy(), labels
 
 
 def _adjusted(weights: np.ndarray, options: FusionOptions, trust: np.ndarray | None) -> np.ndarray:

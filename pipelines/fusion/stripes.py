@@ -10,21 +10,22 @@ REACH_PX = 8  # over twice this an alternation must go on to be taken for stripe
 
 
 def without_stripes(planes: Tensor) -> Tensor:
-    """Planes (B, H, W) less what alternates from pixel to pixel, in x, in y or as a chessboard, over 16 pixels.
+    """Planes (..., H, W) less what alternates from pixel to pixel, in x, in y or as a chessboard, over 16 pixels.
 
-    Nothing that a lens has drawn does so, but the four phases of a pixel shuffle differ by a constant, most of all in a
-    mix of experts that were never trained together. Edges and texture stay: their signs do not agree over the window.
+    The four phases of a pixel shuffle differ by a constant, most of all in a mix of experts that were never trained
+    together. Edges and texture stay: their signs do not agree over the window.
     Planes of 8 pixels and less come back as they are.
     """
     if min(planes.shape[-2:]) <= REACH_PX:
         return planes
     patterns = _patterns(planes)
-    around = F.pad(planes[:, None] * patterns, (REACH_PX,) * 4, mode="reflect")  # the phase goes on across the border
+    flat = planes.reshape(-1, 1, *planes.shape[-2:])
+    around = F.pad(flat * patterns, (REACH_PX,) * 4, mode="reflect")  # the phase goes on across the border
     window = torch.full((2 * REACH_PX + 1,), 1 / (2 * REACH_PX), dtype=planes.dtype, device=planes.device)
     window[0] = window[-1] = window[0] / 2  # so that a constant does not alternate
     down, across = (window.view(shape).expand(3, 1, *shape) for shape in ((2 * REACH_PX + 1, 1), (1, 2 * REACH_PX + 1)))
     amplitude = F.conv2d(F.conv2d(around, down, groups=3), across, groups=3)
-    return planes - (amplitude * patterns).sum(1)
+    return planes - (amplitude * patterns).sum(1).view_as(planes)
 
 
 def _patterns(planes: Tensor) -> Tensor:

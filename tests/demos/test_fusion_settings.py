@@ -65,7 +65,9 @@ def test_what_an_engine_or_a_task_cannot_use_is_disabled_and_says_why(built: Any
     updates = {**settings.with_task(task), **settings.fitted(engine, task), **settings.for_frames(2, engine)}
     able = {one: update["interactive"] for one, update in updates.items() if "interactive" in update}
     assert all(updates[one]["info"] for one in able)
-    assert able[settings.residual] is (engine == "net") and able[settings.operator] is (engine == "lut")
+    assert able[settings.residual] is (engine == "net" and task != "mff") and able[settings.operator] is (
+        engine == "lut"
+    )
     assert [able[one] for one in settings.gains[:2]] == [engine != "average"] * 2 and not able[settings.gains[2]]
     assert able[settings.polarity] is (task == "ivis")
     assert able[settings.deghost] is (task == "mef" and engine != "average")

@@ -102,6 +102,13 @@ def test_tiny_frames_are_fused_by_every_engine(pipeline: FusionPipeline, size_hw
         assert result.fused.shape == (*size_hw, 3)
 
 
+def test_a_focus_stack_shows_nothing_that_no_frame_shows(pipeline: FusionPipeline) -> None:
+    first, second = (grey(seed) for seed in (0, 1))
+    fused = pipeline(frames(first, second), FusionOptions(task="mff")).fused / 255
+    lumas = [image @ np.array([0.299, 0.587, 0.114]) for image in (first, second, fused)]
+    assert (lumas[2] > np.minimum(*lumas[:2]) - 0.01).all() and (lumas[2] < np.maximum(*lumas[:2]) + 0.01).all()
+
+
 def test_a_grey_visible_frame_gives_a_grey_result(pipeline: FusionPipeline) -> None:
     for engine in engines_of("ivis"):
         fused = pipeline(frames(grey(0), grey(1)), FusionOptions(engine=engine)).fused
