@@ -75,7 +75,13 @@ class Preset:
 
 PRESETS = {
     "cpu": Preset(
-        6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 3000, "med": 2000}, reach=dict.fromkeys(REACHING, 600)
+        6000,
+        1200,
+        1000,
+        80,
+        6,
+        longer={"ivis": 4000, "mef": 3000, "mff": 1500, "med": 2000},
+        reach=dict.fromkeys(REACHING, 600),
     ),
     "gpu": Preset(20000, 20000, 5000, 128, 16, reach=dict.fromkeys(REACHING, 1500)),
     "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1, reach={"ivis": 3}),
