@@ -33,7 +33,8 @@ class Desk:
 
     def __init__(self, panel: MergePanel, workshop: Workshop, scores: Scores) -> None:
         self.panel, self.family = panel, panel.family
-        self._id, self._assets, self._turns, self._scores = f"{panel.tab}-desk", workshop.assets, workshop.turns, scores
+        self._id, self._assets, self._scores = f"{panel.tab}-desk", workshop.assets, scores
+        self._turns = workshop.turns[panel.tab]
         self.shipped = shipped_presets(self.family)
         self._build_presets()
         self._build_scores()

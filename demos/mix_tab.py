@@ -21,7 +21,7 @@ from demos.merge_words import describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values
 from demos.stage_controls import title_of
-from demos.tab import tell, visitor_of
+from demos.tab import Turns, tell, visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
@@ -102,6 +102,10 @@ class MixTab(Board):
 
     # --- runs
 
+    @property
+    def _turns(self) -> Turns:
+        return self.workshop.turns[self.name]
+
     def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """After a release or a choice; in Manual only Run runs, and the mark on the picture stays.
 
@@ -134,14 +138,14 @@ class MixTab(Board):
 
         Writes only if no later run of this visitor has written and none was stopped.
         """
-        visitor, turn = visitor_of(request), self.workshop.turns.take()
+        visitor, turn = visitor_of(request), self._turns.take()
         result, is_kept = self.bench.result(job)
         picture = self.pictured(job, result, values, is_kept)
-        if not self.workshop.turns.may_write(visitor, turn):
+        if not self._turns.may_write(visitor, turn):
             yield {self.version: gr.skip()}
             return
         yield picture | self._committed(job) | {self.since: values[self.panel.history].moves}
-        if self.workshop.turns.was_last(visitor, turn):
+        if self._turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 
     def when_asked(self, request: gr.Request, values: Values) -> Iterator[Updates]:
@@ -164,13 +168,13 @@ class MixTab(Board):
             return {self.version: gr.skip()}
 
     def _previewed(self, request: gr.Request, values: Values) -> Updates:
-        turn = self.workshop.turns.take()
+        turn = self._turns.take()
         job = self.job(values)
         if values[self.shown] == job:
             return {self.version: gr.skip()}
         result = self.bench.preview(job)
         sketch = self.sketched(job, result, values)
-        if not self.workshop.turns.is_current(visitor_of(request), turn):
+        if not self._turns.is_current(visitor_of(request), turn):
             return {self.version: gr.skip()}
         drawn = Drawn(job, True, self.about(job, result, False))
         return sketch | {self.version: version_label(drawn.text, is_preview=True), self.drawn: drawn}
@@ -195,7 +199,7 @@ class MixTab(Board):
 
     def halt(self, request: gr.Request) -> Updates:
         """Nothing that runs now will write; the picture keeps its mark."""
-        self.workshop.turns.stop(visitor_of(request))
+        self._turns.stop(visitor_of(request))
         return {self.version: gr.skip()}
 
     def when_shown(self, values: Values) -> Updates:

@@ -8,7 +8,7 @@ import inspect
 import logging
 import secrets
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ TELLING: dict[str, Any] = {"api_visibility": "private", **QUIET}
 
 class Turns:
     """Who may still write to a page. A run takes a turn when it starts; when it ends it may write only if no later turn
-    has written and nobody pressed Stop. Keyed by visitor, oldest forgotten."""
+    has written and nobody pressed Stop. One for each tab; keyed by visitor, oldest forgotten."""
 
     def __init__(self, most_visitors: int = 1000) -> None:
         self._most = most_visitors
@@ -83,11 +83,14 @@ class Turns:
 
 @dataclass
 class Workshop:
-    """What the tabs of one page share; made in app.py and passed down."""
+    """What the tabs of one page share; made in app.py and passed down.
+
+    `turns`: of each tab by its name, so that a run or a Stop on one leaves what goes on on another.
+    """
 
     cache: ModelCache
     assets: Path
-    turns: Turns = field(default_factory=Turns)
+    turns: defaultdict[str, Turns] = field(default_factory=lambda: defaultdict(Turns))
     forget: list[Callable[[], None]] = field(default_factory=list)  # each tab's way to drop its kept results
 
     def free(self) -> None:

@@ -113,6 +113,22 @@ def test_a_run_that_was_stopped_writes_nothing(built: Any, visitor: Callable[[st
         tab.bench._pipeline = original
 
 
+def test_stop_on_another_tab_leaves_a_run_and_scores_here(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, other, anna = built.tab, built.page.tabs["grounding"], visitor("anna")
+    pictured = tab.pictured
+    monkeypatch.setattr(tab, "pictured", lambda *given: (other.halt(anna), pictured(*given))[1])
+    monkeypatch.setattr(tab.desk, "_scores", lambda recipe: iter([{"ivis": 0.5}, {"ivis": 0.5, "mef": 0.6}]))
+    scoring = tab.desk.when_scored(anna, built.values())
+    next(scoring), other.halt(anna), next(scoring)
+    assert tab.out in next(tab.force(anna, built.values({tab.panel.scale: 0.13})))
+    assert list(scoring) == []  # the run here came after it
+    scoring = tab.desk.when_scored(anna, built.values())
+    next(scoring), other.halt(anna)
+    assert [step[tab.desk.scored][1] for step in scoring][-1] == {"ivis": 0.5, "mef": 0.6}
+
+
 def test_two_visitors_get_their_own_mix(built: Any, visitor: Callable[[str], Any]) -> None:
     strip = built.tab.panel.strips[0]
     anna = built.tab.force(visitor("anna"), built.values({strip.weight: 0.1}))
