@@ -7,10 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from demos import drawing
 from demos.merge_panel import MergePanel
 from demos.merge_words import describe
-from demos.scores import score_columns
+from demos.scores import matrix_table, score_rows
 from demos.sight import Updates, Values
 from demos.starting_mixes import shipped_presets
 from demos.steps import LONG
@@ -59,9 +58,7 @@ class Desk:
 
     def _build_scores(self) -> None:
         with gr.Accordion("Scores", open=False, elem_id=f"{self._id}-scores-box"):
-            self.scores = gr.HTML(
-                drawing.score_table(score_columns(self._assets, self.family), "task"), elem_id=f"{self._id}-scores"
-            )
+            self.scores = gr.HTML(self._table({}), elem_id=f"{self._id}-scores")
             self.scored = gr.State(None)
             self.score = gr.Button("Score this mix", size="sm", elem_id=f"{self._id}-score")
 
@@ -137,7 +134,8 @@ class Desk:
         return {self.scores: self._scored(mix, scores, "this mix" if mix == recipe else "earlier mix")}
 
     def _scored(self, recipe: MergeRecipe, scores: Mapping[str, float], title: str = "this mix") -> str:
-        columns: dict[str, Mapping[str, float]] = {**score_columns(self._assets, self.family)}
-        if scores:
-            columns[title] = scores
-        return drawing.score_table(columns, "task") + hint(f"{title}: {describe(recipe)}")
+        return self._table({title: scores} if scores else {}) + hint(f"{title}: {describe(recipe)}")
+
+    def _table(self, mixes: Mapping[str, Mapping[str, float]]) -> str:
+        """What came with the weights, and mixes under it."""
+        return matrix_table(score_rows(self._assets, self.family) | mixes, self.family.tasks)

@@ -1,26 +1,51 @@
-"""Scores that come with the weights: each task's own measure of the base and of its expert."""
+"""Scores that come with the weights, of base and experts on every task, and the table with a mix under them."""
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from demos.words import hint
 from pipelines.shared.family import ModelFamily
 
-Columns = dict[str, dict[str, float]]
+Rows = Mapping[str, Mapping[str, float]]
+
+LEGEND = "Each task by its own measure, 0 to 1, higher is better. Bold: best of a task. Shaded: the task's own expert."
 
 
-def score_columns(assets: Path, family: ModelFamily) -> Columns:
-    """{"base": {task: score}, "expert": {task: score of its own expert}}, 0 to 1; empty where the manifest has none."""
+def score_rows(assets: Path, family: ModelFamily) -> dict[str, Mapping[str, float]]:
+    """{"base": {set: score}, task: {set: score} of its expert}, 0 to 1, in fader order. A set is a task, or another
+    that was measured. Empty where the manifest has none."""
     matrix = _matrix(assets / "weights" / "manifest.json", family.name)
-    base = matrix.get("base", {})
-    own = {task: matrix[task][task] for task in family.tasks if task in matrix.get(task, {})}
-    return {title: scores for title, scores in (("base", base), ("expert", own)) if scores}
+    return {row: matrix[row] for row in ("base", *family.tasks) if row in matrix}
 
 
-def _matrix(manifest: Path, name: str) -> Columns:
+def matrix_table(rows: Rows, tasks: Sequence[str]) -> str:
+    """Networks as rows, tasks as columns, further sets after them. Wide tables scroll beside their first column."""
+    sets = {name for scores in rows.values() for name in scores}
+    columns = [task for task in tasks if task in sets] + sorted(sets - set(tasks))
+    best = {name: max(scores[name] for scores in rows.values() if name in scores) for name in columns}
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+    body = "".join(
+        f"<tr><th>{html.escape(row)}</th>{''.join(_cell(row, name, scores.get(name), best) for name in columns)}</tr>"
+        for row, scores in rows.items()
+    )
+    table = f"<thead><tr><th>network</th>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="scroll-x"><table class="mdk-table matrix">{table}</table></div>{hint(LEGEND)}'
+
+
+def _cell(row: str, name: str, score: float | None, best: Mapping[str, float]) -> str:
+    if score is None:
+        return "<td>–</td>"
+    marks = [mark for mark, is_so in (("best", score == best[name]), ("own", row == name)) if is_so]
+    return f'<td class="{" ".join(marks)}">{score:.3f}</td>'
+
+
+def _matrix(manifest: Path, name: str) -> Rows:
     if not manifest.is_file():
         return {}
     entry = json.loads(manifest.read_text(encoding="utf-8")).get(name, {})
-    matrix: Columns = entry.get("matrix", {})
+    matrix: Rows = entry.get("matrix", {})
     return matrix

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from demos.scores import score_columns
+from demos.scores import matrix_table, score_rows
 from pipelines.registry import family
 
+MATRIX = {"mef": {"mef": 0.9, "ivis": 0.1, "extra": 0.3}, "base": {"mef": 0.5, "ivis": 0.4}, "stranger": {"mef": 1.0}}
 
-def test_base_and_own_expert_are_read_from_the_manifest(tmp_path: Path) -> None:
+
+def test_base_and_every_expert_are_read_from_the_manifest_in_the_order_of_the_faders(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
-    matrix = {"base": {"mef": 0.5, "ivis": 0.4}, "mef": {"mef": 0.9, "ivis": 0.1}}
-    (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"fusenet": {"matrix": matrix}}))
-    assert score_columns(tmp_path, family("fusenet")) == {"base": matrix["base"], "expert": {"mef": 0.9}}
+    (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"fusenet": {"matrix": MATRIX}}))
+    rows = score_rows(tmp_path, family("fusenet"))
+    assert rows == {"base": MATRIX["base"], "mef": MATRIX["mef"]} and list(rows) == ["base", "mef"]
+
+
+def test_the_shipped_matrix_has_every_expert_on_every_task(root: Path) -> None:
+    tasks = family("fusenet").tasks
+    rows = score_rows(root / "assets", family("fusenet"))
+    assert list(rows) == ["base", *tasks] and all(set(tasks) <= set(scores) for scores in rows.values())
+
+
+def test_the_table_has_networks_as_rows_tasks_first_and_marks_the_best_and_the_own() -> None:
+    rows = {"base": MATRIX["base"], "mef": MATRIX["mef"], "this mix": {"mef": 0.8, "ivis": 0.4}}
+    table = matrix_table(rows, ("ivis", "mef"))
+    assert re.findall(r"<th>(.*?)</th>", table) == ["network", "ivis", "mef", "extra", "base", "mef", "this mix"]
+    assert re.findall(r'<td class="(.*?)">|<td>(–)', table) == [
+        *(("best", ""), ("", ""), ("", "–")),
+        *(("", ""), ("best own", ""), ("best", "")),
+        *(("best", ""), ("", ""), ("", "–")),
+    ]
 
 
 def test_no_manifest_means_no_scores(tmp_path: Path) -> None:
-    assert score_columns(tmp_path, family("fusenet")) == {}
+    assert score_rows(tmp_path, family("fusenet")) == {}
 
 
 def test_scores_of_another_mix_than_the_committed_one_say_so(built: Any, visitor: Callable[[str], Any]) -> None:
