@@ -48,4 +48,5 @@ IGTR_FAMILY = ModelFamily(
     trainer="pipelines.text_recognition.igtr_training:train",
     evaluator="pipelines.text_recognition.evaluate:evaluate",
     scorer="pipelines.text_recognition.probe:score_model",
+    surrogate="pipelines.text_recognition.surrogate:token_loss",
 )
