@@ -46,4 +46,5 @@ PLVL_FAMILY = ModelFamily(
     trainer="pipelines.grounding.plvl_training:train",
     evaluator="pipelines.grounding.evaluate:evaluate",
     scorer="pipelines.grounding.probe:score_model",
+    surrogate="pipelines.grounding.surrogate:score_loss",
 )

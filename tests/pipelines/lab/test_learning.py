@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pipelines.commands.loading import named
 from pipelines.lab.learning import LearningPlan, learn, start_of
 from pipelines.lab.trial import Trial
+from pipelines.registry import FAMILIES
 
 
 def towards(trial: Trial, task: str):
@@ -38,3 +40,9 @@ def test_only_the_named_experts_take_part(trial: Trial) -> None:
     plan = LearningPlan("adamerging", "task", steps=1)
     last = list(learn(plan, trial.arena, towards(trial, "east"), tasks=("south", "east")))[-1]
     assert len(last.rows) == 2 and last.recipe.coefficient("north") == 0
+
+
+def test_every_family_of_the_lab_has_a_measure_to_learn_by() -> None:
+    shown = [one for one in FAMILIES if one.scorer and len(one.tasks) > 1 and one.tier == "embedded"]
+    assert {one.name for one in shown} >= {"shapes_vit", "fusenet", "igtr", "plvl"}
+    assert all(callable(named(one.surrogate)) for one in shown)
