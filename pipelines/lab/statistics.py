@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from pipelines.merging.kinds import KINDS, OTHER, kind_of
 from pipelines.merging.mask_counts import MaskCounts, counts_by_tensor, total
 from pipelines.shared.tall_archive import tall_recipe, with_mask_of
 
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     from pipelines.merging.recipe import MergeRecipe
 
 MOST_GROUPS = 24
-OTHER = "other weights"
-KINDS = (  # the first pattern that is found in a key names its kind
-    ("norm", r"norm|\bln\b|\.ln_"),
-    ("bias", r"bias$"),
-    ("query, key, value", r"qkv|q_proj|k_proj|v_proj|query|\bkey|value|modality_kv"),
-    ("attention", r"attn|attention|\bout\b|project"),
-    ("mlp", r"mlp|ffn|feed_forward|\bfc\d?|\bup\b|\bdown\b|expand|shrink|reduce"),
-    ("convolution", r"conv|depthwise|stem"),
-    ("embedding", r"embed|position|token|prototypes"),
-)
 
 
 @dataclass(frozen=True)
@@ -88,11 +79,6 @@ def depth_groups(keys: Iterable[str], blocks: Sequence[tuple[str, str]] = ()) ->
     if len(set(parts.values())) > MOST_GROUPS:
         return {key: key.split(".")[0] for key in parts}
     return parts
-
-
-def kind_of(key: str) -> str:
-    """What a tensor does, from its name."""
-    return next((kind for kind, pattern in KINDS if re.search(pattern, key)), OTHER)
 
 
 def sign_conflicts(arena: Arena, tasks: Sequence[str], density: float = 0.2) -> dict[tuple[str, str], float]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def iso(mixture: Mixture, *, common: float) -> TileWriter:
-    """base + factor * the flattened sum of every matrix; tensors of one axis take the mean.
+    """base + factor * the flattened sum of every matrix; other tensors take the mean.
 
     Args:
         common: share of the directions that come from the sum; the others come from what each expert has outside of

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from pipelines.merging.kinds import is_matrix
 from pipelines.merging.writer import Writer
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ LEAST_SHARE = 1e-10  # of the largest singular value: directions below it are ro
 
 
 def matrix_writer(mixture: Mixture, name: str, settings: tuple[Any, ...], merge: MergeMatrix) -> TileWriter:
-    """base + factor * merged vector: `merge` for tensors of two and more axes (out, the rest), the mean for others."""
+    """base + factor * merged vector: of matrices (out, the rest) what `merge` gives, of other tensors the mean."""
     import torch
 
     key = ("spectral", name, settings, faders(mixture))
@@ -52,8 +53,7 @@ def merged_matrices(mixture: Mixture, merge: MergeMatrix) -> Tensor:
     for slot, tile in mixture.slots():
         if tile.parts:
             stack = torch.stack([part.vector.double() * part.coefficient for part in tile.parts])
-            is_matrix = len(slot.shape) > 1
-            found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix else stack.mean(0)
+            found = merge(stack.view(len(stack), slot.shape[0], -1)) if is_matrix(slot) else stack.mean(0)
             vector[slot.start : slot.stop] = found.reshape(-1).float()
             mixture.note_parts(tile)
     mixture.note(vector)

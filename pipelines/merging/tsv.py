@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def tsv(mixture: Mixture, *, density: float) -> TileWriter:
-    """base + factor * U⊥ S V⊥ᵀ of every matrix; tensors of one axis take the mean.
+    """base + factor * U⊥ S V⊥ᵀ of every matrix; other tensors take the mean.
 
     Args:
         density: how much of a K-th of the full rank each of K experts gets, 0 to 1.

@@ -7,7 +7,6 @@ import torch
 
 from pipelines.lab.statistics import (
     depth_groups,
-    kind_of,
     mask_statistics,
     sign_conflicts,
     swallowed,
@@ -48,17 +47,6 @@ def test_layers_without_blocks_are_counted_by_their_numbers(small: Arena) -> Non
     assert list(mask_statistics(small, ("one", "two")).by_depth) == ["layers.0", "layers.1"]
     keys = [f"layers.{number}.weight" for number in range(30)]
     assert set(depth_groups(keys).values()) == {"layers"}
-
-
-@pytest.mark.parametrize(
-    ("key", "kind"),
-    [("blocks.2.norm1.bias", "norm"), ("blocks.0.qkv.weight", "query, key, value"),
-     ("blocks.0.out.weight", "attention"), ("blocks.3.expand.weight", "mlp"),
-     ("block1.dense.convs.0.weight", "convolution"), ("position", "embedding"),
-     ("blocks.1.qkv.bias", "bias"), ("anything", "other weights")],
-)  # fmt: skip
-def test_a_key_tells_what_its_tensor_does(key: str, kind: str) -> None:
-    assert kind_of(key) == kind
 
 
 def test_opposite_signs_are_counted_among_the_largest_of_both(small: Arena) -> None:

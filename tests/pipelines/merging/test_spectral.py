@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipelines.merging.arena import Arena
 from pipelines.merging.iso import flatten_spectrum
+from pipelines.merging.merge import merge
 from pipelines.merging.recipe import BlockRule, MergeRecipe
 from pipelines.merging.spectral import orthogonalised, svd, take_one_core
 from pipelines.merging.tsv import merge_singular_vectors
@@ -60,6 +61,18 @@ def test_scale_and_equaliser_use_the_vector_that_is_kept_and_faders_do_not(arena
     assert len(calls) == first > 0
     arena.merge(asked.with_coefficient(arena.tasks[0], 0.5))
     assert len(calls) == 2 * first
+
+
+@pytest.mark.parametrize("method", ["tsv", "iso", "wudi"])
+def test_positions_and_tables_take_the_mean(method):
+    base = {"position": torch.zeros(1, 6, 4), "token.weight": torch.zeros(5, 4), "fc.weight": torch.zeros(3, 4)}
+    experts = {f"t{i}": {key: random(*v.shape, seed=i).float() for key, v in base.items()} for i in range(2)}
+    faders = tuple(zip(experts, (1.0, 0.5), strict=True))
+    merged = merge(base, experts, MergeRecipe(method, faders))
+    mean = {key: (experts["t0"][key] + 0.5 * experts["t1"][key]) / 2 for key in base}
+    torch.testing.assert_close(merged["position"], mean["position"])
+    torch.testing.assert_close(merged["token.weight"], mean["token.weight"])
+    assert float((merged["fc.weight"] - mean["fc.weight"]).abs().max()) > 0.01
 
 
 def test_tsv_of_one_expert_at_full_rank_is_that_expert():
