@@ -5,13 +5,12 @@ It is the first example fused by the family's own mix, and counts only while wei
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.merging.recipe_form import recipe_hash
-from pipelines.shared.weights import manifest
+from pipelines.shared.weights import weights_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,9 +33,7 @@ def stored_result(assets: Path, family: ModelFamily) -> Path | None:
 
 def made_with(assets: Path, family: ModelFamily) -> dict[str, str]:
     """What decides the result: the hash of all weight files of the family, and that of its default recipe."""
-    files = manifest(assets).get(family.name, {}).get("files", {})
-    digests = "".join(f"{name}{files[name]['sha256']}" for name in sorted(files))
-    return {"weights": hashlib.sha256(digests.encode()).hexdigest(), "recipe": recipe_hash(family.default)}
+    return {"weights": weights_hash(assets, family.name), "recipe": recipe_hash(family.default)}
 
 
 def fuse_first(assets: Path, family: ModelFamily) -> np.ndarray:

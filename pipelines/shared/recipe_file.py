@@ -1,6 +1,7 @@
 """Recipe documents: what goes into files, figures and links, as YAML or JSON; strict and bounded.
 
-One document is one tab's state: pipeline and family, the merge, the tab's own options, the hashes of its inputs.
+One document is one tab's state: pipeline and family, the merge, the tab's own options, the hashes of its inputs and of
+the weights that were merged.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ PLAIN_VALUES = (  # YAML 1.2, core schema: tag, pattern, first characters
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
 )
-KEYS = ("mixdeck_recipe", "pipeline", "family", "merge", "options", "inputs")
+KEYS = ("mixdeck_recipe", "pipeline", "family", "weights", "merge", "options", "inputs")
+MOST_NETWORKS = 8  # whose weights one result may name
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,18 @@ class InputRef:
 
 @dataclass(frozen=True)
 class RecipeDocument:
-    """Everything that makes a result again, apart from the inputs' pixels."""
+    """Everything that makes a result again, apart from the inputs' pixels.
+
+    Attributes:
+        weights: family -> `weights_hash` of what made the result; empty where it is not told, as in documents of old.
+    """
 
     pipeline: str
     family: str
     recipe: MergeRecipe
     options: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[InputRef, ...] = ()
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -60,6 +67,7 @@ class RecipeDocument:
             "mixdeck_recipe": VERSION,
             "pipeline": self.pipeline,
             "family": self.family,
+            **({"weights": dict(self.weights)} if self.weights else {}),
             "merge": recipe_to_dict(self.recipe),
             "options": _plain(self.options),
             "inputs": [{"name": one.name, "sha256": one.sha256} for one in self.inputs],
@@ -105,7 +113,8 @@ def parse_document(text: str, families: Iterable[ModelFamily]) -> tuple[RecipeDo
     except MergeError as error:
         raise UserError(str(error), title="The recipe does not fit") from error
     options = mapping("options", values.get("options") or {})
-    return RecipeDocument(family.pipeline, family.name, recipe, options, _inputs(values.get("inputs") or [])), report
+    inputs, weights = _inputs(values.get("inputs") or []), _weights(values.get("weights") or {})
+    return RecipeDocument(family.pipeline, family.name, recipe, options, inputs, weights), report
 
 
 def parse_text(text: str) -> Any:
@@ -186,6 +195,16 @@ def _inputs(values: Any) -> tuple[InputRef, ...]:
             raise UserError("An input of a recipe has a name and a sha256 of 64 hex digits.")
         refs.append(InputRef(name[:200], sha256))
     return tuple(refs)
+
+
+def _weights(values: Any) -> dict[str, str]:
+    told = {str(name): str(sha256) for name, sha256 in mapping("weights", values).items()}
+    if len(told) > MOST_NETWORKS:
+        raise UserError(f"`weights` of a recipe names at most {MOST_NETWORKS} families; these are {len(told)}.")
+    for name, sha256 in told.items():
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise UserError(f"`weights` of {name[:200]} should be a sha256 of 64 hex digits; it is {sha256[:200]!r}.")
+    return told
 
 
 def mapping(name: str, value: Any) -> Mapping[str, Any]:

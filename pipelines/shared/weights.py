@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -193,6 +193,26 @@ def manifest(assets: Path) -> dict:
     """The manifest of shipped weights: family -> command, seed, data, scores, files. Empty where there is none."""
     path = assets / "weights" / "manifest.json"
     return _parsed(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+def weights_hash(assets: Path, family: str) -> str:
+    """SHA-256 over names and hashes of all weight files of a shipped family, 64 hex digits; empty where the manifest
+    has none."""
+    files = manifest(assets).get(family, {}).get("files", {})
+    digests = "".join(f"{name}{files[name]['sha256']}" for name in sorted(files))
+    return hashlib.sha256(digests.encode()).hexdigest() if files else ""
+
+
+def weights_hashes(assets: Path, *families: str) -> dict[str, str]:
+    """What a recipe says of the weights it runs on: shipped families and their hashes. The Hub's are pinned by their
+    commit."""
+    return {family: found for family in families if (found := weights_hash(assets, family))}
+
+
+def other_weights(told: Mapping[str, str], assets: Path) -> tuple[str, ...]:
+    """A line for each family of which a recipe names other weights than are here."""
+    others = [family for family, sha256 in told.items() if sha256 != weights_hash(assets, family)]
+    return tuple(f"It was made with other weights of {family}: the result may differ." for family in others)
 
 
 @lru_cache(maxsize=4)

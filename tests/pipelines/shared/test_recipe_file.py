@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.merging.recipe import MergeRecipe
@@ -24,6 +26,13 @@ def test_a_document_survives_yaml(document: RecipeDocument, toy_family: ModelFam
     assert document_hash(back) == document_hash(document) and report == ()
 
 
+def test_the_hashes_of_weights_come_back_and_may_be_absent(document: RecipeDocument, toy_family: ModelFamily) -> None:
+    told = replace(document, weights={"toy": "0f" * 32})
+    back, _ = parse_document(dump_yaml(told), [toy_family])
+    assert back.weights == {"toy": "0f" * 32} and recipe_hash(back.recipe) == recipe_hash(document.recipe)
+    assert "weights" not in document.to_dict() and parse_document(dump_yaml(document), [toy_family])[0].weights == {}
+
+
 def test_an_expert_that_is_not_installed_is_reported(document: RecipeDocument, toy_family: ModelFamily) -> None:
     text = dump_yaml(document).replace("  weights:\n", "  weights:\n    street: 1.0\n")
     back, report = parse_document(text, [toy_family])
@@ -42,6 +51,8 @@ def test_an_expert_that_is_not_installed_is_reported(document: RecipeDocument, t
         ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nmerge: {vector: {method: blend}}", "blend"),
         ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nmerge: {weights: {left: 99}}", "left"),
         ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\ninputs: [{name: 3}]", "input"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nweights: {toy: 12}", "`weights` of toy .* 64 hex"),
+        ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nweights: [toy]", "weights should be a mapping"),
         ("a: [", "not YAML"),
         ("a: &b [1]\nc: *b", "anchors"),
         ("name: one\n---\nname: two", r"one document; here a second one begins \(line 2\).*one after the other"),

@@ -9,7 +9,7 @@ import torch
 
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily, ModelSpec
-from pipelines.shared.weights import read_weights
+from pipelines.shared.weights import other_weights, read_weights, weights_hashes
 
 
 def test_half_precision_comes_back_as_float32(tmp_path: Path) -> None:
@@ -56,6 +56,16 @@ def test_a_file_other_than_the_manifest_names_is_refused(toy_family: ModelFamily
     (tmp_path / "weights" / "manifest.json").write_text(json.dumps(entry))
     with pytest.raises(UserError, match="manifest says 000000000000"):
         read_weights(toy_family.base, tmp_path)
+
+
+def test_other_weights_than_a_recipe_names_are_told(tmp_path: Path) -> None:
+    for name, sha256 in (("old", "0" * 64), ("new", "1" * 64)):
+        (tmp_path / name / "weights").mkdir(parents=True)
+        entry = {"toy": {"files": {"base.safetensors": {"sha256": sha256}}}}
+        (tmp_path / name / "weights" / "manifest.json").write_text(json.dumps(entry))
+    told = weights_hashes(tmp_path / "old", "toy", "of-the-hub")
+    assert told.keys() == {"toy"} and other_weights(told, tmp_path / "old") == other_weights({}, tmp_path) == ()
+    assert other_weights(told, tmp_path / "new") == ("It was made with other weights of toy: the result may differ.",)
 
 
 def test_a_missing_file_is_named(toy_family: ModelFamily, tmp_path: Path) -> None:
