@@ -53,10 +53,10 @@ def run(flags: argparse.Namespace) -> None:
         from pipelines.commands.learn_network import make
 
         return make(flags)
-    from pipelines.commands.loading import named, open_cache
+    from pipelines.commands.loading import ASSETS, named, open_cache
     from pipelines.registry import family as family_named
     from pipelines.shared.recipe_file import RecipeDocument, dump_yaml
-    from pipelines.shared.weights import whole_file
+    from pipelines.shared.weights import weights_hashes, whole_file
 
     family = family_named(flags.family)
     if not family.surrogate or not family.experts:
@@ -66,7 +66,7 @@ def run(flags: argparse.Namespace) -> None:
     arena = open_cache().arena(family)
     loss = named(family.surrogate)(family.build().eval())
     first, last, recipe = learned(flags, family, arena, loss)
-    document = RecipeDocument(family.pipeline, family.name, recipe)
+    document = RecipeDocument(family.pipeline, family.name, recipe, weights=weights_hashes(ASSETS, family.name))
     with whole_file(flags.out) as draft:
         draft.write_text(dump_yaml(document), encoding="utf-8")
     print(f"{flags.out}: loss {first.loss:.4f} at the start, {last.loss:.4f} after {last.step} steps")

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,11 @@ def add(commands: Any) -> None:
 
 def run(flags: argparse.Namespace) -> None:
     """Merge on the processor, store the result, and write a report if asked for."""
+    from pipelines.commands.loading import ASSETS
     from pipelines.commands.recipes import read_document
     from pipelines.commands.reports import about_mix, write_json
     from pipelines.registry import family as family_named
+    from pipelines.shared.weights import weights_hashes
 
     _check_freeze(flags)
     if flags.recipe.suffix.lower() != ".png" and _is_about_files(flags):
@@ -56,12 +59,14 @@ def run(flags: argparse.Namespace) -> None:
     _prepare(flags.out)
     document = read_document(flags.recipe)
     family = family_named(document.family)
+    document = replace(document, weights=weights_hashes(ASSETS, family.name))
     began = time.perf_counter()
     size_bytes = save_weights(merged_weights(document), metadata(document), flags.out)
     report = about_mix(family, document.recipe, "cpu", time.perf_counter() - began)
     print(f"{flags.out}: {size_bytes / 1e6:.1f} MB, recipe {report['recipe_hash'][:12]}")
     if flags.json is not None:
-        write_json(report | {"output": flags.out.name, "size_bytes": size_bytes}, flags.json)
+        made = {"weights": document.weights, "output": flags.out.name, "size_bytes": size_bytes}
+        write_json(report | made, flags.json)
 
 
 def _is_about_files(flags: argparse.Namespace) -> bool:

@@ -17,16 +17,18 @@ MOST_BYTES = 4_000_000
 
 
 def read_document(path: Path) -> RecipeDocument:
-    """The document in a YAML or JSON file, or in a PNG that Mixdeck wrote; what it could not restore goes to stderr.
+    """The document in a YAML or JSON file, or in a PNG that Mixdeck wrote; what of it is not as it was goes to stderr.
 
     Raises:
         UserError: no recipe in it, or one that does not fit. OSError: no such file.
     """
+    from pipelines.commands.loading import ASSETS
     from pipelines.registry import FAMILIES
     from pipelines.shared.recipe_file import parse_document
+    from pipelines.shared.weights import other_weights
 
     document, report = parse_document(_text(path), FAMILIES)
-    for line in report:
+    for line in (*report, *other_weights(document.weights, ASSETS)):
         print(f"{path.name}: {line}", file=sys.stderr)
     return document
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pipelines.shared.recipe_file import RecipeDocument
 
 
+STATED = ("pipeline", "options", "inputs", "weights")  # keys of the recipe document that a report has, beside the run
+
+
 def add(commands: Any) -> None:
     """Register the command, with a command per pipeline below it."""
     parser = commands.add_parser("run", help="run a pipeline on files")
@@ -88,15 +91,16 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
 
 
 def store(result: FusionResult, frames: FrameSet, document: RecipeDocument, folder: Path) -> Path:
-    """Write picture and report, both with the recipe and the hashes of the inputs; gives the path of the picture."""
+    """Write picture and report, both with the recipe and the hashes of inputs and weights; gives the picture's path."""
+    from pipelines.commands.loading import ASSETS
     from pipelines.commands.reports import write_json
+    from pipelines.fusion.document import completed
     from pipelines.shared.figures import save_png
-    from pipelines.shared.recipe_file import InputRef, RecipeDocument, dump_yaml
+    from pipelines.shared.recipe_file import dump_yaml
 
-    inputs = tuple(InputRef(name, sha256) for name, sha256 in zip(frames.names, frames.sha256s, strict=True))
-    whole = RecipeDocument(document.pipeline, document.family, document.recipe, document.options, inputs)
+    whole = completed(document, frames, ASSETS)
     path = save_png(result.picture, dump_yaml(whole), folder / "fused.png")
-    stated = {key: value for key, value in whole.to_dict().items() if key in ("pipeline", "options", "inputs")}
+    stated = {key: value for key, value in whole.to_dict().items() if key in STATED}
     write_json({**asdict(result.run), **stated, "output": path.name}, folder / "fused.json")
     return path
 

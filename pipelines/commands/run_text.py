@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +104,14 @@ def store(
     folder: Path,
 ) -> Path:
     """Write words.json (everything, with the recipe) and words.csv (a row per picture); gives the path of the first."""
+    from pipelines.commands.loading import ASSETS
     from pipelines.commands.reports import write_json
-    from pipelines.shared.recipe_file import InputRef, RecipeDocument
+    from pipelines.shared.recipe_file import InputRef
     from pipelines.shared.tables import csv_table
+    from pipelines.shared.weights import weights_hashes
 
     inputs = tuple(InputRef(image.name, image.sha256) for image in images)
-    whole = RecipeDocument(document.pipeline, document.family, document.recipe, document.options, inputs)
+    whole = replace(document, inputs=inputs, weights=weights_hashes(ASSETS, document.family))
     words = [
         {"file": image.name, **result.to_dict(), "answers": told}
         for image, result, told in zip(images, results, answers, strict=True)

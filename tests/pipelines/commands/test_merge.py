@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pipelines.__main__ import main
 from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.family import ModelFamily
 from pipelines.shared.recipe_file import parse_document
+from pipelines.shared.weights import weights_hashes
 
 
 def test_the_file_holds_the_mix_in_float32(toy: ModelFamily, assets: Path, recipe_file: Path, tmp_path: Path) -> None:
@@ -33,9 +35,21 @@ def test_the_file_holds_the_mix_in_float32(toy: ModelFamily, assets: Path, recip
     toy.build().load_state_dict(merged)
 
 
-def test_the_file_names_its_recipe_and_hash(toy: ModelFamily, recipe_file: Path, tmp_path: Path) -> None:
+def ship(assets: Path) -> None:
+    """The manifest of the toy's weights."""
+    files = {path.name: {"sha256": sha256(path.read_bytes()).hexdigest()}
+             for path in (assets / "weights" / "toy").iterdir()}  # fmt: skip
+    (assets / "weights" / "manifest.json").write_text(json.dumps({"toy": {"files": files}}))
+
+
+def test_the_file_names_its_recipe_and_hash_and_the_weights(
+    toy: ModelFamily, assets: Path, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, report = tmp_path / "mix.safetensors", tmp_path / "mix.json"
+    ship(assets)
+    recipe_file.write_text(recipe_file.read_text() + f"weights: {{toy: {'f' * 64}}}\n")
     assert main(["merge", str(recipe_file), "--out", str(out), "--json", str(report)]) == 0
+    assert "mix.yaml: It was made with other weights of toy" in capsys.readouterr().err
     with safe_open(out, "pt") as file:
         about = file.metadata()
     document, _ = parse_document(about["mixdeck:recipe"], (toy,))
@@ -43,6 +57,7 @@ def test_the_file_names_its_recipe_and_hash(toy: ModelFamily, recipe_file: Path,
     assert about["mixdeck:recipe_hash"] == recipe_hash(document.recipe)
     written = json.loads(report.read_text())
     assert written["recipe_hash"] == about["mixdeck:recipe_hash"]
+    assert document.weights == written["weights"] == weights_hashes(assets, "toy")
     assert written["device"] == "cpu" and written["seconds"] >= 0 and written["recipe"]["weights"]["right"] == 0.5
 
 

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from pipelines.__main__ import main
+from pipelines.commands.loading import ASSETS
 from pipelines.fusion.options import TASKS
 from pipelines.registry import FAMILIES
 from pipelines.shared.figures import read_embedded
 from pipelines.shared.recipe_file import parse_document
+from pipelines.shared.weights import weights_hashes
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ def test_a_picture_gives_itself_again(pair: list[str], tmp_path: Path) -> None:
     assert fuse(*pair, "--task", "mef", "--engine", "laplacian", "--align", "--out", tmp_path / "one") == 0
     assert fuse(*pair, "--recipe", tmp_path / "one" / "fused.png", "--out", tmp_path / "two") == 0
     assert (tmp_path / "one" / "fused.png").read_bytes() == (tmp_path / "two" / "fused.png").read_bytes()
+
+
+def test_a_picture_of_the_tables_names_their_weights_and_other_ones_are_told(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fuse(*pair, "--task", "mef", "--engine", "lut", "--out", tmp_path / "one") == 0
+    told = json.loads((tmp_path / "one" / "fused.json").read_text())["weights"]
+    assert told == weights_hashes(ASSETS, "meflut") and "other weights" not in capsys.readouterr().err
+    text = str(read_embedded(tmp_path / "one" / "fused.png")).replace(told["meflut"], "f" * 64)
+    (tmp_path / "old.yaml").write_text(text)
+    assert fuse(*pair, "--recipe", tmp_path / "old.yaml", "--out", tmp_path / "two") == 0
+    assert "old.yaml: It was made with other weights of meflut" in capsys.readouterr().err
+    assert json.loads((tmp_path / "two" / "fused.json").read_text())["weights"] == told
 
 
 def test_flags_go_over_the_recipe(pair: list[str], tmp_path: Path) -> None:
