@@ -1,13 +1,14 @@
 """What tables of image fusion report: information, contrast, and how much of each source the result keeps.
 
 Everything on grey in 0..255 float64, nothing stretched; colour becomes BT.601 luma, rounded. Higher is better. Constant
-pictures give finite numbers. Tables elsewhere silently differ: here MI is in nats, VIF is the pixel-domain version (not
-VIFF), SSIM and VIF are sums over the sources, and `ssim_l2` is SSIM with a data range of 2, as several papers print it.
+pictures give finite numbers. Tables elsewhere silently differ: here MI is in nats, VIF is the pixel-domain version and
+VIFF another index, SSIM and VIF are sums over the sources, and `ssim_l2` is SSIM with a data range of 2, as several
+papers print it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ SSIM_MIN_PX = 7
 MEF_MIN_PX = 11
 VIF_NOISE = 2.0
 VIF_EPS = 1e-10
+VIFF_NOISE = 0.005 * 255**2
+VIFF_EPS = 1e-7
+VIFF_SHARES = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)  # of the scales, finest first
 
 
 def score(fused: np.ndarray, sources: Sequence[np.ndarray], task: str) -> dict[str, float]:
@@ -26,11 +30,11 @@ def score(fused: np.ndarray, sources: Sequence[np.ndarray], task: str) -> dict[s
     Args:
         fused: (H, W) grey 0..255, or (H, W, 3) RGB uint8.
         sources: the frames it came from, same height and width, same conventions.
-        task: "mef" adds mef_ssim and mef_index.
+        task: "mef" adds mef_ssim and mef_index, and viff of two frames, which is what MEFB prints as VIF.
 
     Returns:
-        name -> number. Metrics that the picture is too small for are left out (VIF under 41 pixels, SSIM under 7,
-        MEF-SSIM under 11); scd is defined for two sources and left out otherwise.
+        name -> number. Metrics that the picture is too small for are left out (VIF and VIFF under 41 pixels, SSIM under
+        7, MEF-SSIM under 11); scd is defined for two sources and left out otherwise.
     """
     result, frames = grey(fused), [grey(source) for source in sources]
     side = min(result.shape)
@@ -41,6 +45,8 @@ def score(fused: np.ndarray, sources: Sequence[np.ndarray], task: str) -> dict[s
         values["scd"] = scd(result, *frames)
     if side >= VIF_MIN_PX:
         values["vif"] = sum(vif(frame, result) for frame in frames)
+        if task == "mef" and len(frames) == 2:
+            values["viff"] = viff(fused, *sources)
     values["qabf"] = qabf(result, frames)
     if side >= SSIM_MIN_PX:
         values["ssim"], values["ssim_l2"] = (ssim_sum(result, frames, data_range) for data_range in (255, 2))
@@ -91,13 +97,34 @@ def vif(reference: Grey, distorted: Grey) -> float:
         about 0 to 1, above 1 where contrast is raised; 1 where the reference is constant.
     """
     kept = available = 0.0
-    for scale in range(1, 5):
-        window_px = 2 ** (5 - scale) + 1
-        if scale > 1:
-            reference, distorted = (_valid_gaussian(image, window_px)[::2, ::2] for image in (reference, distorted))
-        scale_kept, scale_available = _vif_scale(reference, distorted, window_px)
-        kept, available = kept + scale_kept, available + scale_available
+    for window_px, images in _vif_scales(reference, distorted):
+        _, of_distorted, of_reference = _vif_terms(*images, window_px, VIF_NOISE)
+        kept, available = kept + float(of_distorted.sum()), available + float(of_reference.sum())
     return kept / available if available > 0 else 1.0
+
+
+def viff(fused: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Visual information fidelity for fusion (Han et al. 2013): each pixel counts for the source it kept less of.
+
+    Args:
+        fused, first, second: (H, W) or (H, W, 3), 0 to 255; the mean over the channels is taken.
+
+    Returns:
+        0 and up.
+    """
+    channels = (np.atleast_3d(np.asarray(image, np.float64)).transpose(2, 0, 1) for image in (fused, first, second))
+    return float(np.mean([_viff_of_plane(*planes) for planes in zip(*channels, strict=True)]))
+
+
+def _viff_of_plane(fused: Grey, first: Grey, second: Grey) -> float:
+    total = 0.0
+    scales = zip(VIFF_SHARES, _vif_scales(first, fused), _vif_scales(second, fused), strict=True)
+    for share, (window_px, of_first), (_, of_second) in scales:
+        terms = [_vif_terms(*images, window_px, VIFF_NOISE) for images in (of_first, of_second)]
+        is_first = terms[0][0] < terms[1][0]
+        kept, available = (np.where(is_first, *pair) + VIFF_EPS for pair in list(zip(*terms, strict=True))[1:])
+        total += share * float(kept.sum() / available.sum())
+    return total
 
 
 def qabf(fused: Grey, sources: Sequence[Grey]) -> float:
@@ -148,7 +175,19 @@ def _mef_scores(fused: Grey, frames: Sequence[Grey]) -> dict[str, float]:
         return {"mef_ssim": mef_ssim(stack, result).item(), "mef_index": mef_index(stack, result).item()}
 
 
-def _vif_scale(reference: Grey, distorted: Grey, window_px: int) -> tuple[float, float]:
+def _vif_scales(*images: Grey) -> Iterator[tuple[int, list[Grey]]]:
+    """The window in pixels and the pictures of each of four scales, finest first."""
+    found = list(images)
+    for scale in range(1, 5):
+        window_px = 2 ** (5 - scale) + 1
+        if scale > 1:
+            found = [_valid_gaussian(image, window_px)[::2, ::2] for image in found]
+        yield window_px, found
+
+
+def _vif_terms(reference: Grey, distorted: Grey, window_px: int, noise_power: float) -> tuple[Grey, Grey, Grey]:
+    """Per pixel of one scale: the gain, the information kept, and what the reference has, decimal logarithms."""
+
     def smooth(image: Grey) -> Grey:
         return _valid_gaussian(image, window_px)
 
@@ -165,8 +204,8 @@ def _vif_scale(reference: Grey, distorted: Grey, window_px: int) -> tuple[float,
     variance = np.where(flat, 0, variance)
     noise = np.maximum(np.where(gain < 0, distorted_variance, noise), VIF_EPS)
     gain = np.maximum(gain, 0)
-    kept = np.log10(1 + gain**2 * variance / (noise + VIF_NOISE)).sum()
-    return float(kept), float(np.log10(1 + variance / VIF_NOISE).sum())
+    kept = np.log10(1 + gain**2 * variance / (noise + noise_power))
+    return gain, kept, np.log10(1 + variance / noise_power)
 
 
 def _valid_gaussian(image: Grey, window_px: int) -> Grey:

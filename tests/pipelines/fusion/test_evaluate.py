@@ -39,7 +39,7 @@ def test_every_method_has_every_metric_and_all_are_finite(task: str) -> None:
     methods = evaluate_set(one, {"net": middle}, 1)["methods"]
     names = {"en", "sd", "sf", "ag", "mi", "scd", "vif", "qabf", "ssim", "ssim_l2", "mean"}
     for name, values in methods.items():
-        expected = names | ({"mef_ssim", "mef_index"} if task == "mef" else set())
+        expected = names | ({"mef_ssim", "mef_index", "viff"} if task == "mef" else set())
         expected |= {"miou"} if task == "ivis" and name == "net" else set()
         assert set(values) == expected
         assert np.isfinite(list(values.values())).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -89,12 +90,37 @@ def test_scd_is_left_out_for_three_sources() -> None:
 
 
 def test_vif_falls_with_noise_and_blur() -> None:
-    import cv2
-
     smooth = cv2.GaussianBlur(textured(7, 96, 96), (0, 0), 2)
     noisy = smooth + np.random.default_rng(8).normal(0, 8, smooth.shape)
     values = [metrics.vif(smooth, cv2.GaussianBlur(smooth, (0, 0), 3)), metrics.vif(smooth, noisy)]
     assert all(0 < value < 0.9 for value in values)
+
+
+def test_viff_is_one_of_equal_pictures_and_counts_the_source_that_is_lost() -> None:
+    smooth = cv2.GaussianBlur(textured(7, 64, 64), (0, 0), 1)
+    blurred = cv2.GaussianBlur(smooth, (0, 0), 2)
+    assert metrics.viff(smooth, smooth, smooth) == pytest.approx(1, abs=1e-6)
+    assert metrics.viff(smooth, smooth, 255 - smooth) < 0.1 < metrics.viff(blurred, smooth, smooth) < 0.9
+    in_colour = np.dstack([smooth, blurred, blurred])
+    planes = [metrics.viff(plane, smooth, smooth) for plane in (smooth, blurred, blurred)]
+    assert metrics.viff(in_colour, *[np.dstack([smooth] * 3)] * 2) == pytest.approx(np.mean(planes))
+
+
+def test_viff_by_the_formula_on_one_flat_difference() -> None:
+    """Half the contrast: gain 1/2 without noise at every scale, the ratio of logarithms by hand."""
+    smooth = cv2.GaussianBlur(textured(9, 64, 64), (0, 0), 1)
+    expected = 0.0
+    for share, scale in zip((1, 0, 0.15, 1), range(4), strict=True):
+        images = smooth
+        for finer in range(1, scale + 1):
+            images = metrics._valid_gaussian(images, 2 ** (4 - finer) + 1)[::2, ::2]
+        window_px = 2 ** (4 - scale) + 1
+        mean = metrics._valid_gaussian(images, window_px)
+        variance = np.maximum(metrics._valid_gaussian(images**2, window_px) - mean**2, 0)
+        noise = 0.005 * 255**2
+        kept, available = np.log10(1 + variance / 4 / noise) + 1e-7, np.log10(1 + variance / noise) + 1e-7
+        expected += share / 2.15 * kept.sum() / available.sum()
+    assert metrics.viff(smooth / 2, smooth, smooth) == pytest.approx(expected, rel=1e-4)
 
 
 def test_mean_iou_by_hand() -> None:
