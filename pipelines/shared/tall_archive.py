@@ -12,8 +12,8 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ class TallArchive:
     Attributes:
         base: the base's state dict, in the dtypes that it is stored in, sorted by name.
         moved: names of the tensors that experts moved, sorted; the vector and the masks are laid over these.
+        tied: second name of a tensor -> its first. The file holds such a tensor once.
         vector: the merged vector of the moved weights, (P,) float32.
         masks: (T, P) bool, in order of `tasks`.
         recipe: how masks and vector were made; its masks have a lambda for each task.
@@ -62,6 +63,7 @@ class TallArchive:
     vector: Tensor
     masks: np.ndarray
     recipe: MergeRecipe
+    tied: Mapping[str, str] = field(default_factory=dict)
 
     def expert(self, task: str) -> dict[str, Tensor]:
         """base + mask of the task * vector: the task's network, in the base's dtypes.
@@ -81,7 +83,7 @@ class TallArchive:
             part = change[start : start + base.numel()].view(base.shape)
             expert[key] = (base.float() + part).to(base.dtype)
             start += base.numel()
-        return expert
+        return expert | {second: expert[first] for second, first in self.tied.items()}
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def build_archive(arena: Arena, recipe: MergeRecipe, dtypes: Mapping[str, Any] |
     merged_of = merged_vector(mixture, str(recipe.full_settings()["vector"]))
     views = arena.views(arena.base)
     base = {key: _stored(views[key], _dtype_of(dtypes, key)) for key in sorted(views)}
+    base |= {second: base[first] for second, first in arena.tied.items()}
     tiles = {slot.key: tile for slot, tile in sorted(mixture.slots(), key=lambda pair: pair[0].key)}
     vector = torch.cat([torch.zeros(0), *map(merged_of, tiles.values())])
     vector = _rounded(vector, _vector_dtype(base, tiles))
@@ -131,7 +134,7 @@ def build_archive(arena: Arena, recipe: MergeRecipe, dtypes: Mapping[str, Any] |
         for task, mask in task_masks(mixture, tile, vector[start:stop]):
             masks[tasks.index(task), start:stop] = mask.bool()
         start = stop
-    return TallArchive(base, tuple(tiles), tasks, vector, masks.numpy(), with_mask_of(recipe, tasks[0]))
+    return TallArchive(base, tuple(tiles), tasks, vector, masks.numpy(), with_mask_of(recipe, tasks[0]), arena.tied)
 
 
 def with_mask_of(recipe: MergeRecipe, task: str) -> MergeRecipe:
@@ -162,7 +165,8 @@ def write_archive(archive: TallArchive, path: Path, form: str = "coded") -> Size
     if form == "coded":
         coder, masks = min((("planes", planes), encode_masks(archive.masks, _exponents(archive.vector))),
                            key=lambda pair: len(pair[1]))  # fmt: skip
-    tensors = {f"base.{dtype}": flat for dtype, flat in _flat_base(archive.base).items()}
+    once = {key: tensor for key, tensor in archive.base.items() if key not in archive.tied}
+    tensors = {f"base.{dtype}": flat for dtype, flat in _flat_base(once).items()}
     scaled, exponent = _scaled(archive.vector, _vector_dtype(archive.base, archive.moved))
     tensors |= {"vector": scaled, "masks": torch.from_numpy(np.frombuffer(masks, np.uint8).copy())}
     about = {
@@ -174,7 +178,8 @@ def write_archive(archive: TallArchive, path: Path, form: str = "coded") -> Size
         "exponent": exponent,
         "masks": coder,
         "sha256": hashlib.sha256(planes).hexdigest(),
-        "layout": _packed_layout(archive),
+        "layout": _packed_layout(once, archive.moved),
+        "tied": dict(archive.tied),
     }
     save_file(tensors, path, {ABOUT: json.dumps(about, separators=(",", ":"))})
     return _sizes(tensors, path, archive, coder)
@@ -201,11 +206,12 @@ def read_archive(path: Path) -> TallArchive:
         raise UserError(f"{path.name} is damaged ({error}).", title="Weights are damaged") from error
     _check_fields(path.name, about, tensors)
     _check_tasks(path.name, about["tasks"])
-    base, moved = _unpacked_base(about["layout"], tensors)
+    tied = about.get("tied", {})  # older files hold a tensor under each of its names
+    base, moved = _unpacked_base(about["layout"], tensors, tied)
     vector = torch.ldexp(tensors["vector"].float(), torch.tensor(-about["exponent"]))
     masks = _read_masks(about, tensors["masks"].numpy().tobytes(), vector)
     tasks = tuple(about["tasks"])
-    return TallArchive(base, moved, tasks, vector, masks, recipe_from_dict(about["recipe"], tasks))
+    return TallArchive(base, moved, tasks, vector, masks, recipe_from_dict(about["recipe"], tasks), tied)
 
 
 def archive_of(metadata: Mapping[str, str] | None) -> dict[str, Any] | None:
@@ -227,6 +233,7 @@ def _check_fields(name: str, about: Mapping[str, Any], tensors: Mapping[str, Ten
     import torch
 
     sound = {field: isinstance(about.get(field), kind) for field, kind in FIELDS.items()}
+    sound["tied"] = isinstance(about.get("tied", {}), dict)
     sound["exponent"] = sound["exponent"] and abs(about["exponent"]) <= LARGEST_SHIFT
     vector, masks = tensors.get("vector"), tensors.get("masks")
     sound["tensor vector"] = vector is not None and vector.is_floating_point() and vector.ndim == 1
@@ -324,14 +331,15 @@ def _name(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _packed_layout(archive: TallArchive) -> str:
-    moved = set(archive.moved)
-    rows = [[key, list(t.shape), _name(t), int(key in moved)] for key, t in archive.base.items()]
+def _packed_layout(base: Mapping[str, Tensor], moved: Collection[str]) -> str:
+    rows = [[key, list(t.shape), _name(t), int(key in moved)] for key, t in base.items()]
     return base64.b85encode(zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 9)).decode()
 
 
-def _unpacked_base(layout: str, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The base's tensors out of the flat ones, and the names of the moved.
+def _unpacked_base(
+    layout: str, tensors: Mapping[str, Tensor], tied: Mapping[str, str]
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The base's tensors out of the flat ones, second names added, and the names of the moved.
 
     Raises:
         UserError: names and shapes do not fit the numbers there are.
@@ -348,12 +356,13 @@ def _unpacked_base(layout: str, tensors: Mapping[str, Tensor]) -> tuple[dict[str
                 count *= int(length)
             base[str(key)] = flat[starts[source] : starts[source] + count].view(shape)
             starts[source] += count
+        base |= {second: base[first] for second, first in tied.items()}
     except (ValueError, KeyError, TypeError, RuntimeError, zlib.error) as error:
         raise damaged from error
     moved = tuple(str(key) for key, _, _, is_moved in rows if is_moved)
-    if len(base) < len(rows) or sum(base[key].numel() for key in moved) != tensors["vector"].numel():
+    if len(base) < len(rows) + len(tied) or sum(base[key].numel() for key in moved) != tensors["vector"].numel():
         raise damaged
-    return base, moved
+    return dict(sorted(base.items())), moved
 
 
 def _sizes(tensors: Mapping[str, Tensor], path: Path, archive: TallArchive, form: str) -> Sizes:

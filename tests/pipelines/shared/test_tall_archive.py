@@ -97,6 +97,35 @@ def test_coded_masks_are_smaller_than_their_bits(tmp_path: Path) -> None:
     assert coded.masks < 0.8 * planes.masks and coded.form != "planes"
 
 
+def test_a_tied_name_is_stored_once_and_follows_its_tensor(tmp_path: Path) -> None:
+    path, table = tmp_path / "tall.safetensors", torch.randn(6, 5)
+    base = {"z.words": table, "a.head": table, "norm": torch.ones(5)}
+    tuned = table + 0.25
+    expert = {"z.words": tuned, "a.head": tuned, "norm": torch.ones(5)}
+    built = build_archive(Arena.from_checkpoints(base, {"south": expert}), tall_recipe(("south",)), "float32")
+    assert write_archive(built, path).base == 4 * (30 + 5)
+    again = read_archive(path)
+    assert list(again.base) == sorted(base) and again.tied == built.tied == {"a.head": "z.words"}
+    for archive in (built, again):
+        rebuilt = archive.expert("south")
+        torch.testing.assert_close(rebuilt["z.words"], tuned, rtol=0, atol=1e-6)
+        assert rebuilt["a.head"] is rebuilt["z.words"] and archive.base["a.head"] is archive.base["z.words"]
+
+
+@pytest.mark.parametrize("tied", [{"second": "nowhere"}, {"frozen": "a.bias"}, {"second": ["a.bias"]}])
+def test_a_second_name_of_nothing_or_of_something_else_is_refused(
+    archive: TallArchive, tied: dict[str, Any], tmp_path: Path
+) -> None:
+    rewritten(archive, tmp_path / "tall.safetensors", {"tied": tied})
+    with pytest.raises(UserError, match="list of tensors is damaged"):
+        read_archive(tmp_path / "tall.safetensors")
+
+
+def test_an_archive_from_before_ties_is_read(archive: TallArchive, tmp_path: Path) -> None:
+    rewritten(archive, tmp_path / "tall.safetensors", {}, "tied")
+    assert list(read_archive(tmp_path / "tall.safetensors").base) == list(archive.base)
+
+
 def test_the_dtypes_of_the_checkpoints_are_kept_and_float32_is_exact(tmp_path: Path) -> None:
     family = arena()
     dtypes = {key: value.dtype for key, value in family.views(family.base).items()}
@@ -184,6 +213,7 @@ def test_a_field_that_is_missing_is_named(archive: TallArchive, field: str, tmp_
         ({"exponent": "seven"}, "its exponent"),
         ({"exponent": 10**30}, "its exponent"),
         ({"layout": None}, "its layout"),
+        ({"tied": ["a.bias"]}, "its tied"),
         ({"tasks": []}, "none twice"),
         ({"tasks": ["north", "north", "east", "west"]}, "none twice"),
     ],
