@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipelines.merging.ballots import Ballots
 from pipelines.merging.errors import MergeError
 from pipelines.merging.halves import Halves, Stored, decoded, fits
 from pipelines.merging.layout import (
@@ -191,11 +192,12 @@ class Arena:
             return torch.empty_like(self.base)
         return staggered(self.layout.length, self._buffers % 16)
 
-    def merge(self, recipe: MergeRecipe, out: Tensor | None = None) -> Merged:
+    def merge(self, recipe: MergeRecipe, out: Tensor | None = None, ballots: Ballots | None = None) -> Merged:
         """The canonical merge: the same bits whichever way the faders got there.
 
         Args:
             out: a buffer of `new_buffer` to be filled; None takes a new one.
+            ballots: given where this arena is a piece of a larger merge, whose experts elect signs together.
 
         Raises:
             MergeError: the recipe names an unknown expert, setting or key, or the method cannot take it.
@@ -203,7 +205,7 @@ class Arena:
         start_s = time.perf_counter()
         live = self.new_buffer() if out is None else out
         with beside(self.base):
-            moved = self._write(recipe, self.mixture(recipe), live)
+            moved = self._write(recipe, replace(self.mixture(recipe), ballots=ballots), live)
         return Merged(live, moved, time.perf_counter() - start_s)
 
     def mixture(self, recipe: MergeRecipe) -> Mixture:
@@ -265,6 +267,8 @@ class Arena:
         is_whole = settings.get("density", 1.0) == 1.0 and settings.get("vector", "sum") == "sum"
         span = mixture.spans[0]
         if recipe.masks.mode != "off" or not is_whole or len(mixture.spans) > 1 or span.factor != 1:
+            return None
+        if mixture.ballots is not None:  # votes are counted of every piece alike
             return None
         active = [task for task, value in zip(self.tasks, span.coefficients, strict=True) if value != 0]
         if len(active) != 1 or sum(span.coefficients) != 1 or not self.experts[active[0]].is_exact:

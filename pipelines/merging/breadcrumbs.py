@@ -79,5 +79,5 @@ BREADCRUMBS = MergeMethod(
     combine=breadcrumbs,
     default_scale=0.3,
     cost="two thresholds for each tensor, then one pass over all vectors",
-    piecewise_when=(("combine", ("linear",)),),
+    piecewise_when=(),
 )

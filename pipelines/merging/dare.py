@@ -104,5 +104,5 @@ DARE = MergeMethod(
     combine=dare,
     default_scale=0.3,
     cost="one draw for each entry and one pass over all vectors",
-    piecewise_when=(("combine", ("linear",)), ("rescale", ("inverse", "none"))),
+    piecewise_when=(("rescale", ("inverse", "none")),),
 )

@@ -101,5 +101,5 @@ DELLA = MergeMethod(
     combine=della,
     default_scale=0.3,
     cost="rows sorted once, then one pass over all vectors and a byte for each entry",
-    piecewise_when=(("combine", ("linear",)),),
+    piecewise_when=(),
 )

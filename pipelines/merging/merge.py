@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pipelines.merging.arena import Arena
+from pipelines.merging.ballots import Ballots
 from pipelines.merging.errors import MergeError
 from pipelines.merging.layout import Weights, is_finite
 from pipelines.merging.recipe import MergeRecipe
@@ -26,13 +27,13 @@ def merge(
     return finished(Arena.from_checkpoints(base, experts, blocks), base, recipe)
 
 
-def finished(arena: Arena, base: Weights, recipe: MergeRecipe) -> dict[str, Tensor]:
-    """The mix of an arena in the dtypes of `base`.
+def finished(arena: Arena, base: Weights, recipe: MergeRecipe, ballots: Ballots | None = None) -> dict[str, Tensor]:
+    """The mix of an arena in the dtypes of `base`; `ballots` as `Arena.merge` takes them.
 
     Raises:
         MergeError: a value is not finite in its dtype; names the key.
     """
-    merged = arena.views(arena.merge(recipe).flat)
+    merged = arena.views(arena.merge(recipe, ballots=ballots).flat)
     result: dict[str, Tensor] = {}
     for key in base:
         first = arena.tied.get(key, key)  # tied names stay one tensor

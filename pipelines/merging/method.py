@@ -33,8 +33,8 @@ class MergeMethod:
     `is_symmetric`: it does not matter which expert stands first.
     `is_scale_free`: twice the vectors is twice the change; no setting is in units of weights.
     `cost` says in words what a merge reads.
-    `piecewise_when` lists the values of settings (all of them) with which no tensor depends on another, so that a merge
-    may take a few tensors at a time; None: it never may.
+    `piecewise_when` lists the values of settings (all of them) with which no tensor depends on another, but for the
+    sign of votes that cancel, so that a merge may take a few tensors at a time; None: it never may.
     """
 
     name: str

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pipelines.merging.ballots import Ballots
 from pipelines.merging.errors import MergeError
 from pipelines.merging.halves import Decoded, Stored, decoded
 from pipelines.merging.layout import Layout, Slot
@@ -77,6 +78,7 @@ class Mixture:
         store: large ones, counted and given back when memory is short.
         engine: gives the native engine if it is there and ready; asked for by the methods that it serves.
         noted: bytes of each pass that `note` was told of.
+        ballots: of a merge in pieces, of which this is one.
     """
 
     layout: Layout
@@ -90,6 +92,7 @@ class Mixture:
     engine: Callable[[], Kernels | None] = no_engine
     tile_size: int = TILE
     noted: list[int] = field(default_factory=list)
+    ballots: Ballots | None = None
 
     @property
     def vectors(self) -> Mapping[str, Tensor]:

@@ -88,4 +88,5 @@ PLAIN_MASKS = MergeMethod(
     combine=plain_masks,
     masks=("task", "union", "consensus", "off"),
     cost="one pass over all vectors",
+    piecewise_when=(("pick", ("random",)),),
 )

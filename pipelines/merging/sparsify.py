@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipelines.merging.method import Setting
-from pipelines.merging.ties import elected_vector, sum_of
+from pipelines.merging.ties import elected_writer, sum_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,12 +32,12 @@ SEED = Setting("seed", "Seed", 0.0, "Another seed keeps other entries", 0.0, 2.0
 
 def sparse_writer(mixture: Mixture, thinned: TileVectors, combine: str) -> TileWriter:
     """base + factor * what `combine` makes of the thinned weighted vectors of a tile."""
-    is_elected = combine in AGGREGATES
-    merged = elected_vector(mixture, thinned, AGGREGATES[combine]) if is_elected else lambda tile: sum_of(thinned(tile))
+    if combine in AGGREGATES:
+        return elected_writer(mixture, thinned, AGGREGATES[combine])
 
     def write(tile: Tile, live: Tensor) -> None:
         import torch
 
-        torch.add(tile.base, merged(tile), alpha=tile.factor, out=live)
+        torch.add(tile.base, sum_of(thinned(tile)), alpha=tile.factor, out=live)
 
     return write

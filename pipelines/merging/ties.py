@@ -17,38 +17,59 @@ if TYPE_CHECKING:
     TileVectors = Callable[[Tile], list[Tensor]]
     TileLimits = Callable[[Tile], list[tuple[slice, list[float]]]]
     TileVector = Callable[[Tile], Tensor]
+    TileFill = Callable[[Tile, Tensor, float], tuple[bool, int]]  # tile, live, sign of ties -> as `fill_elected`
 
 
 def ties(mixture: Mixture, *, density: float, scope: str, aggregate: str) -> TileWriter:
-    """base + factor * the merged vector of `ties_vector`, in one pass.
-
-    Which sign is the commonest is known at the end: then tiles in which votes cancelled are written again.
-    """
+    """base + factor * the merged vector of `ties_vector`, in one pass."""
     limits, votes = limits_by_tile(mixture, density, scope), trimmer(mixture, density, scope)
     kernels = mixture.kernels if aggregate in ("mean", "sum") else None
+    if kernels is None:
+        return elected_writer(mixture, votes, aggregate)
 
     def fill(tile: Tile, live: Tensor, tied_sign: float) -> tuple[bool, int]:
-        if kernels is not None:
-            return kernels.ties(tile, limits(tile), aggregate == "mean", tied_sign, live)
-        return fill_elected(tile, votes(tile), tied_sign, aggregate, live)
+        return kernels.ties(tile, limits(tile), aggregate == "mean", tied_sign, live)
 
+    return elected_writer(mixture, votes, aggregate, fill)
+
+
+def elected_writer(mixture: Mixture, votes: TileVectors, aggregate: str, native: TileFill | None = None) -> TileWriter:
+    """base + factor * what an election makes of `votes`, in one pass.
+
+    Which sign is the commonest is known at the end: then tiles in which votes cancelled are written again. Of a merge
+    in pieces it is known after the last one: they are counted in its ballots.
+
+    Args:
+        native: fills a tile to the same bits as `fill_elected`, and sooner.
+    """
+    ballots = mixture.ballots
     tied: list[tuple[Tile, Tensor]] = []
     balances: list[int] = []
 
+    def fill(tile: Tile, live: Tensor, tied_sign: float) -> tuple[bool, int]:
+        if native is not None:
+            return native(tile, live, tied_sign)
+        return fill_elected(tile, votes(tile), tied_sign, aggregate, live)
+
     def write(tile: Tile, live: Tensor) -> None:
-        is_tied, balance = fill(tile, live, 1.0)
+        is_tied, balance = fill(tile, live, 1.0 if ballots is None else ballots.sign)
         balances.append(balance)
         if is_tied:
             tied.append((tile, live))
 
     def finish() -> None:
+        if not tied and ballots is None:
+            return
         unwritten = (tile for tile in mixture.tiles() if tile.parts and tile.factor == 0)
-        if tied and sum(balances) + balance_over(mixture, unwritten, votes) < 0:
+        balance = sum(balances) + balance_over(mixture, unwritten, votes)
+        if ballots is not None:
+            ballots.count(balance, bool(tied))
+        elif balance < 0:
             for tile, live in tied:
                 fill(tile, live, -1.0)
                 mixture.note(tile.base, *(part.stored for part in tile.parts), live)
 
-    return Writer(write, None if kernels is None else LONG, finish)
+    return Writer(write, None if native is None else LONG, finish)
 
 
 def fill_elected(tile: Tile, vectors: list[Tensor], tied_sign: float, aggregate: str, live: Tensor) -> tuple[bool, int]:
@@ -129,7 +150,7 @@ def limits_by_tile(mixture: Mixture, density: float, scope: str) -> TileLimits:
 
 
 def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> TileVector:
-    """Elect and merge what `votes` gives for a tile: the second and third step, which DARE shares."""
+    """Elect and merge what `votes` gives for a tile: the second and third step."""
     commonest: list[float] = []  # needs a pass over the whole vector, and is needed only where votes cancel exactly
 
     def vector(tile: Tile) -> Tensor:
@@ -217,4 +238,5 @@ TIES = MergeMethod(
         ),
     ),
     combine=ties,
+    piecewise_when=(("scope", ("tensor",)),),
 )

@@ -14,8 +14,9 @@ A document names the files and the merge:
 Paths are relative to the document. Experts are summed in order of name, unless the method goes from the first one: so
 the same contents and the same merge give the same bits, and the same hash, however the document lists them.
 
-Methods that look at one tensor at a time need memory for a piece of every file; the others (TIES, EMR and other
-elections over the whole) look at whole vectors and need all of them.
+Methods that look at one tensor at a time need memory for a piece of every file; the others (TIES with one threshold for
+the whole, EMR for a task) look at whole vectors and need all of them, and are refused where those do not fit. Elections
+are held piece by piece: where votes cancelled, a piece is merged again when the commonest sign of all is known.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from pipelines.merging.ballots import Ballots
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import canonical, hash_of, recipe_from_dict, recipe_to_dict
 from pipelines.merging.registry import method
-from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, is_local, job_of, pieces
+from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, elects, is_local, job_of, pieces
 from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
 from pipelines.shared.checkpoint_sources import (
     Checkpoint,
@@ -234,14 +236,26 @@ def _write_pieces(
         files = {path: stack.enter_context(path.open("rb"))
                  for checkpoint in (plan.base, *plan.experts) if checkpoint.kind == "full"
                  for path in checkpoint.paths}  # fmt: skip
+        ballots = Ballots() if elects(plan.recipe) else None
+        tied: list[tuple[int, Sequence[Cut]]] = []  # where a piece lies in which votes cancelled
         for cuts in pieces(job.slots[0], job.piece, job.is_split):
-            merged, notices = _merged(plan, job, adapters, cuts, files, kinship)
+            place = file.tell()
+            merged, notices = _merged(plan, job, adapters, cuts, files, kinship, ballots)
             told.update(dict.fromkeys(notices))
-            for cut in cuts:
-                done += file.write(bytes_of(merged.pop(cut.key)))
+            done += _write(file, cuts, merged)
+            if ballots and ballots.is_tied:
+                tied.append((place, cuts))
             if listener:
                 listener(LoadProgress("merged", done, total))
+        for place, cuts in tied if ballots and ballots.decide() else ():
+            file.seek(place)
+            _write(file, cuts, _merged(plan, job, adapters, cuts, files, None, ballots)[0])
     return tuple(told)
+
+
+def _write(file: BinaryIO, cuts: Sequence[Cut], merged: dict[str, Tensor]) -> int:
+    """Write a piece and let go of it; gives the bytes written."""
+    return sum(file.write(bytes_of(merged.pop(cut.key))) for cut in cuts)
 
 
 def _merged(
@@ -250,9 +264,10 @@ def _merged(
     adapters: Mapping[str, Mapping[str, Factors]],
     cuts: Sequence[Cut],
     files: Mapping[Path, BinaryIO],
-    kinship: Kinship,
+    kinship: Kinship | None,
+    ballots: Ballots | None,
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """One piece merged, in the base's dtypes, and what there is to tell of it."""
+    """One piece merged, in the base's dtypes, and what there is to tell of it; `kinship` None counts nothing again."""
     from pipelines.merging.arena import Arena
     from pipelines.merging.layout import check_not_quantised
     from pipelines.merging.merge import finished
@@ -272,5 +287,6 @@ def _merged(
     rules = tuple(rule for rule in plan.recipe.blocks if any(fnmatchcase(key, rule.match) for key in base))
     arena = Arena.from_checkpoints(base, experts, engine=no_engine)  # compiling one takes longer, and memory
     experts.clear()
-    kinship.add(arena, base)
-    return finished(arena, base, replace(plan.recipe, blocks=rules)), arena.notices
+    if kinship is not None:
+        kinship.add(arena, base)
+    return finished(arena, base, replace(plan.recipe, blocks=rules), ballots), arena.notices

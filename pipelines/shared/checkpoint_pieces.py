@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.registry import method
 from pipelines.shared.checkpoint_slots import Slot
 from pipelines.shared.errors import UserError
 
@@ -37,12 +39,19 @@ class Job:
 
 
 def is_local(recipe: MergeRecipe) -> bool:
-    """Whether no merged tensor depends on another tensor of the checkpoints, so that pieces can be merged."""
-    from pipelines.merging.registry import method
+    """Whether no merged tensor depends on another tensor of the checkpoints, but for the sign of votes that cancel, so
+    that pieces can be merged.
+    """
+    settings, is_masked = recipe.full_settings(), recipe.masks.mode != "off"
+    if recipe.method in ("tall_masks", "consensus"):
+        return settings.get("vector") == "sum"
+    return (recipe.method == "emr" and not is_masked) or method(recipe.method).is_piecewise(settings)
 
-    settings = recipe.full_settings()
-    is_mask_of_sum = recipe.method in ("tall_masks", "consensus") and settings.get("vector") == "sum"
-    return is_mask_of_sum or method(recipe.method).is_piecewise(settings)
+
+def elects(recipe: MergeRecipe) -> bool:
+    """Whether several experts vote for the sign of a weight, and a vote that cancels is decided over all weights."""
+    settings, heard = recipe.full_settings(), sum(recipe.coefficient(task) != 0 for task, _ in recipe.coefficients)
+    return heard > 1 and (recipe.method == "ties" or settings.get("combine", "linear") != "linear")
 
 
 def job_of(
@@ -54,14 +63,14 @@ def job_of(
         adapter_bytes: factors of adapters, which are held throughout; 0 where there are none.
 
     Raises:
-        UserError: whole vectors are needed and do not fit into what is free, or the adapters or one tensor do not fit.
+        UserError: whole vectors, the adapters or one tensor do not fit into `memory_bytes`, or into what is free.
     """
     least = 4 if adapter_bytes else 1  # an adapter is folded in float32
     each = bytes_of_element(slots, has_masks=recipe.method in ("tall_masks", "consensus"), least_width=least)
     largest = max((slot.count for slot in slots[0].values()), default=0)
     if not is_local(recipe):
         whole = sum(slot.count for slot in slots[0].values())
-        _check_free(each * whole + adapter_bytes)
+        _check_whole(recipe, each * whole + adapter_bytes, memory_bytes)
         return Job(slots, whole, False, each * whole + adapter_bytes)
     is_split = recipe.method in BY_ELEMENT and not adapter_bytes
     if piece is None and adapter_bytes:
@@ -114,6 +123,20 @@ def _check_room(adapter_bytes: int, piece_bytes: int, memory_bytes: int) -> None
             f"{piece_bytes / 1e6:.1f} MB; {memory_bytes / 1e6:.1f} MB are allowed. Allow more with --memory.",
             title="Not enough memory",
         )
+
+
+def _check_whole(recipe: MergeRecipe, needed: int, memory_bytes: int) -> None:
+    if needed > memory_bytes:
+        record = method(recipe.method)
+        settings = ", ".join(f"{name}: {' or '.join(values)}" for name, values in record.piecewise_when or ())
+        way = f"{record.title} with {settings} is" if settings else "Methods such as task arithmetic and SLERP are"
+        raise UserError(
+            f"{record.title} looks at whole task vectors here: that takes {needed / 1e9:.2f} GB, and "
+            f"{memory_bytes / 1e9:.2f} GB are allowed. Allow more with --memory {math.ceil(needed / 1e7) / 100}. "
+            f"{way} merged piece by piece.",
+            title="Not enough memory",
+        )
+    _check_free(needed)
 
 
 def _check_free(needed: int) -> None:

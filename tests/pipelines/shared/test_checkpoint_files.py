@@ -32,6 +32,8 @@ LOCAL = ("task_arithmetic", "average", "tall_masks", "consensus", "slerp", "nusl
          "model_stock", "near_swap", "dare", "della", "breadcrumbs", "sce", "ram", "tsv", "iso", "wudi")  # fmt: skip
 LENGTH_2 = (2).to_bytes(8, "little")
 WHOLE = ("ties", "emr", "pruned", "plain_masks")
+ELECTED = ("ties, scope: tensor, density: 1", "dare, combine: ties, density: 0.9, seed: 2", "della, combine: ties_sum",
+           "breadcrumbs, combine: ties, density: 0.9", "plain_masks, pick: random")  # fmt: skip
 MODES = {"tall_masks": "union", "consensus": "consensus", "emr": "task, tasks: [hand]"}
 
 
@@ -82,6 +84,27 @@ def test_files_give_the_bits_that_weights_in_memory_give(folder: Path, method: s
     for key, value in merged.items():
         assert value.dtype == wanted[key].dtype and value.shape == wanted[key].shape
         assert torch.equal(value, wanted[key]), key
+
+
+@pytest.mark.parametrize("vector", ELECTED)
+def test_where_votes_cancel_pieces_fall_as_the_whole_does(folder: Path, vector: str) -> None:
+    base = {key: (value * 64).round() / 64 if value.is_floating_point() else value for key, value in network(0).items()}
+    first = {key: value - 1.0 if value.is_floating_point() else value for key, value in base.items()}
+    second = {key: 2 * base[key] - value for key, value in first.items()}
+    for name, weights in (("base", base), ("street", first), ("hand/model-1-of-2", second)):
+        save_file(weights, folder / f"{name}.safetensors")
+    (folder / "hand" / "model-2-of-2.safetensors").unlink()
+    rules = [("last", 0.0, "null"), ("brain", 2.0, "hand"), ("first.*", 0.0, "hand")]  # street alone votes in "first"
+    blocks = ", ".join(f"{{match: {key!r}, factor: {factor}, expert: {name}}}" for key, factor, name in rules)
+    even = text(vector).replace("0.7", "1.0").replace("-0.4", "1.0").replace("0.8", "1.0")
+    plan = parse_plan(f"{even}  blocks: [{blocks}]\n", folder)
+    assert is_local(plan.recipe)
+    merge_files(plan, folder / "out.safetensors", piece=20, allows_strangers=True)
+    wanted = merge(base, {"hand": second, "street": first}, plan.recipe)
+    merged = load_file(folder / "out.safetensors")
+    assert all(torch.equal(value, wanted[key]) for key, value in merged.items())
+    if vector.startswith("ties"):
+        assert bool((wanted["half"] < base["half"]).all())  # by the votes of another piece
 
 
 def test_block_rules_act_in_every_piece(folder: Path) -> None:
@@ -213,6 +236,19 @@ def test_too_little_memory_is_said_with_the_numbers(folder: Path, monkeypatch: p
     with pytest.raises(UserError, match=r"needs about \S+ GB and 0\.0 GB are free"):
         merge_files(parse_plan(text("ties"), folder), folder / "out.safetensors")
     merge_files(parse_plan(text("task_arithmetic"), folder), folder / "out.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("vector", "words"),
+    [
+        ("ties", r"TIES looks at whole .* 0\.00 GB are allowed.* --memory 0\.01\. TIES with scope: tensor is merged"),
+        ("dare, rescale: l1", "DARE with rescale: inverse or none is merged piece by piece"),
+        ("pruned", "Magnitude pruning looks at .* Methods such as task arithmetic"),
+    ],
+)
+def test_whole_vectors_that_are_not_allowed_are_refused_with_a_way_out(folder: Path, vector: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        merge_files(parse_plan(text(vector), folder), folder / "out.safetensors", memory_bytes=1000)
 
 
 def test_a_recipe_of_files_is_told_from_one_of_a_family() -> None:
