@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import gradio as gr
 
+    from demos.limits import Limits
     from demos.tab import Workshop
 
 ROOT = Path(__file__).resolve().parent
+PUBLIC_HELP = "smaller limits, for a server that strangers use; also by MIXDECK_PUBLIC=1, and on a Space"
 VECTORS_HELP = "task vectors in memory; float16 takes half and changes mixes by 2e-4 of what they add"
 BANKS_HELP = "folder to keep families in as they are merged: mapped at the next start, which takes milliseconds"
 MCP_EXTRA = '--mcp needs an extra: pip install "gradio[mcp]"'
@@ -32,7 +34,11 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="port (default %(default)s)")
     parser.add_argument("--share", action="store_true", help="open a public tunnel; anyone with the link can use it")
-    parser.add_argument("--public", action="store_true", help="smaller limits, for a server that strangers use")
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help=PUBLIC_HELP,
+    )
     parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as MCP tools")
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
@@ -42,20 +48,39 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def on_space() -> bool:
+    """Whether this is a Space of the Hub."""
+    return "SPACE_ID" in os.environ
+
+
+def is_public(flags: argparse.Namespace) -> bool:
+    """Whether strangers use the page: by --public, by MIXDECK_PUBLIC, or as it is a Space."""
+    asked = os.environ.get("MIXDECK_PUBLIC", "").strip().lower()
+    return flags.public or on_space() or asked not in ("", "0", "false", "no", "off")
+
+
+def limits_of(flags: argparse.Namespace) -> Limits:
+    """What visitors may take."""
+    from demos.limits import PRIVATE, PUBLIC
+
+    return PUBLIC if is_public(flags) else PRIVATE
+
+
 def launch_options(flags: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `Blocks.launch` for these flags."""
+    from importlib.util import find_spec
+
     from demos.theme import CSS, JS, THEME
 
-    on_space = "SPACE_ID" in os.environ
     return {
-        "server_name": None if on_space else flags.host,
-        "server_port": None if on_space else flags.port,
-        "share": flags.share and not on_space,
+        "server_name": None if on_space() else flags.host,
+        "server_port": None if on_space() else flags.port,
+        "share": flags.share and not on_space(),
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
-        "max_file_size": "20mb" if flags.public or on_space else "50mb",
-        "mcp_server": flags.mcp,
+        "max_file_size": limits_of(flags).upload,
+        "mcp_server": flags.mcp or (on_space() and find_spec("mcp") is not None),
         "state_session_capacity": 500,
         "footer_links": ["api", "settings"],
         "theme": THEME,
@@ -81,11 +106,12 @@ def build_workshop(flags: argparse.Namespace) -> Workshop:
     return Workshop(cache, assets)
 
 
-def build_app(workshop: Workshop, is_public: bool = False) -> gr.Blocks:
-    """The page: header, a tab per row of the registry, status bar, endpoints."""
+def build_app(workshop: Workshop, limits: Limits | None = None) -> gr.Blocks:
+    """The page: header, a tab per row of the registry, status bar, endpoints; without limits, as for oneself."""
+    from demos.limits import PRIVATE
     from demos.page import build_page
 
-    return build_page(workshop, queue_size=20 if is_public else 32).blocks
+    return build_page(workshop, limits or PRIVATE).blocks
 
 
 def check_flags(flags: argparse.Namespace) -> None:
@@ -103,6 +129,8 @@ def check_flags(flags: argparse.Namespace) -> None:
             budget_bytes(variable)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
+    if is_public(flags) and os.environ.get("GRADIO_VIBE_MODE"):
+        raise SystemExit("error: GRADIO_VIBE_MODE lets visitors edit the program; unset it to serve a public page.")
     if flags.mcp and find_spec("mcp") is None:
         raise SystemExit(MCP_EXTRA)
     if flags.share:
@@ -127,7 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.environ.setdefault(name, value)
     check_flags(flags)
     workshop = build_workshop(flags)
-    page = build_app(workshop, flags.public)
+    page = build_app(workshop, limits_of(flags))
     page.launch(**launch_options(flags), prevent_thread_lock=True)
     if flags.mcp and page.mcp_error:  # installed, but not as this gradio wants it: gradio would serve without it
         raise SystemExit(f"{MCP_EXTRA}\n{page.mcp_error}")

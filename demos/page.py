@@ -10,6 +10,7 @@ import gradio as gr
 
 from demos.endpoints import add_endpoints
 from demos.header import Header
+from demos.limits import PRIVATE, Limits, apply
 from demos.loads import LoadMessages
 from demos.registry import TABS
 from demos.sessions import light_sessions
@@ -25,9 +26,10 @@ class Page:
     tabs: Mapping[str, Any]
 
 
-def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = TABS) -> Page:
+def build_page(workshop: Workshop, limits: Limits = PRIVATE, rows: Sequence[Tab] = TABS) -> Page:
     """Build it, with a tab per row; nothing is loaded."""
-    with gr.Blocks(title="Mixdeck", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
+    fixed: dict[str, Any] = {"title": "Mixdeck", "analytics_enabled": False, "fill_width": True}
+    with gr.Blocks(**fixed, delete_cache=limits.delete_cache) as page:
         header = Header([tab.name for tab in rows])
         built: dict[str, Any] = {}
         with gr.Tabs(selected=rows[0].name, overflow_behavior="wrap") as tabs:
@@ -46,5 +48,5 @@ def build_page(workshop: Workshop, queue_size: int = 32, rows: Sequence[Tab] = T
         add_endpoints(workshop)
     workshop.cache.add_listener(LoadMessages())
     light_sessions(page)
-    page.queue(max_size=queue_size)
+    apply(page, limits)
     return Page(page, built)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import socket
@@ -13,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
 import app
 
@@ -52,10 +54,38 @@ def test_public_pages_take_smaller_files() -> None:
     assert app.launch_options(app.parse_flags([]))["max_file_size"] == "50mb"
 
 
+@pytest.mark.parametrize(("flags", "variables"), [(["--public"], {}), ([], {"SPACE_ID": "someone/mixdeck"}),
+                                                  ([], {"MIXDECK_PUBLIC": "1"})])  # fmt: skip
+def test_strangers_get_the_public_limits_however_they_are_told_of(
+    flags: list[str], variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    limits = app.limits_of(app.parse_flags(flags))
+    assert (limits.queue_size, limits.delete_cache, limits.upload) == (20, (1800, 7200), "20mb")
+    monkeypatch.setenv("GRADIO_VIBE_MODE", "1")
+    with pytest.raises(SystemExit, match="GRADIO_VIBE_MODE lets visitors edit the program; unset it"):
+        app.check_flags(app.parse_flags(flags))
+
+
+def test_a_page_of_ones_own_has_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIXDECK_PUBLIC", "0")
+    limits = app.limits_of(app.parse_flags([]))
+    assert (limits.queue_size, limits.delete_cache, limits.longest_s) == (32, (3600, 86400), None)
+
+
+def test_a_space_installs_the_gradio_that_is_tested(root: Path) -> None:
+    installed = importlib.metadata.version("gradio")
+    front_matter = yaml.safe_load((root / "README.md").read_text(encoding="utf-8").split("---")[1])
+    assert front_matter["sdk_version"] == installed
+    assert f"gradio=={installed}\n" in (root / "requirements.txt").read_text(encoding="utf-8")
+
+
 def test_a_space_decides_the_address_and_never_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "someone/mixdeck")
     options = app.launch_options(app.parse_flags(["--share", "--port", "9000"]))
     assert options["server_name"] is None and options["server_port"] is None and options["share"] is False
+    assert options["mcp_server"] is (importlib.util.find_spec("mcp") is not None)
 
 
 def test_mcp_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

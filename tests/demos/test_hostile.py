@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from PIL import Image
 
 import app
+from demos.limits import PUBLIC
 from demos.page import build_page
 from demos.registry import TABS
 from demos.tab import Workshop
@@ -41,21 +44,21 @@ class Visitor:
         event = self.http.post(f"call/{endpoint}", json={"data": data}).json()["event_id"]
         return self.http.get(f"call/{endpoint}/{event}").text
 
-    def join(self, event: Any, changes: Mapping[Any, Any]) -> None:
+    def join(self, event: Any, changes: Mapping[Any, Any]) -> httpx.Response:
         """Ask a private endpoint, with the page's first values but for these."""
         values = self._values | {one._id: value for one, value in changes.items()}
         data = [values.get(one._id) for one in event.inputs]
         body = {"data": data, "fn_index": event._id, "session_hash": self.name, "trigger_id": None}
-        self.http.post("queue/join", json=body).raise_for_status()
+        return self.http.post("queue/join", json=body)
 
-    def answers(self) -> list[dict[str, Any]]:
-        """What comes of it, step by step; the last says whether it succeeded."""
+    def answers(self, count: int = 1) -> list[dict[str, Any]]:
+        """What comes of as many runs, step by step; the last step says whether it succeeded."""
         found: list[dict[str, Any]] = []
         with self.http.stream("GET", "queue/data", params={"session_hash": self.name}) as stream:
             for line in filter(None, stream.iter_lines()):
                 told = json.loads(line.removeprefix("data: "))
                 found += [told] if told["msg"] in ("process_generating", "process_completed") else []
-                if told["msg"] == "process_completed":
+                if sum(one["msg"] == "process_completed" for one in found) == count:
                     break
         return found
 
@@ -81,7 +84,7 @@ def picture(level: int) -> bytes:
 def built(root: Path) -> Built:
     """The fusion tab alone, on fakes."""
     workshop: Any = Workshop(FakeCache(root / "assets"), root / "assets")  # type: ignore[arg-type]
-    page = build_page(workshop, rows=[tab for tab in TABS if tab.name == "fusion"])
+    page = build_page(workshop, PUBLIC, rows=[tab for tab in TABS if tab.name == "fusion"])
     tab, pipeline = page.tabs["fusion"], FakePipeline()
     tab.bench._make_pipeline = lambda: pipeline
     return Built(tab, page.blocks, pipeline, workshop)
@@ -145,6 +148,26 @@ def test_a_private_endpoint_checks_what_a_raw_request_brings(anna: Visitor, buil
     assert anna.answers()[-1]["success"] is True
     (_, recipe) = built.pipeline.calls[-1]
     assert recipe.scale <= tab.panel.scale.maximum  # and a State is the server's own, whatever is sent for it
+
+
+def test_one_visitor_may_have_two_runs_waiting_and_another_still_comes_in(
+    url: str, anna: Visitor, built: Built, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, tab, ben, gate = built.page, built.tab, Visitor(url, built, "ben"), threading.Event()
+    assert (page._queue.max_size, page.delete_cache) == (20, (1800, 7200))
+    monkeypatch.setattr(tab, "pictured", lambda *given, pictured=tab.pictured: gate.wait(20) and pictured(*given))
+    try:
+        assert [anna.join(run, {}).status_code] == [200]
+        while not page._queue.get_active_worker_count():
+            time.sleep(0.005)
+        assert [anna.join(run, {}).status_code for _ in range(2)] == [200, 200]
+        refused = anna.join(run, {})
+        assert refused.status_code == 400 and "2 of your runs are waiting already" in refused.json()["detail"]
+        assert ben.join(run, {}).status_code == 200
+    finally:
+        gate.set()
+    assert [one["success"] for one in anna.answers(3) if one["msg"] == "process_completed"] == [True] * 3
+    assert ben.answers()[-1]["success"] is True
 
 
 def test_a_corrupt_upload_leaves_her_picture_and_the_run_of_another(
