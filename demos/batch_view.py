@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from demos.limits import TimeIsUp
 from demos.sight import Sight, Updates, Values
-from demos.steps import LONG, NOT_BEGUN, WAITING, until_stopped
+from demos.steps import LONG, NOT_BEGUN, WAITING, close, until_stopped
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
 from pipelines.shared.errors import UserError
@@ -100,10 +101,15 @@ class BatchView:
         yield {self.progress: hint(self.words.opening), self.table: "", self.out: None}
         done: list[Any] = []
         steps, results = self.begun(self._job_of(values), values)
-        for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
-            done.append(step)
-            word = "Stopped" if is_stopped else "Done" if step.done == step.total else self.words.doing
-            yield self.shown(done, word) | {self.out: gr.skip()}
+        try:
+            for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
+                done.append(step)
+                word = "Stopped" if is_stopped else "Done" if step.done == step.total else self.words.doing
+                yield self.shown(done, word) | {self.out: gr.skip()}
+        except TimeIsUp:
+            close(steps)
+            yield self.shown(done, "Stopped") | {self.out: results(done[-1])}
+            raise
         yield self.shown(done, word) | {self.out: results(done[-1])}
 
     def when_stopped(self, request: gr.Request) -> Updates:

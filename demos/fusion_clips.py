@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.limits import TimeIsUp
 from demos.sight import Sight, Updates, Values
 from demos.steps import LONG, NOT_BEGUN, WAITING, new_file, progress_bar, until_stopped
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
@@ -88,10 +89,14 @@ class ClipView:
         yield {self.progress: hint("Reading the clips…"), self.clip: None}
         job, out = self._job_of(values), new_file("mixdeck-fusion.mp4")
         steps = fuse_clips(self._sight.bench.pipeline, paths, job.options, job.recipe, out, job.placement)
-        for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
-            word = "Stopped, nothing is kept" if is_stopped else "Fusing"
-            text = progress_bar(step.done, step.total, f"{word}: frame {step.done} of {step.total}")
-            yield {self.progress: text + notice_lines(step.notices)}
+        try:
+            for step, is_stopped in until_stopped(steps, self._turns, visitor, turn):
+                word = "Stopped, nothing is kept" if is_stopped else "Fusing"
+                text = progress_bar(step.done, step.total, f"{word}: frame {step.done} of {step.total}")
+                yield {self.progress: text + notice_lines(step.notices)}
+        except TimeIsUp:
+            yield {self.progress: hint("Stopped, nothing is kept.")}
+            raise
         if not is_stopped:
             text = progress_bar(step.done, step.done, f"Done: {step.done} frames")
             yield {self.progress: text + notice_lines(step.notices), self.clip: str(out)}

@@ -12,6 +12,7 @@ import gradio as gr
 
 from demos.lab_grid import Grid
 from demos.lab_plot import PlotView
+from demos.limits import TimeIsUp
 from demos.sight import Updates, Values
 from demos.steps import LONG, NOT_BEGUN, WAITING, progress_bar
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
@@ -196,13 +197,17 @@ class Experiment:
         yield {self.progress: hint("Preparing…"), self.reason: "", self.whose: plan.subject.name}
         done: list[Any] = []
         start_s = drawn_s = time.monotonic()
-        with closing(self._wanted(self.steps(plan), visitor, turn)) as steps:
-            for step in steps:
-                done.append(step)
-                if time.monotonic() - drawn_s >= PAUSE_S or len(done) == 1:
-                    left = remaining(self.counted(done), self.total(plan, done), time.monotonic() - start_s)
-                    yield self.drawn(plan, done, False) | {self.progress: self._bar(plan, done, "Running", left)}
-                    drawn_s = time.monotonic()
+        try:
+            with closing(self._wanted(self.steps(plan), visitor, turn)) as steps:
+                for step in steps:
+                    done.append(step)
+                    if time.monotonic() - drawn_s >= PAUSE_S or len(done) == 1:
+                        left = remaining(self.counted(done), self.total(plan, done), time.monotonic() - start_s)
+                        yield self.drawn(plan, done, False) | {self.progress: self._bar(plan, done, "Running", left)}
+                        drawn_s = time.monotonic()
+        except TimeIsUp:
+            yield self.drawn(plan, done, True) | {self.progress: self._bar(plan, done, "Stopped")}
+            raise
         word = "Done" if self._turns.is_current(visitor, turn) else "Stopped"
         yield self.drawn(plan, done, True) | {self.progress: self._bar(plan, done, word)}
 

@@ -23,11 +23,17 @@ def until_stopped(steps: Iterator[Step], turns: Turns, visitor: str, turn: int) 
     """Each step, and whether it is the last because the visitor stopped; the work is closed then."""
     for step in steps:
         is_stopped = not turns.is_current(visitor, turn)
-        if is_stopped and isinstance(steps, Generator):
-            steps.close()
+        if is_stopped:
+            close(steps)
         yield step, is_stopped
         if is_stopped:
             return
+
+
+def close(steps: Iterator[Any]) -> None:
+    """End work between two steps: what it has written is complete."""
+    if isinstance(steps, Generator):
+        steps.close()
 
 
 def new_file(name: str) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from demos.fusion_batch import match_lines
+from demos.limits import TimeIsUp
 from pipelines.fusion.batch import match_pairs
 from pipelines.shared.archives import gathered
 from pipelines.shared.errors import UserError
@@ -58,6 +59,19 @@ def test_a_stopped_batch_gives_what_it_has(
     assert "Stopped: 1 of 2" in last[batch.progress]
     with zipfile.ZipFile(last[batch.out]) as archive:
         assert "street_fused.png" in archive.namelist() and "yard_fused.png" not in archive.namelist()
+
+
+def test_a_batch_whose_time_is_up_gives_what_it_has(
+    built: Any, batch: Any, dropped: list[str], visitor: Callable[[str], Any], pressed: Any
+) -> None:
+    steps = pressed(batch, visitor("anna"), built.values({batch.files: dropped}))
+    next(steps), next(steps)
+    last = steps.throw(TimeIsUp(600))
+    assert "Stopped: 1 of 2" in last[batch.progress]
+    with zipfile.ZipFile(last[batch.out]) as archive:
+        assert "street_fused.png" in archive.namelist() and "yard_fused.png" not in archive.namelist()
+    with pytest.raises(TimeIsUp):
+        next(steps)
 
 
 def test_a_batch_that_is_stopped_while_it_waits_does_not_begin(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from demos.limits import TimeIsUp
 from pipelines.shared.clips import clip_writer, inspect_clip
 from pipelines.shared.errors import UserError
 
@@ -52,6 +53,18 @@ def test_a_stopped_clip_leaves_no_file(
     view.when_stopped(visitor("anna"))
     rest = list(steps)
     assert len(rest) == 1 and "Stopped" in rest[0][view.progress] and view.clip not in rest[0]
+    assert not list((tmp_path / "served").rglob("*.mp4"))
+
+
+def test_a_clip_whose_time_is_up_leaves_no_file(
+    built: Any, view: Any, clips: list[str], visitor: Callable[[str], Any], pressed: Any, tmp_path: Path
+) -> None:
+    steps = pressed(view, visitor("anna"), built.values({view.first: clips[0], view.second: clips[1]}))
+    next(steps), next(steps)
+    assert "nothing is kept" in steps.throw(TimeIsUp(600))[view.progress]
+    with pytest.raises(TimeIsUp):
+        next(steps)
+    del steps
     assert not list((tmp_path / "served").rglob("*.mp4"))
 
 

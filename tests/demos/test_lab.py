@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from demos.limits import TimeIsUp
 from demos.sight import with_updates
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash
@@ -81,6 +82,16 @@ def test_a_sweep_of_64_cells_stopped_at_cell_20_keeps_20_cells(
     chart, _ = found[sweep.heat.kept]
     assert sum(value is not None for row in chart.values for value in row) == 20
     assert not judge._lock.locked()
+
+
+def test_a_sweep_whose_time_is_up_keeps_its_cells(lab: Built, visitor: Visitor) -> None:
+    sweep = lab.tab.sweep
+    steps = run(lab, "sweep", visitor("slow"), settings(lab, "sweep", columns_values="0:1:8", rows_values="ties"))
+    next(steps), next(steps)
+    found = steps.throw(TimeIsUp(600))
+    assert "Stopped: 1 of 8" in found[sweep.progress] and len(found[sweep.cells.cells]) == 1
+    with pytest.raises(TimeIsUp):
+        next(steps)
 
 
 def test_weighing_stops_after_the_file_at_hand(lab: Built, visitor: Visitor) -> None:
