@@ -43,7 +43,7 @@ def faders(reading: Reading, notes: Notes, members: Mapping[str, str] | None = N
 def relative_faders(reading: Reading, notes: Notes, members: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The same where only ratios count: brought into the range of a fader, the largest to 1, if one is outside."""
     parts = faders(reading, notes, members)
-    values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
+    values = values_of(parts)
     largest = max(abs(value) for value in values)
     if all(COEFFICIENT_RANGE[0] <= value <= COEFFICIENT_RANGE[1] for value in values):
         return parts
@@ -60,13 +60,21 @@ def equal_faders(reading: Reading, members: Mapping[str, str] | None = None) -> 
     return {"coefficients": tuple((task, 1.0) for task in (_members(reading) if members is None else members))}
 
 
+def values_of(parts: Mapping[str, Any]) -> list[float]:
+    """All coefficients and factors of `faders`."""
+    return [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
+
+
+def divisor_note(parts: Mapping[str, Any]) -> tuple[str, str]:
+    """Grade and note of a mean by weight: ours divides by sizes, so that a negative weight cannot make the sum 0."""
+    return (EXACT, "") if min(values_of(parts)) >= 0 else (LOSSY, "here the divisor is the sum of absolute weights")
+
+
 def read_linear(reading: Reading, notes: Notes) -> MergeRecipe:
     """`linear`: the mean by weight, or a sum whose weights sum to 1."""
     parts = (relative_faders if reading.flag("normalize", True) else faders)(reading, notes, reading.experts)
-    values = [value for _, value in parts["coefficients"]] + [rule.factor for rule in parts["blocks"]]
     if reading.flag("normalize", True):
-        grade = EXACT if min(values) >= 0 else LOSSY
-        notes["normalize"] = (grade, "" if grade == EXACT else "here the divisor is the sum of absolute weights")
+        notes["normalize"] = divisor_note(parts)
         return MergeRecipe("average", **parts)
     if parts["blocks"] or abs(sum(value for _, value in parts["coefficients"]) - 1) > 1e-12:
         raise MergeError("linear without normalize, and weights do not sum to 1: that scales the base too")
@@ -76,8 +84,11 @@ def read_linear(reading: Reading, notes: Notes) -> MergeRecipe:
 
 def read_task_arithmetic(reading: Reading, notes: Notes) -> MergeRecipe:
     """`task_arithmetic`; with normalize it is our average."""
-    method = "average" if reading.flag("normalize", False) else "task_arithmetic"
-    return _scaled(reading, MergeRecipe(method, **faders(reading, notes)), notes)
+    parts = faders(reading, notes)
+    if not reading.flag("normalize", False):
+        return _scaled(reading, MergeRecipe("task_arithmetic", **parts), notes)
+    notes["normalize"] = divisor_note(parts)
+    return _scaled(reading, MergeRecipe("average", **parts), notes)
 
 
 def read_ties(reading: Reading, notes: Notes) -> MergeRecipe:

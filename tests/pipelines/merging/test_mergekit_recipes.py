@@ -101,6 +101,18 @@ def test_task_arithmetic_with_lambda():
     assert_is(import_mergekit(asked), lambda key: flat(key) + 1.2 * (0.5 * move(key)[0] - 0.3 * move(key)[1]))
 
 
+@pytest.mark.parametrize(("second", "fidelity"), [(0.3, "exact"), (-0.3, "lossy")])
+@pytest.mark.parametrize("method", ["linear", "task_arithmetic"])
+def test_a_mean_by_weight_is_exact_while_no_weight_is_negative(method, second, fidelity):
+    base = {} if method == "linear" else {"base": "org/base"}
+    asked = config(method, model("org/math", weight=1.0), model("org/code", weight=second), normalize=True, **base)
+    imported = import_mergekit(asked)
+    assert grade(imported, "normalize") == fidelity
+    if fidelity == "exact" and base:
+        move = deltas("org/math", "org/code")
+        assert_is(imported, lambda key: flat(key) + (move(key)[0] + second * move(key)[1]) / (1 + second))
+
+
 PATHS = ("org/math", "org/code", "org/chat")
 ELECTED = {
     "ties": ({"density": 0.3}, {}, lambda v: reference.ties(v, 0.3, "mean")),
