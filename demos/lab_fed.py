@@ -34,7 +34,7 @@ class Ask:
     """A method, its settings, and of two networks that are matched: anchor, other (a file, or an expert), and seed."""
 
     method: OfflineMethod
-    settings: dict[str, float]
+    settings: dict[str, float | str]
     anchor: str
     other: str | Path
     shuffle: int | None
@@ -95,7 +95,7 @@ class FedExperiment(Experiment):
 
         method = fed_method(values[self.settings["method"]])
         check_fed(self.common.bench.family(subject.name), method)
-        settings = checked_settings(method, self.asked.numbers(method, values))
+        settings = checked_settings(method, self.asked.chosen(method, values))
         anchor, other, shuffle = self.asked.pair(values)
         if "pair" in method.feeds and anchor == other and shuffle is None:
             raise UserError(f"Both networks are {anchor!r}: choose two, or shuffle the second.", "The same network")

@@ -35,7 +35,7 @@ class FedSettings:
                     self._build_pair(tasks)
                 with gr.Row():
                     for one in method.settings:
-                        self.settings[f"{method.name}.{one.name}"] = number_box(method, one)
+                        self.settings[f"{method.name}.{one.name}"] = control(method, one)
                 gr.HTML(f'<div class="hint">{method.formula} · {method.paper} · {method.cost}</div>')
             self.groups.append(group)
 
@@ -50,8 +50,8 @@ class FedSettings:
                 True, label="Shuffle its neurons first", elem_id="lab-fed-shuffle", min_width=200,
                 info="it answers as before, but shares no coordinate with the anchor",
             )  # fmt: skip
-            self.file = gr.File(label="or a network of another start (.safetensors)", file_types=[".safetensors"],
-                                height=140, elem_id="lab-fed-stranger")  # fmt: skip
+            self.file = gr.File(label="or a network of another start and width (.safetensors)", height=140,
+                                file_types=[".safetensors"], elem_id="lab-fed-stranger")  # fmt: skip
 
     def when_method_changes(self, values: Values) -> Updates:
         """The boxes of the method that is chosen."""
@@ -66,10 +66,10 @@ class FedSettings:
             updates[self.settings[side]] = gr.update(choices=names, value=kept if kept in names else names[place])
         return updates
 
-    def numbers(self, method: OfflineMethod, values: Values) -> dict[str, float]:
-        """Setting -> number; an empty box is the default."""
+    def chosen(self, method: OfflineMethod, values: Values) -> dict[str, float | str]:
+        """Setting -> number or choice; an empty box is the default."""
         boxes = {one.name: values[self.settings[f"{method.name}.{one.name}"]] for one in method.settings}
-        return {name: float(value) for name, value in boxes.items() if value is not None}
+        return {name: value for name, value in boxes.items() if value is not None}
 
     def pair(self, values: Values) -> tuple[str, str | Path, int | None]:
         """Anchor, the other network, and the seed of its shuffle."""
@@ -78,9 +78,12 @@ class FedSettings:
         return anchor, Path(dropped) if dropped else other, 0 if shuffle else None
 
 
-def number_box(method: OfflineMethod, setting: Setting) -> gr.Number:
-    """A box for one setting, with its range."""
+def control(method: OfflineMethod, setting: Setting) -> gr.Number | gr.Dropdown:
+    """A menu for a choice, else a number box with its range."""
     start = STARTS.get(f"{method.name}.{setting.name}", setting.default)
+    about: dict[str, Any] = {"label": setting.title, "info": setting.meaning, "min_width": 120,
+                             "elem_id": f"lab-fed-{method.name}-{setting.name}"}  # fmt: skip
+    if setting.choices:
+        return gr.Dropdown(list(setting.choices), value=start, **about)
     assert not isinstance(start, str)
-    return gr.Number(start, label=setting.title, info=setting.meaning, minimum=setting.minimum, maximum=setting.maximum,
-                     step=setting.step, min_width=120, elem_id=f"lab-fed-{method.name}-{setting.name}")  # fmt: skip
+    return gr.Number(start, minimum=setting.minimum, maximum=setting.maximum, step=setting.step, **about)

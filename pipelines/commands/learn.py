@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     network.add_argument("--anchor", default="base", metavar="NAME", help="of optimal_transport: what the other "
                          "network is laid on, an expert or base (default %(default)s)")  # fmt: skip
     network.add_argument("--other", metavar="NAME|FILE", help="the other network: an expert, or a .safetensors file "
-                         "of another start")  # fmt: skip
+                         "of another start, of other widths too")  # fmt: skip
     network.add_argument("--shuffle", type=int, metavar="SEED", help="put the other's neurons in a random order first")
     network.add_argument("--score", choices=("test", "validation", "none"), default="test", help="default %(default)s")
     network.add_argument("--json", type=Path, metavar="FILE", help="also write settings, scores and seconds as JSON")

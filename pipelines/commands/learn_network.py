@@ -49,14 +49,14 @@ def make(flags: argparse.Namespace) -> None:
                     "seconds": round(time.perf_counter() - began, 3)}, flags.json)  # fmt: skip
 
 
-def wanted(flags: argparse.Namespace, method: OfflineMethod) -> dict[str, float]:
+def wanted(flags: argparse.Namespace, method: OfflineMethod) -> dict[str, float | str]:
     """Settings that the command names. Raises UserError that quotes one that cannot be read."""
-    known = {one.name for one in method.settings}
-    found: dict[str, float] = {name: float(getattr(flags, name)) for name in ("steps", "rate") if name in known}
+    known = {one.name: one for one in method.settings}
+    found: dict[str, float | str] = {one: float(getattr(flags, one)) for one in ("steps", "rate") if one in known}
     for text in flags.set:
-        name, _, value = text.partition("=")
+        name, _, value = (part.strip() for part in text.partition("="))
         try:
-            found[name.strip()] = float(value)
+            found[name] = value if name in known and known[name].choices else float(value)
         except ValueError as error:
             raise UserError(
                 f"--set {text}: write NAME=NUMBER; {method.title} has {', '.join(sorted(known))}."
@@ -103,7 +103,7 @@ def _pair(flags: argparse.Namespace, method: OfflineMethod) -> dict[str, Any]:
     return {"anchor": flags.anchor, "other": Path(flags.other).name, "shuffle": flags.shuffle}
 
 
-def _made(flags: argparse.Namespace, method: OfflineMethod, feed: Feed, settings: Mapping[str, float]) -> Made:
+def _made(flags: argparse.Namespace, method: OfflineMethod, feed: Feed, settings: Mapping[str, float | str]) -> Made:
     from tqdm import tqdm
 
     last = None

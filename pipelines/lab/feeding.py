@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.loading import named
-from pipelines.merging.method import OfflineMethod
+from pipelines.merging.method import OfflineMethod, Setting
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.registry import OFFLINE
 from pipelines.shared.errors import UserError
@@ -77,7 +77,8 @@ def with_pair(feed: Feed, arena: Arena, anchor: str, other: str | Path, shuffle:
     """The feed with two networks for matching.
 
     Args:
-        anchor, other: an expert or "base"; `other` may be a file of a network of the same kind and another start.
+        anchor, other: an expert or "base"; `other` may be a file of a network of the same kind and another start, of
+            other widths where neurons are matched.
         shuffle: seed of a random order that the other's neurons are put in first: it answers as before, but shares no
             coordinate with the anchor any more.
 
@@ -87,9 +88,7 @@ def with_pair(feed: Feed, arena: Arena, anchor: str, other: str | Path, shuffle:
     if anchor == other and shuffle is None:
         raise UserError(f"Both networks are {anchor!r}: choose two, or shuffle the second.", "The same network")
     title = other.stem if isinstance(other, Path) else other
-    weights: Mapping[str, Tensor] = (
-        _stranger(other, feed.ground.views(feed.ground.base)) if isinstance(other, Path) else network_of(arena, other)
-    )
+    weights: Mapping[str, Tensor] = _stranger(feed, other) if isinstance(other, Path) else network_of(arena, other)
     if shuffle is not None:
         weights, title = shuffled(feed, weights, shuffle), f"{title}, neurons shuffled"
     return replace(
@@ -107,18 +106,29 @@ def shuffled(feed: Feed, weights: Mapping[str, Tensor], seed: int) -> Mapping[st
     return found
 
 
-def _stranger(path: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _stranger(feed: Feed, path: Path) -> dict[str, Tensor]:
     from pipelines.lab.own_checkpoints import check_size, read_files
-    from pipelines.merging.layout import check_finite, check_same_names_and_shapes
+    from pipelines.merging.errors import MergeError
+    from pipelines.merging.layout import check_finite, check_same_names
+    from pipelines.merging.optimal_transport import check_widths
 
     check_size(path.stat().st_size)
-    weights = read_files(path.stem, (path,))
-    check_same_names_and_shapes(like, path.name, weights)
+    weights, like = read_files(path.stem, (path,)), feed.ground.views(feed.ground.base)
+    check_same_names(like, path.name, weights)
+    for key, one in like.items():
+        if (weights[key].ndim, weights[key].is_floating_point()) != (one.ndim, one.is_floating_point()):
+            raise MergeError(f"{path.name} has {key} as {weights[key].ndim} axes of {weights[key].dtype}, the family "
+                             f"has {one.ndim} of {one.dtype}: it is another kind of network")  # fmt: skip
+    alignment = feed.need("alignment")
+    own = alignment.apart(like)
+    check_widths(alignment.streams(like), alignment.axes(like), own, path.name, alignment.apart(weights))
     check_finite(path.name, weights)
     return {key: weights[key].to(one.dtype) for key, one in like.items()}
 
 
-def steps_of(method: OfflineMethod, feed: Feed, settings: Mapping[str, float] | None = None) -> Iterator[FeedStep]:
+def steps_of(
+    method: OfflineMethod, feed: Feed, settings: Mapping[str, float | str] | None = None
+) -> Iterator[FeedStep]:
     """The method at work with settings beside its defaults.
 
     Raises:
@@ -128,16 +138,25 @@ def steps_of(method: OfflineMethod, feed: Feed, settings: Mapping[str, float] | 
     return steps
 
 
-def checked_settings(method: OfflineMethod, settings: Mapping[str, float]) -> dict[str, float]:
-    """All settings of a method, whole numbers where its steps are whole."""
+def checked_settings(method: OfflineMethod, settings: Mapping[str, float | str]) -> dict[str, float | str]:
+    """All settings of a method, whole numbers where its steps are whole.
+
+    Raises:
+        UserError: an unknown setting, a number out of its range, or a word that is none of the choices.
+    """
     records = {one.name: one for one in method.settings}
-    found: dict[str, float] = {}
-    for name, value in {**method.defaults(), **settings}.items():
-        if name not in records:
-            raise UserError(f"{method.title} has no setting {name!r}; known are {', '.join(records)}.")
-        record = records[name]
-        if not record.minimum <= float(value) <= record.maximum:
-            raise UserError(f"{name} of {method.title} lies between {record.minimum:g} and {record.maximum:g}; "
-                            f"came {float(value):g}.", "Out of range")  # fmt: skip
-        found[name] = int(value) if record.step >= 1 else float(value)
-    return found
+    if unknown := [name for name in settings if name not in records]:
+        raise UserError(f"{method.title} has no setting {unknown[0]!r}; known are {', '.join(records)}.")
+    return {name: _checked(method, records[name], value) for name, value in {**method.defaults(), **settings}.items()}
+
+
+def _checked(method: OfflineMethod, record: Setting, value: float | str) -> float | str:
+    if record.choices:
+        if value not in record.choices:
+            raise UserError(f"{record.name} of {method.title} is one of {', '.join(record.choices)}; came {value!r}.",
+                            "Unknown choice")  # fmt: skip
+        return value
+    if not record.minimum <= float(value) <= record.maximum:
+        raise UserError(f"{record.name} of {method.title} lies between {record.minimum:g} and {record.maximum:g}; "
+                        f"came {float(value):g}.", "Out of range")  # fmt: skip
+    return int(value) if record.step >= 1 else float(value)

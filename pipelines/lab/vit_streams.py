@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipelines.lab.vit import ShapesViT, Sizes
+from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import Alignment
 from pipelines.merging.layout import Weights
 from pipelines.merging.optimal_transport import Axes, Plan, Stream
@@ -56,11 +58,13 @@ def axes(weights: Weights) -> Axes:
 
 
 def apart(weights: Weights) -> dict[str, Tensor]:
-    """The same network with q, k and v as tensors of their own."""
+    """The same network with q, k and v as tensors of their own. Raises MergeError: their rows are no multiple of 3."""
     found: dict[str, Tensor] = {}
     for key, value in weights.items():
         name, _, half = key.rpartition(".")
         if name.endswith(".qkv"):
+            if len(value) % len(MATRICES):
+                raise MergeError(f"{key} has {len(value)} rows, for q, k and v they must be a multiple of 3")
             parts = zip(MATRICES, value.chunk(3), strict=True)
             found |= {f"{name.removesuffix('qkv')}{one}.{half}": part for one, part in parts}
         else:
@@ -98,10 +102,20 @@ def shuffles(weights: Weights, seed: int = 0) -> dict[str, Plan]:
 
 
 def activations(model: nn.Module, weights: Weights, pixels: Tensor) -> dict[str, Tensor]:
-    """Site -> activations (samples, width) of a network with these weights on pictures."""
-    with _listening(model) as found, torch.inference_mode():
-        torch.func.functional_call(model, dict(weights), (pixels,))
+    """Site -> activations (samples, width) of a network with these weights on pictures; widths may be their own."""
+    module = _as_wide_as(weights, model)
+    with _listening(module) as found, torch.inference_mode():
+        torch.func.functional_call(module, dict(weights), (pixels,))
     return found
+
+
+def _as_wide_as(weights: Weights, model: nn.Module) -> nn.Module:
+    """The network itself, or one for another residual width: LayerNorm alone insists on the width it was made for."""
+    width = len(weights["norm.weight"])
+    if width == len(model.get_parameter("norm.weight")):
+        return model
+    with torch.device("meta"):  # its own weights are never read
+        return ShapesViT(Sizes(width=width)).eval()
 
 
 @contextmanager

@@ -78,13 +78,18 @@ def check_same_names_and_shapes(base: Weights, task: str, expert: Weights) -> No
     Raises:
         MergeError: names the expert, the key and both shapes.
     """
+    check_same_names(base, task, expert)
+    for key, tensor in base.items():
+        _check_alike(key, tensor, task, expert[key])
+
+
+def check_same_names(base: Weights, task: str, expert: Weights) -> None:
+    """Refuse an expert with other tensors. Raises MergeError that names the expert and the key."""
     missing, extra = sorted(base.keys() - expert.keys()), sorted(expert.keys() - base.keys())
     if missing:
         raise MergeError(f'expert "{task}" lacks {_first_of(missing)}, which the base has: it is another network')
     if extra:
         raise MergeError(f'expert "{task}" has {_first_of(extra)}, which the base lacks: it is another network')
-    for key, tensor in base.items():
-        _check_alike(key, tensor, task, expert[key])
 
 
 def _check_alike(key: str, base: Tensor, task: str, expert: Tensor) -> None:

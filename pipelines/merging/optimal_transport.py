@@ -27,6 +27,7 @@ MOST_COPIES = 8192  # of neurons, in a hard plan between unequal widths
 # theirs; where another writes, as in embeddings (tokens, width), it is named with WRITES before it: "→width".
 Axes = Mapping[str, tuple[str | None, ...]]
 WRITES = "→"
+POLICIES = ("mean", "weighted", "first", "last", "identity")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Stream:
 
     Attributes:
         sites: names of the activations that are measured on it; of a residual stream, the skip first, then branches.
-        policy: what several sites make of one plan: "mean", "first" (skip), "last" (branch) or "identity".
+        policy: what several sites make of one plan: "mean", "weighted" (by how loud each is), "first" (skip), "last"
+            (branch) or "identity".
         heads: attention heads in source and anchor: heads are matched whole, then neurons inside them. (0, 0): none.
     """
 
@@ -150,8 +152,13 @@ def head_plan(cost: Tensor, heads: tuple[int, int], epsilon: float | None) -> Pl
                            for a in range(heads[0])], 0))  # fmt: skip
 
 
-def plan_of(stream: Stream, costs: Sequence[Tensor], epsilon: float | None) -> Plan:
+def plan_of(
+    stream: Stream, costs: Sequence[Tensor], epsilon: float | None, loudness: Sequence[float] | None = None
+) -> Plan:
     """One plan for a stream from the costs at its sites.
+
+    Args:
+        loudness: of each site, above 0, which the policy "weighted" weighs its plan by; None: all alike.
 
     Raises:
         MergeError: an unknown policy; identity between unequal widths.
@@ -161,11 +168,13 @@ def plan_of(stream: Stream, costs: Sequence[Tensor], epsilon: float | None) -> P
         if rows != columns:
             raise MergeError(f"stream {stream.name} has widths {rows} and {columns}: it cannot stay as it is")
         return Plan(torch.eye(rows, dtype=torch.float64) / rows)
-    chosen = {"mean": costs, "first": costs[:1], "last": costs[-1:]}.get(stream.policy)
+    chosen = {"mean": costs, "weighted": costs, "first": costs[:1], "last": costs[-1:]}.get(stream.policy)
     if chosen is None:
-        raise MergeError(f'unknown policy "{stream.policy}"; known are mean, first, last and identity')
+        raise MergeError(f'unknown policy "{stream.policy}"; known are {", ".join(POLICIES)}')
     plans = [head_plan(one, stream.heads, epsilon) if stream.heads[0] else transport(one, epsilon) for one in chosen]
-    return Plan(torch.stack([one.mass for one in plans]).mean(0))
+    is_weighted = stream.policy == "weighted" and loudness is not None
+    weights = torch.tensor(loudness if is_weighted else [1.0] * len(plans), dtype=torch.float64)
+    return Plan(torch.tensordot(weights / weights.sum(), torch.stack([one.mass for one in plans]), dims=1))
 
 
 def plans_by_activations(
@@ -184,36 +193,82 @@ def plans_by_activations(
         for site in stream.sites:
             if site not in source or site not in anchor:
                 raise MergeError(f"no activations of {site}, which stream {stream.name} is matched by")
-        features = [(standardised(source[site]), standardised(anchor[site])) for site in stream.sites]
-        plans[stream.name] = plan_of(stream, [cost_between(*pair) for pair in features], epsilon)
+        pairs = [(source[site], anchor[site]) for site in stream.sites]
+        costs = [cost_between(standardised(one), standardised(other)) for one, other in pairs]
+        plans[stream.name] = plan_of(stream, costs, epsilon, [loudness(*pair) for pair in pairs])
     return plans
 
 
+def loudness(source: Tensor, anchor: Tensor) -> float:
+    """Mean size of the activations at one site, over both networks.
+
+    Source: the residual policy "weighted" of arXiv:2310.05719. Convention: both networks have a say in it.
+    """
+    return float(source.abs().double().mean() + anchor.abs().double().mean()) / 2
+
+
 def plans_by_weights(
-    streams: Sequence[Stream], source: Weights, anchor: Weights, axes: Axes, epsilon: float | None = WTS_EPSILON
+    streams: Sequence[Stream],
+    source: Weights,
+    anchor: Weights,
+    axes: Axes,
+    epsilon: float | None = WTS_EPSILON,
+    known: Mapping[str, Plan] | None = None,
 ) -> dict[str, Plan]:
-    """A plan for every stream, in order, from the weights that come into its neurons, already laid on their inputs."""
-    plans: dict[str, Plan] = {}
+    """A plan for every stream, in order, from the weights that come into its neurons, already laid on their inputs.
+
+    Args:
+        known: plans of streams before these; they are given back too.
+    """
+    plans = dict(known or {})
     for stream in streams:
-        rows = [incoming(weights, axes, stream.name, maps) for weights, maps in ((source, plans), (anchor, {}))]
+        rows = incoming(source, axes, stream.name, plans), incoming(anchor, axes, stream.name, plans, is_anchor=True)
         plans[stream.name] = plan_of(stream, [cost_between(*rows)], epsilon)
     return plans
 
 
-def incoming(weights: Weights, axes: Axes, stream: str, plans: Mapping[str, Plan]) -> Tensor:
-    """Features of a stream's neurons, (width, all incoming weights): rows of the tensors that write it."""
+def incoming(
+    weights: Weights, axes: Axes, stream: str, plans: Mapping[str, Plan], *, is_anchor: bool = False
+) -> Tensor:
+    """Features of a stream's neurons, (width, all incoming weights): rows of the tensors that write it.
+
+    Tensors that read a stream without a plan yet are left out: their columns have no common order.
+    """
     found = []
     for key, names in axes.items():
         ways = directions(names)
-        if (stream, True) in ways:
+        reads = {place: name for place, (name, is_written) in enumerate(ways) if name and not is_written}
+        if (stream, True) in ways and all(name in plans for name in reads.values()):
             laid = weights[key].double()
-            for place, (name, is_written) in enumerate(ways):
-                laid = along(laid, place, plans[name].in_map.T) if name in plans and not is_written else laid
+            for place, name in () if is_anchor else reads.items():
+                laid = along(laid, place, plans[name].in_map.T)
             rows = laid.movedim(ways.index((stream, True)), 0)
             found.append(rows.reshape(rows.shape[0], -1))
     if not found:
-        raise MergeError(f"stream {stream} is written by no tensor: name it at the first axis of one, or with {WRITES}")
+        raise MergeError(f"stream {stream} is written by no tensor whose inputs are matched before: name it at the "
+                         f"first axis of one, or with {WRITES}")  # fmt: skip
     return torch.cat(found, 1)
+
+
+def check_widths(streams: Sequence[Stream], axes: Axes, anchor: Weights, title: str, other: Weights) -> None:
+    """Refuse a network whose sizes differ from the anchor's elsewhere than along streams, or within one stream.
+
+    Raises:
+        MergeError: names the tensor and both shapes, or the stream and its widths.
+    """
+    widths: dict[str, set[int]] = {}
+    for key, own in anchor.items():
+        shape, names = tuple(other[key].shape), axes.get(key, (None,) * own.ndim)
+        if any(name is None and size != wanted for size, wanted, name in zip(shape, own.shape, names, strict=True)):
+            raise MergeError(f"{title} has {key} of {shape}, the anchor has {tuple(own.shape)}: only widths along "
+                             "which neurons are matched may differ")  # fmt: skip
+        for size, (name, _) in zip(shape, directions(names), strict=True):
+            widths.setdefault(name, set()).add(size)
+    for stream in streams:
+        found, heads = sorted(widths[stream.name]), stream.heads[0] or 1
+        if len(found) > 1 or found[0] % heads:
+            raise MergeError(f"{title} has {' and '.join(map(str, found))} neurons in stream {stream.name}: it must be "
+                             f"one width, a multiple of {heads}")  # fmt: skip
 
 
 def laid_on(source: Weights, axes: Axes, plans: Mapping[str, Plan]) -> dict[str, Tensor]:

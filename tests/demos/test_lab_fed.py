@@ -70,7 +70,7 @@ def last(updates: Iterator[dict[Any, Any]]) -> dict[Any, Any]:
 
 
 QUICK = {"fisher": {"fisher__samples": 8}, "regmean": {"regmean__samples": 8}, "concrete": {"concrete__steps": 10},
-         "optimal_transport": {"optimal_transport__samples": 8}}  # fmt: skip
+         "optimal_transport": {"optimal_transport__samples": 8, "optimal_transport__by": "weights"}}  # fmt: skip
 
 
 @pytest.mark.parametrize("method", QUICK)

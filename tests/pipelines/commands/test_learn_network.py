@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from torch import nn
 from pipelines import registry
 from pipelines.__main__ import main
 from pipelines.commands import loading
+from pipelines.commands.learn_network import wanted
+from pipelines.lab.feeding import fed_method
 from pipelines.merging.feed import Samples
 from pipelines.merging.learning import module_loss
 from pipelines.shared.family import ModelFamily
@@ -96,3 +99,8 @@ def test_what_cannot_be_made_is_said(more: list[str], told: str, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     assert main(["learn", "toy", "--out", "x.safetensors", *more]) == 1
     assert told in capsys.readouterr().err and not list(tmp_path.glob("x.*"))
+
+
+def test_choices_are_read_as_words_and_the_rest_as_numbers() -> None:
+    flags = Namespace(set=["by = weights", "samples=4"])
+    assert wanted(flags, fed_method("optimal_transport")) == {"by": "weights", "samples": 4.0}

@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipelines.lab import evaluate, feeding, unlabelled
+from pipelines.lab import evaluate, feeding, surrogate, unlabelled
 from pipelines.lab.family import SHAPES_VIT
 from pipelines.lab.feeding import check_fed, checked_settings, fed_method, feed_of, steps_of, with_pair
 from pipelines.lab.tasks import TASKS
+from pipelines.lab.vit import ShapesViT, Sizes
 from pipelines.merging.arena import Arena
 from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import Feed
@@ -34,6 +35,7 @@ def arena() -> Arena:
 @pytest.fixture
 def feed(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     monkeypatch.setitem(evaluate.SPLITS, "unlabelled", (3, 16))
+    monkeypatch.setattr(surrogate, "PER_TASK", 2)
     evaluate.pictures.cache_clear()
     yield feed_of(SHAPES_VIT, arena, ("shapes", "colours"))
     evaluate.pictures.cache_clear()
@@ -44,6 +46,7 @@ def test_shapes_vit_feeds_every_method_and_each_makes_a_network(method, arena: A
     check_fed(SHAPES_VIT, method)
     fed = with_pair(feed, arena, "shapes", "colours", 1) if "pair" in method.feeds else feed
     settings = {"samples": 4} if "samples" in method.feeds else {"steps": 10, "rate": 0.05}
+    settings |= {"epsilon": 0.3} if "pair" in method.feeds else {}
     *_, last = steps_of(method, fed, settings)
     assert last.done == last.total and last.made is not None
     own, *others = last.made().networks.values()
@@ -81,6 +84,10 @@ def test_settings_are_checked_and_whole_where_steps_are_whole() -> None:
         checked_settings(regmean, {"seeds": 1})
     with pytest.raises(UserError, match=r"off_diagonal of RegMean lies between 0\.8 and 1; came 0\.5"):
         checked_settings(regmean, {"off_diagonal": 0.5})
+    transport = fed_method("optimal_transport")
+    assert checked_settings(transport, {"by": "weights"})["by"] == "weights"
+    with pytest.raises(UserError, match="by of Optimal-transport fusion is one of activations, weights; came 'looks'"):
+        checked_settings(transport, {"by": "looks"})
 
 
 def test_a_network_of_another_start_comes_from_a_file_of_the_same_kind(
@@ -96,6 +103,32 @@ def test_a_network_of_another_start_comes_from_a_file_of_the_same_kind(
         with_pair(feed, arena, "base", tmp_path / "less.safetensors")
     with pytest.raises(UserError, match="choose two, or shuffle"):
         with_pair(feed, arena, "shapes", "shapes")
+
+
+@pytest.mark.parametrize("by", ["activations", "weights"])
+def test_a_narrower_stranger_is_laid_on_the_anchor_and_scored_only_so(
+    by: str, arena: Arena, feed: Feed, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    narrow = ShapesViT(Sizes(width=48, hidden=64)).state_dict()
+    save_file(narrow, tmp_path / "narrow.safetensors")
+    fed = with_pair(feed, arena, "base", tmp_path / "narrow.safetensors", shuffle=1)
+    *_, last = steps_of(fed_method("optimal_transport"), fed, {"epsilon": 0, "samples": 2, "by": by})
+    networks, model = last.made().networks, SHAPES_VIT.build()
+    assert list(networks) == ["Optimal-transport fusion", "base", (laid := "narrow, neurons shuffled, laid on it")]
+    for weights in networks.values():
+        model.load_state_dict(weights)
+    assert not torch.equal(networks[laid]["norm.weight"], networks["base"]["norm.weight"])
+
+
+def test_a_stranger_of_another_kind_names_the_tensor(arena: Arena, feed: Feed, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    told_of = {"only widths": {"position": torch.zeros(1, 49, 96)}, "1 axes": {"position": torch.zeros(64)},
+               "95 and 96 neurons in stream width": {"norm.bias": torch.zeros(95)}}  # fmt: skip
+    for told, changed in told_of.items():
+        save_file(network(9) | changed, path)
+        with pytest.raises(MergeError, match=told):
+            with_pair(feed, arena, "base", path)
 
 
 def test_shuffled_neurons_answer_as_before(arena: Arena, feed: Feed) -> None:

@@ -14,9 +14,9 @@ from pipelines.merging.errors import MergeError
 from pipelines.merging.feed import FeedStep, made_of
 from pipelines.merging.fisher import fisher, fisher_mean, squared_gradients
 from pipelines.merging.learning import Places
-from pipelines.merging.optimal_transport import laid_on
+from pipelines.merging.optimal_transport import Stream, laid_on
 from pipelines.merging.regmean import regmean, regression_mean
-from pipelines.merging.transported import transported
+from pipelines.merging.transported import _as_asked, transported
 from tests.pipelines.merging import fed_problem
 from tests.pipelines.merging.fed_problem import TASKS, arena_of, feed, inputs, shuffles
 
@@ -112,13 +112,25 @@ def test_a_shuffled_network_is_laid_back_and_the_average_of_unmatched_neurons_is
     other = laid_on(anchor, fed_problem.AXES, shuffles(anchor, 4))
     step = last(transported(replace(FEED, pair={"left": anchor, "other": other}), epsilon=0, samples=16))
     networks = step.made().networks
-    fused, unmatched, _, _, laid = networks.values()
+    fused, _, unmatched, _, laid = networks.values()
     for key in KEYS:
         torch.testing.assert_close(fused[key], anchor[key])
         torch.testing.assert_close(laid[key], anchor[key])
     assert not torch.allclose(unmatched["first.weight"], anchor["first.weight"], atol=1e-3)
     stays, softness = step.made().values
     assert stays[0] == pytest.approx(sum(k == int(o) for k, o in enumerate(order(4))) / 6) and softness[0] < 1e-9
+
+
+def test_neurons_are_matched_as_asked() -> None:
+    anchor = FEED.experts["left"]
+    pair = {"left": anchor, "other": laid_on(anchor, fed_problem.AXES, shuffles(anchor, 4))}
+    blind = replace(FEED, pair=pair, samples=None)
+    found = own(last(transported(blind, epsilon=0, by="weights")))
+    assert all(torch.allclose(found[key], anchor[key]) for key in KEYS)
+    streams = [Stream("width", ("skip", "branch"), heads=(2, 2)), Stream("one", ("one",))]
+    asked = [_as_asked(one, "weighted", "mixed") for one in streams]
+    assert [(one.policy, one.heads) for one in asked] == [("weighted", (0, 0)), ("mean", (0, 0))]
+    assert _as_asked(streams[0], "mean", "whole") == streams[0]
 
 
 def order(seed: int) -> list[int]:

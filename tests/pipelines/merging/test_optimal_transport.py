@@ -14,6 +14,7 @@ from pipelines.merging.optimal_transport import (
     Axes,
     Plan,
     Stream,
+    check_widths,
     cost_between,
     fused,
     head_plan,
@@ -277,7 +278,27 @@ def test_policies_of_a_residual_stream():
     }
     assert torch.equal(found["first"], first) and torch.equal(found["last"], last)
     torch.testing.assert_close(found["mean"], (first + last) / 2)
+    weighted = plan_of(Stream("s", policy="weighted"), costs, None, [3.0, 1.0])
+    torch.testing.assert_close(weighted.mass, (3 * first + last) / 4)
     torch.testing.assert_close(found["identity"], torch.eye(6, dtype=torch.float64) / 6)
+
+
+def test_the_loudest_site_of_a_residual_stream_decides_where_it_is_weighted():
+    loud, low = (100 * torch.eye(6, dtype=torch.float64)[order] for order in ([1, 0, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]))
+    stream, still = Stream("s", ("a", "b"), policy="weighted"), 100 * torch.eye(6, dtype=torch.float64)
+    plan = plans_by_activations([stream], {"a": loud, "b": 1e-6 * low}, {"a": still, "b": 1e-6 * still}, None)["s"]
+    torch.testing.assert_close(plan.mass, loud / 600, atol=1e-6, rtol=0)
+
+
+def test_other_widths_are_told_from_other_networks():
+    anchor = network(1)
+    check_widths(STREAMS, AXES, anchor, "other", network(2, first=10, second=9))
+    with pytest.raises(MergeError, match=r"other has last\.bias of \(4,\), the anchor has \(3,\)"):
+        check_widths(STREAMS, AXES, anchor, "other", {**anchor, "last.bias": torch.zeros(4)})
+    with pytest.raises(MergeError, match="other has 11 and 12 neurons in stream h1"):
+        check_widths(STREAMS, AXES, anchor, "other", {**anchor, "one.bias": torch.zeros(11)})
+    with pytest.raises(MergeError, match="a multiple of 5"):
+        check_widths([Stream("h1", heads=(5, 5))], AXES, anchor, "other", anchor)
 
 
 def test_what_cannot_be_matched_is_refused():
