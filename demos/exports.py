@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
+from pipelines.shared.weights import other_weights
 
 if TYPE_CHECKING:
     from pipelines.merging.arena import Arena
@@ -34,8 +37,20 @@ def restore(path: Path) -> str:
     return text
 
 
-def parse_for(text: str, family: ModelFamily) -> tuple[RecipeDocument, tuple[str, ...]]:
-    """A recipe of this family, and what of it cannot be restored. UserError on anything unknown."""
+def hashes_of(paths: Iterable[str]) -> dict[str, str]:
+    """Path -> SHA-256, as recipes name their inputs, of each file that is there."""
+    return {path: sha256(Path(path).read_bytes()).hexdigest() for path in paths if Path(path).is_file()}
+
+
+def parse_for(
+    text: str, family: ModelFamily, assets: Path, there: Collection[str] = ()
+) -> tuple[RecipeDocument, tuple[str, ...]]:
+    """A recipe of this family, and what of it cannot be restored. UserError on anything unknown.
+
+    Args:
+        assets: the folder of the weights that are here.
+        there: SHA-256 of the inputs that are on the page.
+    """
     from pipelines.registry import FAMILIES
     from pipelines.shared.recipe_file import parse_document
 
@@ -46,8 +61,8 @@ def parse_for(text: str, family: ModelFamily) -> tuple[RecipeDocument, tuple[str
         here = f"{family.pipeline}/{family.name}"
         raise UserError(f"This recipe is for {document.pipeline}/{document.family}; here is {here}.")
     missing = tuple(f"Its input {one.name} (sha256 {one.sha256[:8]}…) is not stored inside; drop it in separately."
-                    for one in document.inputs)  # fmt: skip
-    return document, (*report, *missing)
+                    for one in document.inputs if one.sha256 not in there)  # fmt: skip
+    return document, (*report, *other_weights(document.weights, assets), *missing)
 
 
 def pipeline_of(text: str) -> str:

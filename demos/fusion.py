@@ -208,7 +208,7 @@ class FusionTab(MixTab):
 
     def document(self, job: Job) -> RecipeDocument:
         """The recipe of a job, with its frames."""
-        return document_of(job, self.bench.frames(job), self.family.name)
+        return document_of(job, self.bench.frames(job), self.family.name, self.workshop.assets)
 
     # --- handlers that move several parts at once
 
@@ -231,14 +231,12 @@ class FusionTab(MixTab):
     def when_uploaded(self, values: Values) -> Updates:
         """Own frames, as they come; where a restored recipe names them all, they go where it puts them."""
         awaited: RecipeDocument | None = values[self.source.awaited]
-        wanted = {one.sha256 for one in awaited.inputs} if awaited else set()
-        there = self.source.hashes(values) if awaited else set()
+        there = self.source.hashes(values) if awaited else {}
         updates = self.source.when_uploaded(values)
-        if awaited is None or not there <= wanted:
+        if awaited is None or not set(there.values()) <= {one.sha256 for one in awaited.inputs}:
             return updates | self._unplaced()
-        if there < wanted:
-            return updates
-        return updates | self._framed(*split(awaited.options)) | {self.source.awaited: None}
+        updates |= self.source.with_inputs(awaited, values[self.source.task], there)
+        return updates if updates[self.source.awaited] else updates | self._framed(*split(awaited.options))
 
     def when_engine_changes(self, values: Values) -> Updates:
         """Settings the engine does not use are disabled."""
@@ -270,13 +268,14 @@ class FusionTab(MixTab):
         """Where the frames are to be put."""
         return {self.source.align: placement.is_aligned} | self.alignment.shown(placement.moves)
 
-    def restored(self, text: str) -> Updates:
-        """A recipe's text, checked, on the page."""
-        document, options, placement, report = parse(text, self.family)
+    def restored(self, text: str, values: Values | None = None) -> Updates:
+        """A recipe's text, checked, on the page; its frames, where they are there, in its order."""
+        there = self.source.hashes(values)
+        document, options, placement, report = parse(text, self.family, self.workshop.assets, there.values())
         updates = self._set(document.recipe, options, placement)
         lost = desk_differences(self.panel, document.recipe, updates) + self._lost(options, placement, updates)
-        awaited = {self.source.awaited: document if document.inputs else None}
-        return updates | awaited | self.reported((*report, *lost))
+        frames = self.source.with_inputs(document, options.task, there)
+        return updates | frames | self.reported((*report, *lost))
 
     def _lost(self, options: FusionOptions, placement: Placement, updates: Updates) -> tuple[str, ...]:
         """How the settings differ from those that these updates put on the page."""

@@ -98,7 +98,7 @@ def answer(bench: FusionBench, job: Job) -> tuple[str, dict[str, Any]]:
     from pipelines.shared.recipe_file import document_hash, dump_yaml
 
     result, is_cached = bench.result(job)
-    document = document_of(job, bench.frames(job), "fusenet")
+    document = document_of(job, bench.frames(job), "fusenet", bench.cache.assets)
     mark, folder = document_hash(document)[:8], Path(get_upload_folder())
     picture, _ = write_export("fusion", result.picture, dump_yaml(document), mark, folder)
     run = result.run  # of another caller's mix, where the engine takes none

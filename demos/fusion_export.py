@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,18 +20,20 @@ if TYPE_CHECKING:
     from pipelines.shared.recipe_file import RecipeDocument
 
 
-def document_of(job: Job, frames: FrameSet, family: str) -> RecipeDocument:
-    """The recipe of a job, with the names and hashes of its frames."""
-    from pipelines.shared.recipe_file import InputRef, RecipeDocument
+def document_of(job: Job, frames: FrameSet, family: str, assets: Path) -> RecipeDocument:
+    """The recipe of a job, with the names and hashes of its frames and the hash of its weights."""
+    from pipelines.fusion.document import completed
+    from pipelines.shared.recipe_file import RecipeDocument
 
     options: dict[str, Any] = job.options.to_dict() | job.placement.to_dict()
-    inputs = tuple(InputRef(name, sha256) for name, sha256 in zip(frames.names, frames.sha256s, strict=True))
-    return RecipeDocument("fusion", family, job.recipe, options, inputs)
+    return completed(RecipeDocument("fusion", family, job.recipe, options), frames, assets)
 
 
-def parse(text: str, family: ModelFamily) -> tuple[RecipeDocument, FusionOptions, Placement, tuple[str, ...]]:
-    """Document, options, where the frames are put, what could not be restored. UserError on anything unknown."""
-    document, report = parse_for(text, family)
+def parse(
+    text: str, family: ModelFamily, assets: Path, there: Collection[str] = ()
+) -> tuple[RecipeDocument, FusionOptions, Placement, tuple[str, ...]]:
+    """Document, options, where the frames are put, what could not be restored, as `parse_for`."""
+    document, report = parse_for(text, family, assets, there)
     return document, *split(document.options), report
 
 

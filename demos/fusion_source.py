@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import gradio as gr
 
 from demos import drawing
 from demos.examples import Example
+from demos.exports import hashes_of
 from demos.fusion_words import slot_titles, slots_label
 from demos.stills import StillGallery
 from demos.words import hint
@@ -19,6 +19,7 @@ from pipelines.shared.images import FOREIGN_SUFFIXES, to_bytes
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
+    from pipelines.shared.recipe_file import RecipeDocument
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -116,9 +117,29 @@ class FusionSource:
         pictures = [(path, Path(path).name) for path in values[self.files] or ()]
         return {self.example: "", self.caption: "", self.gallery: pictures}
 
-    def hashes(self, values: Values) -> set[str]:
-        """SHA-256 of each uploaded file, as recipes name their inputs."""
-        return {sha256(Path(path).read_bytes()).hexdigest() for path in values[self.files] or ()}
+    def hashes(self, values: Values | None) -> dict[str, str]:
+        """Path -> SHA-256 of each uploaded file, in their order; none of a page that sent no values."""
+        return hashes_of(values[self.files] or ()) if values else {}
+
+    def with_inputs(self, document: RecipeDocument, task: str, there: Mapping[str, str]) -> Updates:
+        """Frames in the order of a recipe's inputs; where one of them is not there yet, the document waits for it.
+
+        Args:
+            there: as `hashes` gives them. Frames that find their order themselves, or that are not all the recipe's,
+                stay as they are.
+        """
+        wanted, found = tuple(one.sha256 for one in document.inputs), tuple(there.values())
+        if not set(wanted) <= set(found):
+            return {self.awaited: document}
+        if not wanted or task in SORTED or sorted(wanted) != sorted(found):
+            return {self.awaited: None}
+        is_turned = wanted != found and wanted == found[::-1]
+        updates = {self.awaited: None, self.swap: gr.update(value=is_turned, **swap_able(task))}
+        if is_turned or wanted == found:
+            return updates
+        paths = {sha256: path for path, sha256 in there.items()}
+        ordered = gr.update(value=[paths[one] for one in wanted], label=slots_label(task))
+        return updates | {self.files: ordered, self.example: ""}
 
     def pictured(self, frames: FrameSet, task: str) -> Updates:
         """The frames as they were read: in their order, aligned and cut, each with its part in the scene."""

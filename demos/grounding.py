@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
-from demos.exports import parse_for
+from demos.exports import hashes_of, parse_for
 from demos.figure_view import FigureView
 from demos.grounding_answer import AnswerView
 from demos.grounding_batch import GroundingBatch
@@ -34,6 +34,7 @@ from pipelines.grounding.query import parse_queries
 from pipelines.grounding.random_scene import SceneRef
 from pipelines.grounding.thresholds import Thresholds
 from pipelines.registry import family
+from pipelines.shared.weights import weights_hashes
 
 if TYPE_CHECKING:
     from pipelines.grounding.results import GroundingResult
@@ -217,11 +218,12 @@ class GroundingTab(MixTab):
         options: dict[str, Any] = {"phrases": [query.text for query in job.queries]} | asdict(job.thresholds)
         options |= {"network": job.network} if job.network else {}
         options |= {BY_HAND: job.by_hand} if job.corrections else {}
+        weights = weights_hashes(self.workshop.assets, self.bench.family_of(job).name)
+        document = RecipeDocument("grounding", self.family.name, job.recipe, options, weights=weights)
         if job.scene is not None:
-            return RecipeDocument("grounding", self.family.name, job.recipe, options | {"scene": asdict(job.scene)})
+            return replace(document, options=options | {"scene": asdict(job.scene)})
         image = self.bench.image(job)
-        return RecipeDocument("grounding", self.family.name, job.recipe, options,
-                              (InputRef(image.name, image.sha256),))  # fmt: skip
+        return replace(document, inputs=(InputRef(image.name, image.sha256),))
 
     def with_settings(self, example: Example) -> Updates:
         """The usual thresholds unless the example has its own, and its phrases."""
@@ -236,9 +238,10 @@ class GroundingTab(MixTab):
         queries = parse_queries("\n".join(map(str, phrases))) if phrases else ()
         return self.settings.shown(Thresholds.from_dict(options)) | self.source.with_queries(queries)
 
-    def restored(self, text: str) -> Updates:
+    def restored(self, text: str, values: Values | None = None) -> Updates:
         """A recipe's text, checked, on the page; a generated scene is drawn again."""
-        document, report = parse_for(text, self.family)
+        there = hashes_of([self.source.path(values)] if values else ())
+        document, report = parse_for(text, self.family, self.workshop.assets, there.values())
         options = dict(document.options)
         scene, network = options.pop("scene", None), str(options.pop("network", ""))
         if options.pop(BY_HAND, None):

@@ -23,7 +23,7 @@ class Header:
     """Built above the tabs, wired when they are there.
 
     A tab gives `name`, `inputs`, `pictures`, `shown`, `words(shown)`, `when_asked(request, values)`, and `links`:
-    settable, query(values), opened_with(query), restored(text), then_settle(event).
+    settable, query(values), opened_with(query), restored(text, values), then_settle(event).
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -96,7 +96,7 @@ class Header:
         text = restore(Path(values[self.file]))
         name = self._known(pipeline_of(text), values[self.current])
         asked = self.asked[name]
-        updates = self._built[name].links.restored(text)
+        updates = self._built[name].links.restored(text, values)
         return updates | {self._tabs: gr.update(selected=name), asked: values[asked] + 1}
 
     def when_opened(self, request: gr.Request) -> Any:

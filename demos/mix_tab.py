@@ -88,8 +88,8 @@ class MixTab(Board):
         """The page's own settings as an example wants them."""
         raise NotImplementedError
 
-    def restored(self, text: str) -> Updates:
-        """A recipe's text, checked, on the page."""
+    def restored(self, text: str, values: Values | None = None) -> Updates:
+        """A recipe's text, checked, on the page; `values` are what the page has, where it is open already."""
         raise NotImplementedError
 
     def example_of(self, values: Values) -> str:
@@ -260,11 +260,11 @@ class MixTab(Board):
 
     def when_yaml_used(self, values: Values) -> Updates:
         """The text of the recipe box, checked, on the page."""
-        return self.restored(values[self.desk.yaml] or "")
+        return self.restored(values[self.desk.yaml] or "", values)
 
     def when_dropped(self, values: Values) -> Updates:
         """An exported picture or a recipe file, checked, on the page."""
-        return self.restored(restore(Path(values[self.export.drop])))
+        return self.restored(restore(Path(values[self.export.drop])), values)
 
     def reported(self, report: tuple[str, ...]) -> Updates:
         """What a restore has to say, in passing and to stay."""

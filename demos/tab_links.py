@@ -46,6 +46,6 @@ class TabLinks:
             updates |= tab.source.with_example(example)
         return updates
 
-    def restored(self, text: str) -> Updates:
+    def restored(self, text: str, values: Values | None = None) -> Updates:
         """The page as a recipe wants it."""
-        return self._tab.restored(text)
+        return self._tab.restored(text, values)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from demos.differences import desk_differences, differences, sent_back
 from demos.examples import Example
-from demos.exports import parse_for
+from demos.exports import hashes_of, parse_for
 from demos.figure_view import FigureView
 from demos.mix_tab import Drawn, MixTab
 from demos.past import PastRun, PastView
@@ -29,6 +29,7 @@ from demos.text_recognition_source import TextSource
 from demos.text_recognition_words import NETWORK, about, run_caption
 from demos.words import hint, tier_line, version_label
 from pipelines.registry import family
+from pipelines.shared.weights import weights_hashes
 from pipelines.text_recognition.options import CROP, MODE, PHOTO, ReadingOptions, split
 
 if TYPE_CHECKING:
@@ -150,15 +151,17 @@ class TextTab(MixTab):
         image = self.bench.image(job)
         options = job.options.to_dict() | ({MODE: job.mode} if job.mode != CROP else {})
         return RecipeDocument("text_recognition", self.family.name, job.recipe, options,
-                              (InputRef(image.name, image.sha256),))  # fmt: skip
+                              (InputRef(image.name, image.sha256),),
+                              weights_hashes(self.workshop.assets, self.family.name))  # fmt: skip
 
     def with_settings(self, example: Example) -> Updates:
         """Nothing known beforehand, the quickest procedure."""
         return self.settings.shown(ReadingOptions())
 
-    def restored(self, text: str) -> Updates:
+    def restored(self, text: str, values: Values | None = None) -> Updates:
         """A recipe's text, checked, on the page."""
-        document, report = parse_for(text, self.family)
+        there = hashes_of([self.source.path(values)] if values else ())
+        document, report = parse_for(text, self.family, self.workshop.assets, there.values())
         asked, mode = split(document.options)
         updates = self._set(document.recipe, asked, mode)
         lost = differences(asdict(asked), asdict(self.settings.options(sent_back(self.inputs, updates))))

@@ -13,8 +13,10 @@ import pytest
 
 from demos.fusion_bench import Job
 from demos.fusion_words import engine_choices, left_choices
+from demos.header import Header
 from demos.history import History
 from demos.mix_tab import Drawn
+from demos.sight import with_updates
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
 from pipelines.merging.errors import MergeError
@@ -259,8 +261,51 @@ def test_an_exported_picture_dropped_back_restores_the_settings(
     restored = tab.when_dropped(built.values({tab.export.drop: picture}))
     assert restored[panel.strips[1].weight] == -0.4 and restored[panel.scale] == 1.25
     assert restored[tab.settings.detail] == 1.5 and restored[tab.settings.polarity]["value"] == "black"
-    assert "not stored inside" in restored[tab.export.restored]
+    assert "not stored inside" not in restored[tab.export.restored], "they are on the page"
+    alone = tab.when_dropped(built.values({tab.export.drop: picture, tab.source.files: None}))
+    assert alone[tab.export.restored].count("not stored inside") == 2
     assert tab.when_dropped(built.values({tab.export.drop: recipe}))[panel.scale] == 1.25
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (2, 0, 1)])
+def test_frames_take_the_order_of_a_restored_recipe(built: Any, tmp_path: Path, order: tuple[int, ...]) -> None:
+    from PIL import Image
+
+    tab, source = built.tab, built.tab.source
+    files = [str(tmp_path / f"{name}.png") for name in "abc"[: len(order)]]
+    for grey, path in enumerate(files):
+        Image.new("L", (8, 8), 40 * grey).save(path)
+    chosen = {source.task: "mff", source.example: "mine"}
+    job = tab.job(built.values(chosen | {source.files: [files[k] for k in order]}))
+    restored = {tab.desk.yaml: tab.document_text(job), source.files: files}
+    for is_swapped in (False, True):
+        page = built.values(chosen | restored | {source.swap: is_swapped})
+        there = with_updates(page, tab.when_yaml_used(page))
+        empty = with_updates(page | {source.files: None}, tab.when_yaml_used(page | {source.files: None}))
+        later = with_updates(empty | {source.files: files}, tab.when_uploaded(empty | {source.files: files}))
+        assert tab.job(there) == tab.job(later) == job
+        assert there[source.swap] is (order == (1, 0)) and there[source.awaited] is later[source.awaited] is None
+
+
+def test_a_restore_at_the_head_of_the_page_knows_its_frames(built: Any, tmp_path: Path) -> None:
+    tab, path = built.tab, tmp_path / "recipe.yaml"
+    path.write_text(tab.document_text(tab.job(built.values({tab.source.swap: True}))))
+    head: Any = SimpleNamespace(file="file", current="current", asked={"fusion": "asked"}, _tabs="tabs",
+                                _known=lambda *names: "fusion", _built={"fusion": tab})  # fmt: skip
+    updates = Header.when_restored(head, built.values({"file": str(path), "current": "", "asked": 0}))
+    assert updates[tab.source.swap]["value"] is True and updates["asked"] == 1
+
+
+def test_a_recipe_of_other_weights_is_told(built: Any) -> None:
+    tab, settings = built.tab, built.tab.settings
+    for engine, name in (("net", "fusenet"), ("lut", "meflut"), ("average", "")):
+        changes = {settings.engine: engine, tab.source.task: "mef"}
+        told = tab.document(tab.job(built.values(changes))).weights
+        assert set(told) == {name} - {""}
+        text = f"{text_for('mef')}weights: {{{name or 'fusenet'}: {'f' * 64}}}\n"
+        lines = tab.restored(text)[tab.export.restored]
+        assert f"other weights of {name or 'fusenet'}" in lines
+        assert "other weights" not in tab.restored(tab.document_text(tab.job(built.values())))[tab.export.restored]
 
 
 def test_a_picture_without_a_recipe_says_why(built: Any, tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def test_a_recipe_comes_back_as_it_was(text_page: Any, values: Any, ran: Any) ->
     restored = tab.when_yaml_used(values({tab.desk.yaml: text}))
     assert restored[tab.panel.strips[0].weight] == -0.25 and restored[tab.source.procedure] == "ctc"
     assert restored[tab.settings.lexicon] == "stop\ngo" and restored[tab.source.mode] == CROP
-    assert "word.png" in restored[tab.export.restored]
+    assert "word.png" not in restored[tab.export.restored], "it is on the page"
+    alone = tab.when_yaml_used(values({tab.desk.yaml: text, tab.source.image: None}))
+    assert "word.png" in alone[tab.export.restored]
 
 
 def test_what_a_recipe_has_beyond_the_page_is_told(text_page: Any, values: Any, ran: Any) -> None:
