@@ -10,6 +10,8 @@ from PIL import Image
 
 from pipelines import registry
 from pipelines.__main__ import main
+from pipelines.commands.loading import ASSETS
+from pipelines.shared.weights import weights_hashes
 from tests.pipelines.text_recognition.tiny import make_family
 
 
@@ -33,6 +35,7 @@ def test_every_picture_is_read_and_stored(words: list[Path], tmp_path: Path, cap
     assert run(*words, "--out", out) == 0
     stored = json.loads((out / "words.json").read_text())
     assert [word["file"] for word in stored["words"]] == ["one.png", "two.png"]
+    assert stored["weights"] == weights_hashes(ASSETS, "igtr")
     assert stored["pipeline"] == "text_recognition" and stored["words"][0]["run"]["family"] == "igtr"
     rows = list(csv.DictReader((out / "words.csv").open()))
     assert [row["file"] for row in rows] == ["one.png", "two.png"]
