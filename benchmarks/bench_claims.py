@@ -106,6 +106,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         _claims_table(seeds),
         "Normalised by the experts, test split; mean ± spread over the seeds.",
         _methods_table(seeds),
+        "Share of each expert's gain over the base that its mask of the one merged vector recovers:",
+        _gains_table(seeds),
         _geometry_table(seeds),
         "Votes k, Consensus at its best scale, normalised:",
         _votes_table(seeds),
@@ -139,6 +141,23 @@ def _methods_table(seeds: Sequence[Mapping[str, Any]]) -> str:
         scores = [_spread([row["scores"][task] for row in found]) for task in tasks]
         rows.append([method, *(_spread([row[key] for row in found]) for key in ("normalised", "mean")), *scores])
     return _table(rows)
+
+
+def _gains_table(seeds: Sequence[Mapping[str, Any]]) -> str:
+    """1 where a method does as well as the expert, 0 where it does as the base; of all: of the summed gains."""
+    tasks = seeds[0]["tasks"]
+    rows = [["recovered", *tasks, "of all"]]
+    for method in ("tall", "tall_ties", "emr", "task_arithmetic"):
+        found = [_gains_kept(seed, method) for seed in seeds]
+        rows.append([f"by {method}", *(_spread([kept[task] for kept in found]) for task in (*tasks, "all"))])
+    return _table(rows)
+
+
+def _gains_kept(seed: Mapping[str, Any], method: str) -> dict[str, float]:
+    scores, base, experts = seed["rows"][method]["scores"], seed["rows"]["base"]["scores"], seed["experts"]
+    gains = {task: (scores[task] - base[task], experts[task] - base[task]) for task in seed["tasks"]}
+    gains["all"] = fmean(kept for kept, _ in gains.values()), fmean(gain for _, gain in gains.values())
+    return {task: kept / gain if gain else float("nan") for task, (kept, gain) in gains.items()}
 
 
 def _geometry_table(seeds: Sequence[Mapping[str, Any]]) -> str:

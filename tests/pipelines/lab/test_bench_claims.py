@@ -57,3 +57,10 @@ def test_a_folder_of_checkpoints_is_put_on_trial(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(loading, "named", {"toy:score": trial.score}.__getitem__)
     opened = bench_claims.open_trial(family, tmp_path)
     assert opened.experts() == pytest.approx(trial.experts())
+
+
+def test_shares_of_gains_are_counted_from_the_base() -> None:
+    row = {"scores": {"a": 0.7, "b": 0.5}}
+    seed = {"tasks": ["a", "b"], "experts": {"a": 0.9, "b": 0.9}, "rows": {"base": {"scores": {"a": 0.5, "b": 0.5}}}}
+    kept = bench_claims._gains_kept(seed | {"rows": seed["rows"] | {"tall": row}}, "tall")
+    assert kept == pytest.approx({"a": 0.5, "b": 0.0, "all": 0.25})
