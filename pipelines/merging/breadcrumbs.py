@@ -21,7 +21,7 @@ def breadcrumbs(mixture: Mixture, *, density: float, gamma: float, combine: str)
     Args:
         density: share of each tensor that is kept.
         gamma: share that is dropped from above, as far as density leaves room for it.
-        combine: "linear" sums, "ties" and "ties_sum" elect signs.
+        combine: "linear" sums, "ties" and its kin elect signs, as in DARE.
 
     Convention: what equals the smallest or the largest entry that is kept stays too.
     """

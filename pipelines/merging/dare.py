@@ -22,7 +22,8 @@ def dare(mixture: Mixture, *, density: float, rescale: str, combine: str, seed: 
     Args:
         density: probability p with which an entry is kept. The draw is nested: a larger p only adds entries.
         rescale: "inverse" multiplies by 1/p (unbiased), "l1" keeps each vector's sum of sizes, "none" leaves it.
-        combine: "linear" sums, "ties" elects signs and takes the mean of those that agree, "ties_sum" their sum.
+        combine: "linear" sums, "ties" elects signs and takes the mean of those that agree, "ties_sum" their sum,
+            "ties_weighted" that over their coefficients.
         seed: whole number. Draws depend on seed, expert name, key and index inside the tensor, on nothing else.
     """
     gains = {task: gain(mixture, task, density, rescale, int(seed)) for task in mixture.raised}

@@ -10,6 +10,7 @@ from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_methods import DRAWN, DROPPED, EXACT, LOSSY, NEGATIVE_COSINES, ULP, Notes
 from pipelines.merging.mergekit_values import ValueRule, escaped, first_value, setting_from
 from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.sparsify import AGGREGATES
 
 Body = dict[str, Any]
 
@@ -79,6 +80,11 @@ class Writing:
                 raise MergeError(f"no expert is raised for {key}, and mergekit's {name} cannot keep the base there: "
                                  "raise one in that block, or store the network")  # fmt: skip
 
+    def signed(self) -> None:
+        """Note that a mean by weight is another one there if a weight is negative."""
+        if min(value for task in self.experts for _, value in self.weight_rules(task)) < 0:
+            self.notes["weights"] = (LOSSY, "there the divisor is the sum of weights, not of their absolute values")
+
     def unweighted(self, name: str) -> None:
         """Note that the method there has no weights."""
         if not self.has_equal_weights():
@@ -103,9 +109,7 @@ def write_task_arithmetic(writing: Writing) -> Body:
 
 def write_average(writing: Writing) -> Body:
     """`linear`; with a scale, `task_arithmetic` with normalize."""
-    values = [value for task in writing.experts for _, value in writing.weight_rules(task)]
-    if min(values) < 0:
-        writing.notes["weights"] = (LOSSY, "there the divisor is the sum of weights, not of their absolute values")
+    writing.signed()
     body: Body = {"models": writing.models(), "parameters": {"normalize": True}}
     if setting_from(writing.scale_rules(), writing.keys) == 1.0:
         writing.raised("linear")
@@ -121,7 +125,7 @@ def write_ties(writing: Writing) -> Body:
         writing.notes["scope"] = (LOSSY, "there each tensor is trimmed by itself")
     if settings["aggregate"] == "max":
         raise MergeError("TIES with the largest instead of the mean or sum has no counterpart in mergekit")
-    return _elected(writing, "ties", settings["aggregate"] == "mean", {"density": settings["density"]}, {})
+    return _elected(writing, "ties", settings["aggregate"], {"density": settings["density"]}, {})
 
 
 def write_dare(writing: Writing) -> Body:
@@ -271,11 +275,14 @@ def _nuslerp(writing: Writing, along: str, space: str) -> Body:
     return writing.unscaled(body, "nuslerp")
 
 
-def _elected(writing: Writing, name: str, is_mean: bool, own: Body, shared: Body) -> Body:
-    if is_mean and not (writing.has_equal_weights() and writing.weights(next(iter(writing.experts))) == 1.0):
+def _elected(writing: Writing, name: str, aggregate: str, own: Body, shared: Body) -> Body:
+    is_even = writing.has_equal_weights() and writing.weights(next(iter(writing.experts))) == 1.0
+    if aggregate == "mean" and not is_even:
         writing.notes["weights"] = (LOSSY, "their mean divides by the agreeing weights, ours by how many agree")
+    if aggregate == "weighted":
+        writing.signed()
     body = {"merge_method": name, "base_model": writing.base, "models": writing.models(**own),
-            "parameters": {"normalize": is_mean, **shared}}  # fmt: skip
+            "parameters": {"normalize": aggregate != "sum", **shared}}  # fmt: skip
     return writing.scaled(body)
 
 
@@ -287,4 +294,4 @@ def _thinned(writing: Writing, stem: str, own: Body, shared: Body) -> Body:
                 "parameters": {"normalize": False, **shared}}  # fmt: skip
         return writing.scaled(body)
     elected = {"dare": "dare_ties", "della": "della", "breadcrumbs": "breadcrumbs_ties"}[stem]
-    return _elected(writing, elected, combine == "ties", own, shared)
+    return _elected(writing, elected, AGGREGATES[combine], own, shared)

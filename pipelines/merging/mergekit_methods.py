@@ -10,6 +10,7 @@ from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_reading import Reading
 from pipelines.merging.mergekit_values import ValueRule, first_value
 from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, MergeRecipe
+from pipelines.merging.sparsify import AGGREGATES
 
 EXACT, ULP, LOSSY, DROPPED = "exact", "≤1 ulp", "lossy", "dropped"
 NEGATIVE_COSINES = "the same where no mean cosine is negative; a negative one counts as 0 here"
@@ -95,7 +96,7 @@ def read_ties(reading: Reading, notes: Notes) -> MergeRecipe:
     """`ties`: trimmed tensor by tensor; mean with normalize, else sum."""
     density = _one_value(reading, "density", 1.0, notes)
     settings = [("density", density), ("scope", "tensor")]
-    recipe = _elected(reading, "ties", settings, ("aggregate", "mean", "sum"), True, notes)
+    recipe = _elected(reading, "ties", settings, ("aggregate", "mean", "sum", "weighted"), True, notes)
     if reading.flag("rescale", False):
         notes["rescale"] = (DROPPED, "trimmed vectors keep their size here")
     return recipe
@@ -263,26 +264,26 @@ def _scaled(reading: Reading, recipe: MergeRecipe, notes: Notes) -> MergeRecipe:
 
 
 def _elected(
-    reading: Reading, method: str, settings: list[Any], choice: tuple[str, str, str], normalize: bool, notes: Notes
+    reading: Reading, method: str, settings: list[Any], choice: tuple[str, str, str, str], normalize: bool, notes: Notes
 ) -> MergeRecipe:
-    """An election whose `choice` (setting, mean, sum) goes by normalize. Their mean divides by agreeing weights."""
-    name, mean, total = choice
+    """An election whose `choice` (setting, mean, sum, mean by weight) goes by normalize. Their mean is by weight."""
+    name, mean, total, weighted = choice
     parts = faders(reading, notes)
     if not reading.flag("normalize", normalize):
         return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, total))), notes)
     if not parts["blocks"] and len({value for _, value in parts["coefficients"]}) == 1:
-        parts = equal_faders(reading)
+        parts, weighted = equal_faders(reading), mean
         notes["weight"] = (EXACT, "equal weights cancel in their mean: all are 1 here")
     else:
-        notes["weight"] = (LOSSY, "their mean divides by the agreeing weights, ours by how many agree")
-    return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, mean))), notes)
+        notes["normalize"] = divisor_note(parts)
+    return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, weighted))), notes)
 
 
 def _thinned(
     reading: Reading, method: str, settings: list[Any], is_elected: bool, normalize: bool, notes: Notes
 ) -> MergeRecipe:
     if is_elected:
-        return _elected(reading, method, settings, ("combine", "ties", "ties_sum"), normalize, notes)
+        return _elected(reading, method, settings, ("combine", *AGGREGATES), normalize, notes)
     if reading.flag("normalize", False):
         notes["normalize"] = (DROPPED, "the sum is not divided here")
     recipe = MergeRecipe(method, **faders(reading, notes), settings=(*settings, ("combine", "linear")))

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     TileVectors = Callable[[Tile], list[Tensor]]
 
-AGGREGATES = {"ties": "mean", "ties_sum": "sum"}
+AGGREGATES = {"ties": "mean", "ties_sum": "sum", "ties_weighted": "weighted"}
 COMBINE = Setting(
     "combine",
     "Combine",
     "linear",
-    "Sum; or elect signs and take the mean, or the sum, of those that agree",
+    "Sum; or elect signs and take the mean, the sum, or the mean by fader, of those that agree",
     choices=("linear", *AGGREGATES),
 )
 SEED = Setting("seed", "Seed", 0.0, "Another seed keeps other entries", 0.0, 2.0**31, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ def fill_elected(tile: Tile, vectors: list[Tensor], tied_sign: float, aggregate:
     import torch
 
     total = sum_of(vectors)
-    merged = merge_agreeing(vectors, signs(total, tied=tied_sign), aggregate)
+    merged = merge_agreeing(vectors, signs(total, tied=tied_sign), aggregate, sizes(tile))
     torch.add(tile.base, merged, alpha=tile.factor, out=live)
     balance = balance_of(total)
     return bool(total.eq_(0).mul_(merged).abs_().max()), balance
@@ -89,7 +89,8 @@ def ties_vector(mixture: Mixture, *, density: float, scope: str, aggregate: str)
     Args:
         density: share of each task vector that is kept, the largest first; what equals the last one kept stays too.
         scope: "global" takes that share of the whole vector, "tensor" of each tensor.
-        aggregate: "mean", "sum" or "max" over the experts that agree with the elected sign.
+        aggregate: "mean", "sum" or "max" over the experts that agree with the elected sign; "weighted" is the sum over
+            the sizes of their coefficients.
 
     Convention: coefficients multiply the trimmed vectors before the election, so that a negative fader votes for the
     opposite; the mean divides by the number that agree. A weight whose votes cancel takes the commonest sign of the
@@ -156,12 +157,12 @@ def elected_vector(mixture: Mixture, votes: TileVectors, aggregate: str) -> Tile
     def vector(tile: Tile) -> Tensor:
         vectors = votes(tile)
         total = sum_of(vectors)
-        merged = merge_agreeing(vectors, signs(total, tied=1.0), aggregate)
+        merged = merge_agreeing(vectors, signs(total, tied=1.0), aggregate, sizes(tile))
         if not float(total.clone().eq_(0).mul_(merged).abs_().max()):
             return merged
         if not commonest:
             commonest.append(commonest_sign(mixture, votes))
-        return merge_agreeing(vectors, signs(total, tied=commonest[0]), aggregate)
+        return merge_agreeing(vectors, signs(total, tied=commonest[0]), aggregate, sizes(tile))
 
     return vector
 
@@ -202,20 +203,29 @@ def balance_of(total: Tensor) -> int:
     return int(total.sign().sum())  # whole numbers, exact in float32 for any tile
 
 
-def merge_agreeing(vectors: list[Tensor], sign: Tensor, aggregate: str) -> Tensor:
-    """Mean, sum or largest of the entries whose sign is the elected one; 0 where there are none."""
+def sizes(tile: Tile) -> list[float]:
+    """|coefficient| of every expert."""
+    return [abs(part.coefficient) for part in tile.parts]
+
+
+def merge_agreeing(vectors: list[Tensor], sign: Tensor, aggregate: str, weights: Sequence[float] = ()) -> Tensor:
+    """What the entries whose sign is the elected one come to; 0 where there are none.
+
+    Args:
+        aggregate: "mean", "sum", "max", or "weighted", the sum over that of their `weights`.
+    """
     import torch
 
-    merged, count = torch.zeros_like(sign), torch.zeros_like(sign)
-    for vector in vectors:
+    merged, divisor = torch.zeros_like(sign), torch.zeros_like(sign)
+    for vector, weight in zip(vectors, weights if aggregate == "weighted" else [1.0] * len(vectors), strict=True):
         agreeing = (vector * sign).clamp_(min=0.0)  # sizes of the entries that agree, 0 for the others
         if aggregate == "max":
             torch.maximum(merged, agreeing, out=merged)
         else:
             merged += agreeing
-            count += agreeing.sign_()
-    if aggregate == "mean":
-        merged /= count.clamp_(min=1.0)
+            divisor.add_(agreeing.sign_(), alpha=weight)
+    if aggregate in ("mean", "weighted"):
+        merged /= divisor.masked_fill_(divisor == 0, 1.0)
     return merged.mul_(sign)
 
 
@@ -234,7 +244,7 @@ TIES = MergeMethod(
             "Aggregate",
             "mean",
             "How the experts that agree are put together",
-            choices=("mean", "sum", "max"),
+            choices=("mean", "sum", "max", "weighted"),
         ),
     ),
     combine=ties,

@@ -41,12 +41,15 @@ def elect(vectors: Tensor) -> Tensor:
     return torch.where(sign == 0, commonest, sign)
 
 
-def merge_agreeing(vectors: Tensor, aggregate: str) -> Tensor:
+def merge_agreeing(vectors: Tensor, aggregate: str, coefficients: Sequence[float] = ()) -> Tensor:
     sign = elect(vectors)
     merged = torch.zeros_like(sign)
     for p in range(len(sign)):
         agreeing = [float(v) for v in vectors[:, p] if v * sign[p] > 0]
-        if agreeing:
+        if agreeing and aggregate == "weighted":
+            agrees = (vectors[:, p] * sign[p] > 0).tolist()
+            merged[p] = sum(agreeing) / sum(abs(w) for w, is_one in zip(coefficients, agrees, strict=True) if is_one)
+        elif agreeing:
             total = {"mean": sum(agreeing) / len(agreeing), "sum": sum(agreeing), "max": max(agreeing, key=abs)}
             merged[p] = total[aggregate]
     return merged

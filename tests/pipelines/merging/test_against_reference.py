@@ -64,6 +64,12 @@ def test_ties_trims_over_the_whole_vector(arena, density, aggregate):
     assert_merges_to(arena, recipe(arena, "ties", density=density, aggregate=aggregate), expected)
 
 
+def test_ties_by_weight_divides_by_the_faders_that_agree(arena):
+    trimmed = reference.trim_each(weighted(arena), 0.5)
+    expected = reference.merge_agreeing(trimmed, "weighted", WEIGHTS)
+    assert_merges_to(arena, recipe(arena, "ties", density=0.5, aggregate="weighted"), expected)
+
+
 @pytest.mark.parametrize("density", [0.1, 0.5])
 def test_ties_trims_each_tensor(arena, density):
     expected = reference.ties(weighted(arena), density, "mean", lengths(arena))

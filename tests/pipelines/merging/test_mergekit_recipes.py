@@ -134,11 +134,21 @@ def test_elections_are_tensor_by_tensor(name):
     assert_is(imported, lambda key: flat(key) + combine(move(key)))
 
 
-def test_equal_weights_cancel_in_a_mean_and_unequal_ones_are_told():
+def test_equal_weights_cancel_in_a_mean_and_unequal_ones_divide_it():
     equal = import_mergekit(config("ties", *(model(path, weight=0.4) for path in PATHS), base="org/base", density=0.5))
     assert grade(equal, "weight") == "exact" and dict(equal.recipe.coefficients)["math"] == 1.0
     unequal = [model("org/math", weight=0.4), model("org/code", weight=0.6)]
-    assert grade(import_mergekit(config("ties", *unequal, base="org/base", density=0.5)), "weight") == "lossy"
+    imported = import_mergekit(config("ties", *unequal, base="org/base", density=0.5))
+    assert grade(imported, "weight") == grade(imported, "normalize") == "exact"
+    move, heights = deltas("org/math", "org/code"), (0.4, 0.6)
+
+    def expected(key: str) -> Tensor:
+        trimmed = reference.trim_each(move(key), 0.5) * torch.tensor(heights, dtype=torch.float64)[:, None]
+        return flat(key) + reference.merge_agreeing(trimmed, "weighted", heights)
+
+    assert_is(imported, expected)
+    turned = config("ties", unequal[0], model("org/code", weight=-0.6), base="org/base", density=0.5)
+    assert grade(import_mergekit(turned), "normalize") == "lossy"
 
 
 @pytest.mark.parametrize(("name", "combine"), [("dare_linear", "linear"), ("dare_ties", "ties_sum")])

@@ -46,6 +46,10 @@ def test_ties_by_hand(flat_arena):
     assert change(arena, "ties", 1, 1, 1, density=0.5) == [2.5, 1.5, -5, -4]
     assert change(arena, "ties", 1, 1, 1, density=0.5, aggregate="sum") == [5, 1.5, -5, -4]
     assert change(arena, "ties", 1, 1, 1, density=0.5, aggregate="max") == [3, 1.5, -5, -4]
+    # weighted: [1.5, 0, 0, -2], [3, 0, -7.5, 0], [0, 0.75, 0, 1]; the first is (1.5 + 3) / (0.5 + 1.5)
+    assert change(arena, "ties", 0.5, 1.5, 0.5, density=0.5, aggregate="weighted") == [2.25, 1.5, -5, -4]
+    crumbs = {"density": 0.5, "gamma": 0, "combine": "ties_weighted"}
+    assert change(arena, "breadcrumbs", 0.5, 1.5, 0.5, **crumbs) == [2.25, 1.5, -5, -4]
 
 
 def test_ties_negative_fader_votes_for_the_opposite(flat_arena):
