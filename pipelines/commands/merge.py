@@ -152,14 +152,17 @@ def merged_weights(document: RecipeDocument) -> dict[str, Tensor]:
     """Every key of the family's state dict, floats in float32.
 
     Raises:
-        UserError: weights missing or damaged. MergeError: the recipe does not fit the family.
+        UserError: weights missing or damaged. MergeError: the recipe does not fit the family, or the mix is not finite.
     """
     from pipelines.commands.loading import open_cache, working
+    from pipelines.merging.merge import check_range
     from pipelines.registry import family as family_named
 
     with working(f"merging {document.family}"):
         arena = open_cache().arena(family_named(document.family))
-        return arena.views(arena.merge(document.recipe).flat)
+        weights = arena.views(arena.merge(document.recipe).flat)
+        check_range(weights)
+        return weights
 
 
 def metadata(document: RecipeDocument) -> dict[str, str]:

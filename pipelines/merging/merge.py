@@ -38,10 +38,20 @@ def finished(arena: Arena, base: Weights, recipe: MergeRecipe, ballots: Ballots 
     for key in base:
         first = arena.tied.get(key, key)  # tied names stay one tensor
         result[key] = result[first] if first in result else in_dtype_of(base[key], merged[key])
-    for key, tensor in result.items():
-        if not is_finite(tensor):
-            raise MergeError(f"the mix has values in {key} beyond the range of {tensor.dtype}: lower the faders")
+    check_range(result)
     return result
+
+
+def check_range(mix: Weights) -> None:
+    """Refuse a mix before it is used.
+
+    Raises:
+        MergeError: a value is not finite in its dtype; names the key.
+    """
+    for key, tensor in mix.items():
+        if not is_finite(tensor):
+            wider = "" if tensor.dtype == torch.float32 else ", or take a dtype of wider range"
+            raise MergeError(f"the mix has values in {key} beyond the range of {tensor.dtype}: lower the faders{wider}")
 
 
 def in_dtype_of(base: Tensor, merged: Tensor) -> Tensor:

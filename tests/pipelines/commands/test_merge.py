@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pipelines.__main__ import main
 from pipelines.merging.recipe_form import recipe_hash
@@ -33,6 +33,19 @@ def test_the_file_holds_the_mix_in_float32(toy: ModelFamily, assets: Path, recip
         torch.testing.assert_close(value, expected, rtol=1e-6, atol=1e-6)
         assert value.dtype == torch.float32
     toy.build().load_state_dict(merged)
+
+
+def test_a_mix_that_overflows_is_not_stored(
+    toy: ModelFamily, assets: Path, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("left", "right"):
+        path = assets / "weights" / "toy" / f"{name}.safetensors"
+        weights = load_file(path)
+        weights["2.bias"][0] = 3.3e38
+        save_file(weights, path)
+    assert main(["merge", str(recipe_file), "--out", str(tmp_path / "mix.safetensors")]) == 1
+    assert "values in 2.bias beyond the range of torch.float32: lower the faders" in capsys.readouterr().err
+    assert not list(tmp_path.glob("mix.safetensors*"))
 
 
 def ship(assets: Path) -> None:

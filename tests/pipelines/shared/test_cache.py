@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MaskChoice, MergeRecipe
@@ -29,8 +30,6 @@ def answer(cache: ModelCache, family: ModelFamily, recipe: MergeRecipe | None) -
 
 
 def stored(family: ModelFamily, folder: Path, name: str) -> torch.Tensor:
-    from safetensors.torch import load_file
-
     model = family.build()
     model.load_state_dict(load_file(folder / "weights" / "toy" / f"{name}.safetensors"))
     with torch.inference_mode():
@@ -215,6 +214,22 @@ def test_lower_precision_is_one_rounding_of_the_mix(toy_family: ModelFamily, tmp
         assert all(torch.equal(value, wanted[key]) for key, value in lease.model.state_dict().items())
 
 
+@pytest.mark.parametrize(("precision", "value"), [("float16", 5e4), ("float32", 2.4e38)])
+def test_a_mix_beyond_its_precision_is_refused_by_key_and_the_next_one_runs(
+    toy_family: ModelFamily, tmp_path: Path, precision: str, value: float
+) -> None:
+    path = tmp_path / "weights" / "toy" / "left.safetensors"
+    weights = load_file(path)
+    weights["2.bias"][1] = value
+    save_file(weights, path)
+    cache = ModelCache(tmp_path, precision=precision)
+    with pytest.raises(MergeError, match=rf"in 2\.bias beyond the range of torch\.{precision}: lower the faders"):
+        answer(cache, toy_family, mix(1.5))
+    with cache.lease(toy_family, mix(0.5)) as lease:
+        assert all(torch.isfinite(tensor).all() for tensor in lease.model.state_dict().values())
+    assert len(cache.counters().models) == 2  # the family, and the mix that could be made
+
+
 def test_vectors_of_sixteen_bits_take_less_and_mix_almost_alike(toy_family: ModelFamily, tmp_path: Path) -> None:
     exact, compact = ModelCache(tmp_path), ModelCache(tmp_path, vectors="float16")
     with exact.lease(toy_family, mix(0.3)) as wanted, compact.lease(toy_family, mix(0.3)) as found:
@@ -277,8 +292,14 @@ def test_over_the_budget_planes_go_before_networks(toy_family: ModelFamily, tmp_
     assert counters.bytes_ram == cache.ram_bytes and counters.evictions == 0 and len(counters.models) == 2
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For "meta", a device that every machine has: it holds no values that could be looked at."""
+    monkeypatch.setattr("pipelines.shared.cache.check_live", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_on_a_device_the_family_is_kept_there_and_merged_there(toy_family: ModelFamily, tmp_path: Path) -> None:
-    """ "meta" is a device that every machine has; it holds no values."""
     cache = ModelCache(tmp_path, device="meta", device_bytes=1 << 20)
     for scale in (0.3, 0.6):
         with cache.lease(toy_family, mix(scale)) as lease:
@@ -299,6 +320,7 @@ def test_a_family_too_large_for_the_device_is_merged_on_the_processor(toy_family
     assert "toy on meta" not in {row.name for row in cache.counters().models}
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_family_on_the_device_goes_after_the_mixes_there(toy_family: ModelFamily, tmp_path: Path) -> None:
     arena = ModelCache(tmp_path).arena(toy_family)
     cache = ModelCache(tmp_path, device="meta", device_bytes=2 * arena.size_bytes)
