@@ -112,12 +112,15 @@ def emptied(model: nn.Module) -> nn.Module:
 
 
 def place(model: nn.Module, device: str, device_bytes: int) -> nn.Module:
-    """The network on the device; what does not fit there stays in main memory and comes layer by layer."""
+    """The network on the device; what does not fit on a CUDA device stays in main memory and comes layer by layer.
+
+    "mps" works in main memory, so there a network is moved whole, whatever its size.
+    """
     if device == "cpu":
         return model
     size = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
     room = int(device_bytes * ROOM_FOR_ACTIVATIONS)
-    if size <= room:
+    if size <= room or not device.startswith("cuda"):
         return model.to(device)
     from accelerate import dispatch_model, infer_auto_device_map
 

@@ -12,7 +12,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily, ModelSpec
-from pipelines.shared.full_tier import Pretrained, Turns, folder_of, place
+from pipelines.shared.full_tier import ROOM_FOR_ACTIVATIONS, Pretrained, Turns, folder_of, place
 
 WORDS = torch.arange(1, 9).view(1, 8)
 BERT = Pretrained("transformers:BertForMaskedLM")  # its output layer is tied to its embedding
@@ -184,6 +184,50 @@ def test_a_hub_checkpoint_that_is_not_here_says_how_to_get_it(tmp_path: Path, mo
 def test_placing_on_the_processor_changes_nothing() -> None:
     network = torch.nn.Linear(2, 2)
     assert place(network, "cpu", 0) is network
+
+
+@pytest.fixture
+def text_network() -> torch.nn.Module:
+    """Three layers of random weights."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    sizes = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
+    return BertForMaskedLM(BertConfig(**sizes, intermediate_size=16, max_position_embeddings=16))
+
+
+@pytest.fixture
+def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, object], object]]:
+    """What accelerate is asked to spread: module -> place, and the device that computes."""
+    asked: list[tuple[dict[str, object], object]] = []
+    monkeypatch.setattr(
+        "accelerate.dispatch_model",
+        lambda model, layers, main_device: (asked.append((dict(layers), main_device)), model)[1],
+    )
+    return asked
+
+
+def test_over_the_budget_whole_layers_stay_in_main_memory(
+    text_network: torch.nn.Module, dispatched: list[tuple[dict[str, object], object]]
+) -> None:
+    size = sum(tensor.nbytes for tensor in (*text_network.parameters(), *text_network.buffers()))
+    assert place(text_network, "cuda:1", int(0.9 * size)) is text_network
+    ((layers, main_device),) = dispatched
+    assert main_device == 1 and set(layers.values()) == {1, "cpu"}
+    on_device = {id(tensor): tensor.nbytes for name, where in layers.items() if where == 1
+                 for tensor in text_network.get_submodule(name).parameters()}  # fmt: skip
+    assert size / 4 < sum(on_device.values()) <= 0.9 * ROOM_FOR_ACTIVATIONS * size
+    assert all(any(f"{key}.".startswith(f"{name}.") for name in layers) for key, _ in text_network.named_parameters())
+    assert not any(".layer." in name and name.count(".") > 3 for name in layers)  # a layer is in one place
+
+
+def test_within_the_budget_and_where_memory_is_shared_a_network_is_moved_whole(
+    text_network: torch.nn.Module, dispatched: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, device: (moved.append(device), self)[1])
+    place(text_network, "cuda", 1 << 30)
+    place(text_network, "mps", 1000)
+    assert moved == ["cuda", "mps"] and dispatched == []
 
 
 def test_turns_are_taken_in_the_order_asked() -> None:
