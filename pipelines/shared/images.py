@@ -42,6 +42,7 @@ DAMAGE = (
     struct.error,
 )
 ACROSS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+GREYS = ("L", "LA", "1", "I", "I;16", "I;16B", "F")  # modes of one sample and alpha: counts, not colours
 GREY = 0.5  # what lies under transparent pixels
 
 
@@ -257,12 +258,12 @@ def _in_srgb(picture: Any, warned: list[str], label: str) -> Any:
     from PIL import ImageCms
 
     profile = picture.info.get("icc_profile")
-    if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
+    if profile and picture.mode in GREYS:
+        warned.append(f"{label} is grey; its colour profile is not applied.")
+    elif profile and picture.mode in ("RGB", "RGBA", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            mode = "RGBA" if picture.mode == "RGBA" else "L" if picture.mode == "L" else "RGB"
-            if mode == "L":
-                return picture
+            mode = "RGBA" if picture.mode == "RGBA" else "RGB"
             return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
         except (ImageCms.PyCMSError, OSError, ValueError):
             warned.append(f"{label} carries a colour profile that cannot be read; it is taken as sRGB.")

@@ -185,6 +185,15 @@ def test_a_colour_profile_is_converted_to_srgb() -> None:
     assert np.abs(image.pixels * 255 - COLOUR).max() <= 2
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_profile_of_greys_is_not_applied_and_that_is_said(kind: type) -> None:
+    grey, profile = Image.fromarray(COLOUR[..., 0].astype(kind)), ImageCms.createProfile("sRGB")
+    read = open_image(packed(grey, icc_profile=ImageCms.ImageCmsProfile(profile).tobytes()), "scan.png")
+    assert read.warnings == ("scan.png is grey; its colour profile is not applied.",)
+    assert open_image(packed(grey), "scan.png").warnings == ()
+    assert np.array_equal(read.pixels, open_image(packed(grey)).pixels)
+
+
 @pytest.mark.parametrize("window", [(0.5, 99.5), (10, 90)])
 def test_the_window_of_deep_greys_can_be_chosen(window: tuple[float, float]) -> None:
     counts = np.linspace(20_000, 21_000, 4800).reshape(60, 80).astype(np.uint16)
