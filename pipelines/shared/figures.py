@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,21 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def save_png(image: np.ndarray, recipe_text: str | None, path: Path, title: str = "Made by Mixdeck") -> Path:
-    """Write (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16, as PNG; the same input gives the same bytes.
+    """Write `png_bytes` to a file."""
+    path.write_bytes(png_bytes(image, recipe_text, title))
+    return path
+
+
+def png_bytes(image: np.ndarray, recipe_text: str | None, title: str = "Made by Mixdeck") -> bytes:
+    """(H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) uint16, as PNG; the same input gives the same bytes.
 
     The recipe goes into a compressed iTXt chunk `mixdeck:recipe`; None leaves it out, for blind review.
     """
     from PIL import Image
 
-    Image.fromarray(image).save(path, format="PNG", pnginfo=png_chunks(recipe_text, title), dpi=(300, 300))
-    return path
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", pnginfo=png_chunks(recipe_text, title), dpi=(300, 300))
+    return buffer.getvalue()
 
 
 def png_chunks(recipe_text: str | None, title: str) -> Any:
