@@ -58,17 +58,20 @@ class FusionBatch(BatchView):
         return batch_steps(self._sight.bench, gathered(values[self.files]), job, out), lambda step: str(out)
 
     def shown(self, steps: Sequence[BatchStep], word: str) -> Updates:
-        """How far, and what could not be fused."""
-        problems = [f"{step.stem}: {step.problem}" for step in steps if step.problem]
-        return {self.progress: progress_lines(steps[-1], problems, word)}
+        """How far, what could not be fused, and what the table warns of."""
+        lines = [f"{step.stem}: {step.problem}" for step in steps if step.problem]
+        lines += [f"{step.stem}: {one.text}" for step in steps for one in step.notices if one.level == "warning"]
+        return {self.progress: progress_lines(steps[-1], lines, word)}
 
 
 def batch_steps(bench: Any, files: dict[str, bytes], job: Job, out: Path) -> Iterator[BatchStep]:
-    """`run_batch` on the bench's pipeline with the options and the mix of a job; moves by hand are of one scene, and
-    left out."""
+    """`run_batch` on the bench's pipeline with the options and the mix of a job."""
     from pipelines.fusion.batch import run_batch
+    from pipelines.shared.recipe_file import RecipeDocument
 
-    return run_batch(bench.pipeline, files, job.options, job.recipe, out, job.placement.is_aligned)
+    options = job.options.to_dict() | job.placement.to_dict()
+    document = RecipeDocument("fusion", bench.family.name, job.recipe, options)
+    return run_batch(bench.pipeline, files, document, bench.cache.assets, out)
 
 
 def match_lines(matches: Matches) -> str:
@@ -88,7 +91,7 @@ def _listed(lines: Sequence[str]) -> str:
     return "".join(f"<p>{html.escape(line)}</p>" for line in [*lines[:MOST_LISTED], *more])
 
 
-def progress_lines(step: BatchStep, problems: Sequence[str], word: str) -> str:
-    """How far a batch is, and what could not be fused."""
+def progress_lines(step: BatchStep, lines: Sequence[str], word: str) -> str:
+    """How far a batch is, and what is to be said of its scenes."""
     bar = progress_bar(step.done, step.total, f"{word}: {step.done} of {step.total}, last {step.stem}")
-    return f'{bar}<div class="notices">{_listed(problems)}</div>'
+    return f'{bar}<div class="notices">{_listed(lines)}</div>'

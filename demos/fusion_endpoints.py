@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def fuse_endpoint(bench: FusionBench) -> Callable[..., tuple[str, dict[str, Any]
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
 
         Returns:
-            The fused picture, a PNG with its recipe inside, and a description: recipe, recipe_hash, weights_version,
-            seconds, device.
+            The fused picture, a PNG with its recipe inside, and a description: notices (what was done to the frames,
+            and warnings), recipe, recipe_hash, weights_version, seconds, device.
         """
         paths = tuple(path for path in (first, second, third, fourth, fifth, sixth) if path)
         return answer(bench, asked_job(paths, task, engine, options, recipe))
@@ -74,8 +75,8 @@ def fuse_batch_endpoint(bench: FusionBench) -> Callable[..., tuple[str, dict[str
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
 
         Returns:
-            A zip with a PNG per scene and metrics.csv, and a description: scenes, unmatched, problems by scene, recipe,
-            recipe_hash, seconds.
+            A zip with a PNG per scene and metrics.csv, and a description: scenes, unmatched, problems and notices by
+            scene, recipe, recipe_hash, seconds.
         """
         job = asked_job((), task, engine, options, recipe)
         return batch_answer(bench, gathered(files or ()), job)
@@ -103,6 +104,7 @@ def answer(bench: FusionBench, job: Job) -> tuple[str, dict[str, Any]]:
     picture, _ = write_export("fusion", result.picture, dump_yaml(document), mark, folder)
     run = result.run  # of another caller's mix, where the engine takes none
     return picture, {
+        "notices": [asdict(notice) for notice in result.notices],
         "recipe": recipe_to_dict(job.recipe), "recipe_hash": recipe_hash(job.recipe),
         "weights_version": run.weights_version, "seconds": dict(run.seconds), "device": run.device,
         "is_cached": is_cached,
@@ -120,6 +122,7 @@ def batch_answer(bench: FusionBench, files: dict[str, bytes], job: Job) -> tuple
     return str(out), {
         "scenes": [step.stem for step in steps], "unmatched": list(match_pairs(tuple(files)).unmatched),
         "problems": {step.stem: step.problem for step in steps if step.problem},
+        "notices": {step.stem: [asdict(notice) for notice in step.notices] for step in steps if step.notices},
         "recipe": recipe_to_dict(job.recipe), "recipe_hash": recipe_hash(job.recipe),
         "seconds": {"total": time.perf_counter() - began},
     }  # fmt: skip

@@ -5,16 +5,15 @@ Names are matched by rules that are written out below; a name that fits none, or
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from pipelines.fusion.registration import Placement, split
 from pipelines.shared.errors import UserError
 from pipelines.shared.tables import csv_table
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.options import FusionOptions
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
-    from pipelines.merging.recipe import MergeRecipe
+    from pipelines.shared.notice import Notice
+    from pipelines.shared.recipe_file import RecipeDocument
 
 MOST_FRAMES = 6
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # of zip members: equal results give equal bytes
@@ -59,12 +59,13 @@ class Matches:
 
 @dataclass(frozen=True)
 class BatchStep:
-    """One group is done: how far the batch is, and `problem` if that group could not be fused."""
+    """One group is done: how far the batch is, `problem` if that group could not be fused, else what is to be said."""
 
     done: int
     total: int
     stem: str
     problem: str | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 def match_pairs(names: Sequence[str]) -> Matches:
@@ -129,19 +130,18 @@ def _is_run(places: Mapping[int, list[str]]) -> bool:
 
 
 def run_batch(
-    pipeline: FusionPipeline,
-    files: Mapping[str, bytes],
-    options: FusionOptions,
-    recipe: MergeRecipe | None,
-    out_zip: Path,
-    is_aligned: bool = False,
+    pipeline: FusionPipeline, files: Mapping[str, bytes], document: RecipeDocument, assets: Path, out_zip: Path
 ) -> Iterator[BatchStep]:
     """Fuse every group of `files` and write `out_zip`: a PNG each, `metrics.csv`, and `unmatched.txt` if need be.
 
-    `is_aligned`: the frames of each group are moved onto its first one before they are fused.
+    A group that cannot be fused is reported in its step and in the table, and so is what the readers and the pipeline
+    say of the others. The zip is complete when the generator ends; stopping early leaves a sound zip with what was done
+    so far.
 
-    A group that cannot be fused is reported in its step and in the table; the others go on. The zip is complete when
-    the generator ends; stopping early leaves a sound zip with what was done so far.
+    Args:
+        document: the mix and the options of all groups; moves by hand are of one scene, and left out. Each PNG carries
+            it with its own inputs.
+        assets: the folder of the weights that the pipeline takes.
 
     Raises:
         UserError: no two names belong together.
@@ -149,61 +149,69 @@ def run_batch(
     matches = match_pairs(tuple(files))
     if not matches.groups:
         raise UserError("No two names belong together. Name them like scene_A.png and scene_B.png.", "Nothing to fuse")
-    read = partial(_frames, files=files, options=options, is_aligned=is_aligned)
-    fuse = partial(pipeline, options=options, recipe=recipe)
+    options, placement = split(document.options)
+    unmoved = options.to_dict() | Placement(placement.is_aligned).to_dict()
+    work = _Work(pipeline, options, placement.is_aligned, replace(document, options=unmoved), assets)
     rows: list[dict[str, str]] = []
     with zipfile.ZipFile(out_zip, "w") as archive:
         try:
             for done, group in enumerate(matches.groups, start=1):
-                row = _fuse_into(archive, group, read, fuse, options)
+                row, notices = _fuse_into(archive, group, files, work)
                 rows.append(row)
-                yield BatchStep(done, len(matches.groups), group.stem, row.get("problem"))
+                yield BatchStep(done, len(matches.groups), group.stem, row.get("problem"), notices)
         finally:
             _write(archive, "metrics.csv", csv_table(rows).encode())
             if matches.unmatched:
                 _write(archive, "unmatched.txt", "\n".join(matches.unmatched).encode())
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is done to every group."""
+
+    pipeline: FusionPipeline
+    options: FusionOptions
+    is_aligned: bool
+    document: RecipeDocument
+    assets: Path
+
+
 def _fuse_into(
-    archive: zipfile.ZipFile, group: FrameGroup, read: Callable[[FrameGroup], FrameSet],
-    fuse: Callable[[FrameSet], FusionResult], options: FusionOptions,
-) -> dict[str, str]:  # fmt: skip
-    """One row of the table; the picture goes into the archive."""
+    archive: zipfile.ZipFile, group: FrameGroup, files: Mapping[str, bytes], work: _Work
+) -> tuple[dict[str, str], tuple[Notice, ...]]:
+    """One row of the table, and what it says in its notes; the picture goes into the archive."""
+    from pipelines.fusion.document import completed
+    from pipelines.shared.figures import png_bytes
+    from pipelines.shared.recipe_file import dump_yaml
+
     row = {"scene": group.stem, "frames": " + ".join(group.names)}
     try:
-        frames = read(group)
-        result = fuse(frames)
+        frames = _frames(group, files, work)
+        result = work.pipeline(frames, work.options, work.document.recipe)
     except UserError as error:
-        return {**row, "problem": str(error)}
-    _write(archive, f"{group.stem}_fused.png", _png(result))
-    return {**row, **_metrics(result, frames, options)}
+        return {**row, "problem": str(error)}, ()
+    text = dump_yaml(completed(work.document, frames, work.assets))
+    _write(archive, f"{group.stem}_fused.png", png_bytes(result.picture, text))
+    notes = " ".join(notice.text for notice in result.notices)
+    return {**row, **_metrics(result, frames, work.options), "notes": notes}, result.notices
 
 
-def _frames(group: FrameGroup, files: Mapping[str, bytes], options: FusionOptions, is_aligned: bool) -> FrameSet:
+def _frames(group: FrameGroup, files: Mapping[str, bytes], work: _Work) -> FrameSet:
     from pipelines.fusion.align import align
     from pipelines.fusion.inputs import load_frames
 
     names = [PurePosixPath(name).name for name in group.names]
-    frames = load_frames([files[name] for name in group.names], options, names=names)
-    return align(frames, options.task)[0] if is_aligned else frames
+    frames = load_frames([files[name] for name in group.names], work.options, names=names)
+    return align(frames, work.options.task)[0] if work.is_aligned else frames
 
 
 def _metrics(result: FusionResult, frames: FrameSet, options: FusionOptions) -> dict[str, str]:
-    import numpy as np
+    """Metrics by name, and the size that they were measured at."""
+    from pipelines.fusion.measured import frames_at, measure, measured_size
 
-    from pipelines.fusion.metrics import score
-    from pipelines.fusion.polarity import oriented
-
-    sources = [np.round(image * 255).astype(np.uint8) for image in oriented(frames.images, options)[0]]
-    return {name: f"{value:.5g}" for name, value in score(result.fused, sources, options.task).items()}
-
-
-def _png(result: FusionResult) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(result.picture).save(buffer, "PNG")
-    return buffer.getvalue()
+    size_hw = measured_size(result.fused.shape)
+    values = measure(result.fused, frames_at(frames, size_hw), options)
+    return {name: f"{value:.5g}" for name, value in values.items()} | {"measured_at": f"{size_hw[1]}x{size_hw[0]}"}
 
 
 def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -7,14 +7,17 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gradio_client import Client, handle_file
+from PIL import Image
 
 from demos.exports import restore
-from demos.fusion_endpoints import answer, asked_job
+from demos.fusion_endpoints import answer, asked_job, batch_answer
 from pipelines.merging.recipe_form import recipe_hash
+from pipelines.shared.notice import warning
 
 PUBLIC = {
     "/fuse", "/fuse_batch", "/ground", "/ground_batch", "/random_scene", "/describe_at", "/read_text", "/ask_text",
@@ -66,6 +69,22 @@ def test_fuse_answers_with_the_callers_own_recipe_where_the_mix_plays_no_part(bu
     told = [about for _, about in answers]
     assert [one["recipe"]["weights"]["ivis"] for one in told] == [0.25, 0.75]
     assert [one["recipe_hash"] for one in told] == [recipe_hash(job.recipe) for job in jobs]
+
+
+def test_what_was_done_to_the_frames_is_in_the_answers(
+    built: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def telling(*given: Any) -> Any:
+        return SimpleNamespace(**vars(built.pipeline(*given)) | {"notices": (warning("PET came first."),)})
+
+    monkeypatch.setattr(built.tab.bench, "_pipeline", telling)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    Image.new("L", (16, 16)).save(tmp_path / "one.png")
+    said, path = [{"level": "warning", "text": "PET came first."}], tmp_path / "one.png"
+    job = asked_job((str(path), str(path)), "ivis", "average", None, None)
+    assert answer(built.tab.bench, job)[1]["notices"] == said
+    files = {name: path.read_bytes() for name in ("a_A.png", "a_B.png", "stray.png")}
+    assert batch_answer(built.tab.bench, files, job)[1]["notices"] == {"a": said}
 
 
 def test_fuse_refuses_an_unknown_task_by_name(client: Client, built: Any) -> None:

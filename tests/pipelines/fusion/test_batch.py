@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipelines.fusion.batch import BatchStep, match_pairs, run_batch
-from pipelines.fusion.options import FusionOptions
+from pipelines.merging.recipe import MergeRecipe
+from pipelines.registry import FAMILIES
 from pipelines.shared.archives import gathered
 from pipelines.shared.errors import UserError
+from pipelines.shared.figures import read_embedded
+from pipelines.shared.notice import Notice, warning
+from pipelines.shared.recipe_file import RecipeDocument, parse_document
 
 
 def png(seed: int = 0, size_hw: tuple[int, int] = (48, 64)) -> bytes:
@@ -35,6 +42,7 @@ def packed(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
 @dataclass
 class Fused:
     fused: np.ndarray
+    notices: tuple[Notice, ...] = ()
 
     @property
     def picture(self) -> np.ndarray:
@@ -44,6 +52,17 @@ class Fused:
 def first_frame(frames, options, recipe) -> Fused:
     """Stands in for the pipeline: gives back the first frame."""
     return Fused((frames.images[0] * 255).astype(np.uint8))
+
+
+def asked(**options: Any) -> RecipeDocument:
+    """A document of the default mix with these options."""
+    return RecipeDocument("fusion", "fusenet", MergeRecipe(), options)
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    """The table in a zip."""
+    with zipfile.ZipFile(out) as archive:
+        return list(csv.DictReader(archive.read("metrics.csv").decode().splitlines()))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +130,7 @@ def test_equal_names_of_two_folders_are_sent_to_a_zip(tmp_path: Path) -> None:
 def test_a_batch_goes_on_after_a_bad_pair_and_reports_everything(tmp_path: Path) -> None:
     files = {"a_A.png": png(1), "a_B.png": png(2), "b_A.png": b"", "b_B.png": png(3), "stray.png": png(4)}
     out = tmp_path / "out.zip"
-    steps = list(run_batch(first_frame, files, FusionOptions(task="mff"), None, out))
+    steps = list(run_batch(first_frame, files, asked(task="mff"), tmp_path, out))
     assert steps[0] == BatchStep(1, 2, "a") and steps[1].problem is not None and "b_A.png is empty" in steps[1].problem
     with zipfile.ZipFile(out) as archive:
         assert archive.namelist() == ["a_fused.png", "metrics.csv", "unmatched.txt"]
@@ -122,7 +141,7 @@ def test_a_batch_goes_on_after_a_bad_pair_and_reports_everything(tmp_path: Path)
 
 def test_a_batch_that_is_stopped_leaves_a_sound_zip(tmp_path: Path) -> None:
     files = {"a_A.png": png(1), "a_B.png": png(2), "b_A.png": png(3), "b_B.png": png(4)}
-    batch = run_batch(first_frame, files, FusionOptions(task="mff"), None, tmp_path / "out.zip")
+    batch = run_batch(first_frame, files, asked(task="mff"), tmp_path, tmp_path / "out.zip")
     next(batch)
     batch.close()
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
@@ -131,7 +150,7 @@ def test_a_batch_that_is_stopped_leaves_a_sound_zip(tmp_path: Path) -> None:
 
 def test_a_batch_without_any_pair_says_how_to_name_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scene_A\.png"):
-        list(run_batch(first_frame, {"cat.png": png()}, FusionOptions(), None, tmp_path / "out.zip"))
+        list(run_batch(first_frame, {"cat.png": png()}, asked(), tmp_path, tmp_path / "out.zip"))
 
 
 def test_frames_of_unlike_shape_follow_the_options_and_transparency_is_kept(root: Path, tmp_path: Path) -> None:
@@ -144,10 +163,9 @@ def test_frames_of_unlike_shape_follow_the_options_and_transparency_is_kept(root
     clear.save(buffer, "PNG")
     files = {"x_A.png": png(1), "x_B.png": buffer.getvalue()}
     pipeline = FusionPipeline(ModelCache(root / "assets"))
-    asked = FusionOptions(task="mff", engine="average")
-    cropped = FusionOptions(task="mff", engine="average", fit="crop")
-    assert "not stretched" in str(next(run_batch(pipeline, files, asked, None, tmp_path / "a.zip")).problem)
-    assert [step.problem for step in run_batch(pipeline, files, cropped, None, tmp_path / "b.zip")] == [None]
+    plain, cropped = asked(task="mff", engine="average"), asked(task="mff", engine="average", fit="crop")
+    assert "not stretched" in str(next(run_batch(pipeline, files, plain, tmp_path, tmp_path / "a.zip")).problem)
+    assert [step.problem for step in run_batch(pipeline, files, cropped, tmp_path, tmp_path / "b.zip")] == [None]
     with zipfile.ZipFile(tmp_path / "b.zip") as archive, Image.open(archive.open("x_fused.png")) as fused:
         assert fused.mode == "RGBA" and fused.getchannel("A").getextrema() == (0, 255)
 
@@ -161,9 +179,37 @@ def test_a_black_hot_frame_is_scored_as_it_was_fused(tmp_path: Path) -> None:
     rows = {}
     for polarity in ("white", "black"):
         out = tmp_path / f"{polarity}.zip"
-        options = FusionOptions(polarity=polarity)
-        list(run_batch(turned, {"s_ir.png": png(0), "s_vis.png": png(1)}, options, None, out))
-        with zipfile.ZipFile(out) as archive:
-            header, row = archive.read("metrics.csv").decode().splitlines()
-        rows[polarity] = dict(zip(header.split(","), row.split(","), strict=True))
+        list(run_batch(turned, {"s_ir.png": png(0), "s_vis.png": png(1)}, asked(polarity=polarity), tmp_path, out))
+        (rows[polarity],) = rows_of(out)
     assert float(rows["black"]["ssim"]) > float(rows["white"]["ssim"]) + 0.2
+
+
+def test_every_picture_carries_its_recipe_and_what_was_said_is_in_the_table(tmp_path: Path) -> None:
+    said = (warning("PET came first."), warning("Frame 2 lies beside it."))
+
+    def telling(frames, options, recipe) -> Fused:
+        return Fused(first_frame(frames, options, recipe).fused, said if "a_A.png" in frames.names else ())
+
+    files = {f"{scene}_{slot}.png": png(seed) for seed, scene in enumerate("ab") for slot in "AB"}
+    document, out = asked(task="mff", engine="average", align=True, moves=[[1, 5.0]]), tmp_path / "out.zip"
+    steps = list(run_batch(telling, files, document, tmp_path, out))
+    assert [step.notices for step in steps] == [said, ()]
+    assert [row["notes"] for row in rows_of(out)] == ["PET came first. Frame 2 lies beside it.", ""]
+    with zipfile.ZipFile(out) as archive:
+        carried, _ = parse_document(str(read_embedded(Path(archive.extract("b_fused.png", tmp_path)))), FAMILIES)
+    assert carried.options == {"task": "mff", "engine": "average", "align": True}, "moves are of one scene"
+    assert [(one.name, one.sha256) for one in carried.inputs] == [
+        (name, sha256(files[name]).hexdigest()) for name in ("b_A.png", "b_B.png")
+    ]
+
+
+def test_large_pictures_are_measured_smaller_and_the_table_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.fusion.measured.MOST_MEASURED", 768)
+    seen: list[Any] = []
+    monkeypatch.setattr("pipelines.fusion.metrics.score", lambda *given: seen.append(given) or {"ssim": 1.0})
+    files, out = {"a_A.png": png(1), "a_B.png": png(2)}, tmp_path / "out.zip"
+    list(run_batch(first_frame, files, asked(task="mff"), tmp_path, out))
+    ((fused, sources, _),) = seen
+    assert fused.shape == sources[0].shape == (24, 32, 3) and rows_of(out)[0]["measured_at"] == "32x24"
