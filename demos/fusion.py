@@ -105,7 +105,7 @@ class FusionTab(MixTab):
         self.alignment = AlignView(sight)
         self.weights, self.labels = WeightView(sight), LabelView(sight)
         self.tables = TableView(sight, self.workshop.assets)
-        self.metrics, self.zoom = MetricView(sight), ZoomView(sight)
+        self.metrics, self.zoom = MetricView(sight, self.workshop.turns[self.name]), ZoomView(sight)
         self.past = PastView("fusion", lambda job, result: result.fused, run_caption, self.example_of,
                              lambda job: job.paths)  # fmt: skip
         self.figure = FigureView(self, sight, CHOICES, CHOSEN, self._panels, lambda job: caption(self.bench, job),

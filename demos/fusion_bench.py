@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from demos.bench import Bench
-from demos.drawing import resized
 from demos.pace import Pace
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
@@ -21,6 +18,8 @@ from pipelines.shared.images import to_bytes
 from pipelines.shared.scoring import scores_so_far
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pipelines.fusion.align import Transform
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
@@ -93,12 +92,6 @@ class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
 
         key = ("placed", job.paths, job.options.for_frames(), job.placement)
         return self.kept(key, placed, lambda registration: registration.frames.images.nbytes)
-
-    def frames_at(self, job: Job, size_hw: tuple[int, int]) -> FrameSet:
-        """The frames of a job at another size."""
-        frames = self.frames(job)
-        small = [resized(to_bytes(image), size_hw) for image in frames.images]
-        return replace(frames, images=np.stack(small).astype(np.float32) / 255, alpha=None)
 
     def rival(self, job: Job, engine: str, frames: FrameSet) -> np.ndarray:
         """What another engine makes of frames of a job, (H, W, 3) uint8."""

@@ -10,7 +10,7 @@ from demos import drawing
 from demos.fusion_words import pixel_line
 from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillGallery, StillImage
-from demos.tab import BESIDE_QUEUE, told
+from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
 from pipelines.shared.images import to_bytes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.fusion.pipeline import FusionResult
 
 VIEW_PX = 320  # height of one weight map on the page
-MOST_MEASURED = 1_000_000  # pixels: the metrics of a larger picture would take minutes
+RIVALS, MEF_RIVALS = {"average": "average", "Laplacian": "laplacian"}, {"Mertens": "mertens"}  # title -> engine
 REGION_PX, REGIONS_ACROSS = 176, 3
 CHOSEN: dict[str, Any] = {"trigger_mode": "always_last", **BESIDE_QUEUE}
 
@@ -158,8 +158,8 @@ class ZoomView:
 class MetricView:
     """The field's metrics of the result beside classical methods, when asked for."""
 
-    def __init__(self, sight: Sight) -> None:
-        self._sight = sight
+    def __init__(self, sight: Sight, turns: Turns) -> None:
+        self._sight, self._turns = sight, turns
         with gr.Accordion("Metrics", open=False, elem_id="fusion-metrics-box"):
             self.measure = gr.Button("Measure this result", size="sm", elem_id="fusion-measure")
             self.metrics = gr.HTML("", elem_id="fusion-metrics")
@@ -185,27 +185,21 @@ class MetricView:
         job, table = values[self.measured]
         return {self.metrics: table if job == values[self._sight.shown] else gr.skip()}
 
-    def when_measured(self, values: Values) -> Updates:
-        """The result and its classical rivals, scored."""
-        from pipelines.fusion.metrics import VIF_MIN_PX, score
-        from pipelines.fusion.polarity import oriented
+    def when_measured(self, request: gr.Request, values: Values) -> Updates:
+        """The result and its classical rivals, scored; given up as soon as another result is on the page."""
+        from pipelines.fusion.measured import frames_at, measure, measured_size
+        from pipelines.fusion.metrics import VIF_MIN_PX
 
+        visitor, turn = visitor_of(request), self._turns.take()
         job, bench = self._sight.job(values), self._sight.bench
-        result = bench.result(job)[0].fused
+        result, frames = bench.result(job)[0].fused, bench.frames(job)
         size_hw = measured_size(result.shape)
-        small = bench.frames_at(job, size_hw)
-        frames = [to_bytes(image) for image in oriented(small.images, job.options)[0]]  # as the pipeline sees them
-        rivals = {"average": "average", "Laplacian": "laplacian"}
-        rivals |= {"Mertens": "mertens"} if job.options.task == "mef" else {}
-        fused = {"this result": drawing.resized(result, size_hw)}
-        fused |= {title: bench.rival(job, engine, small) for title, engine in rivals.items()}
-        columns = {title: score(picture, frames, job.options.task) for title, picture in fused.items()}
+        small, columns = frames_at(frames, size_hw), {}
+        for title, engine in {"this result": "", **RIVALS, **(MEF_RIVALS if job.options.task == "mef" else {})}.items():
+            picture = bench.rival(job, engine, small) if engine else result
+            columns[title] = measure(picture, small, job.options)
+            if not self._turns.is_current(visitor, turn):
+                return {self.measured: (None, "")}
         note = hint(f"Measured at {size_hw[1]} × {size_hw[0]} pixels; larger pictures are reduced to 1 megapixel.")
         absent = {"vif": f"needs {VIF_MIN_PX} px"} if min(size_hw) < VIF_MIN_PX else {}
         return {self.measured: (job, drawing.score_table(columns, absent=absent) + note)}
-
-
-def measured_size(size_hw: tuple[int, ...]) -> tuple[int, int]:
-    """The size at which a picture is measured: its own, or reduced to MOST_MEASURED pixels."""
-    factor = min(1.0, (MOST_MEASURED / (size_hw[0] * size_hw[1])) ** 0.5)
-    return round(size_hw[0] * factor), round(size_hw[1] * factor)

@@ -71,8 +71,18 @@ def test_a_refused_release_is_told_and_ends_as_usual(
     built: Any, visitor: Callable[[str], Any], said: list[str]
 ) -> None:
     (updates,) = built.tab.commit(visitor("anna"), built.values({built.tab.source.files: None}))
-    assert updates == {built.tab.version: gr.skip()}
-    assert len(said) == 1 and "choose an example" in said[0]
+    assert set(updates) == {built.tab.alert} and 'role="alert"' in updates[built.tab.alert]
+    assert len(said) == 1 and "choose an example" in said[0] and said[0] in updates[built.tab.alert]
+
+
+def test_why_there_is_no_result_stays_until_there_is_one(built: Any, visitor: Callable[[str], Any]) -> None:
+    tab, anna = built.tab, visitor("anna")
+    steps = tab.force(anna, built.values({tab.source.files: None}))
+    assert "<b>Nothing to fuse.</b>" in next(steps)[tab.alert]
+    with pytest.raises(UserError):
+        next(steps)
+    assert next(tab.force(anna, built.values({tab.panel.scale: 0.19})))[tab.alert] == ""
+    assert {tab.alert} < set(tab.pictures)
 
 
 def test_a_refused_preview_says_nothing(
@@ -99,7 +109,12 @@ def test_a_number_box_that_is_left_unchanged_runs_nothing(built: Any, visitor: C
     updates = run(built, visitor, {tab.panel.scale: 0.47})
     same = {tab.panel.scale: 0.47, tab.shown: updates[tab.shown], tab.drawn: updates[tab.drawn]}
     (label,) = tab.commit(visitor("anna"), built.values(same))
-    assert set(label) == {tab.version} and "4 of 4 experts" in label[tab.version] and "stale" not in label[tab.version]
+    assert (
+        set(label) == {tab.version, tab.alert}
+        and label[tab.alert] == ""
+        and "4 of 4 experts" in label[tab.version]
+        and "stale" not in label[tab.version]
+    )
     assert tab.out in next(tab.commit(visitor("anna"), built.values(same | {tab.drawn: Drawn(same[tab.shown], True)})))
     assert tab.out in next(tab.commit(visitor("anna"), built.values(same | {tab.panel.scale: 0.48})))
 
@@ -344,16 +359,29 @@ def test_a_click_shows_the_region_of_every_frame(built: Any, visitor: Callable[[
 def test_measuring_sets_the_result_beside_classical_methods(built: Any, visitor: Callable[[str], Any]) -> None:
     view, shown = built.tab.metrics, built.tab.shown
     job = run(built, visitor)[shown]
-    measured = view.when_measured(built.values({shown: job}))
+    measured = view.when_measured(visitor("anna"), built.values({shown: job}))
     table = view.when_told(measured | {shown: job})[view.metrics]
     assert "this result" in table and "qabf" in table and "Laplacian" in table
 
 
 def test_numbers_of_a_result_that_is_gone_are_not_shown(built: Any, visitor: Callable[[str], Any]) -> None:
     view, shown = built.tab.metrics, built.tab.shown
-    measured = view.when_measured(built.values({shown: run(built, visitor)[shown]}))
+    measured = view.when_measured(visitor("anna"), built.values({shown: run(built, visitor)[shown]}))
     moved = run(built, visitor, {built.tab.panel.scale: 0.58})[shown]
     assert view.when_told(measured | {shown: moved}) == {view.metrics: gr.skip()}
+
+
+def test_measuring_ends_where_another_result_comes(
+    built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, anna, rivals = built.tab, visitor("anna"), []
+    job = run(built, visitor)[tab.shown]
+    monkeypatch.setattr(tab.bench, "rival", lambda job, engine, frames: rivals.append(engine) or tab.halt(anna))
+    monkeypatch.setattr("pipelines.fusion.measured.measure", lambda picture, frames, options: {"ssim": 1.0})
+    measured = tab.metrics.when_measured(anna, built.values({tab.shown: job}))
+    assert rivals == ["average"] and tab.metrics.when_told(measured | {tab.shown: job}) == {
+        tab.metrics.metrics: gr.skip()
+    }
 
 
 def test_a_metric_that_a_small_picture_lacks_says_what_it_needs(
@@ -366,7 +394,7 @@ def test_a_metric_that_a_small_picture_lacks_says_what_it_needs(
         Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(path)
     view, shown = built.tab.metrics, built.tab.shown
     job = run(built, visitor, {built.tab.source.files: [str(path) for path in paths]})[shown]
-    _, table = view.when_measured(built.values({shown: job}))[view.measured]
+    _, table = view.when_measured(visitor("anna"), built.values({shown: job}))[view.measured]
     assert "<td>vif ↑</td><td>n/a (needs 41 px)</td>" in table
 
 
@@ -380,7 +408,7 @@ def test_a_black_hot_frame_is_measured_as_it_was_fused(
     first = {}
     for polarity in ("white", "black"):
         job = run(built, visitor, {built.tab.settings.polarity: polarity})[built.tab.shown]
-        built.tab.metrics.when_measured(built.values({built.tab.shown: job}))
+        built.tab.metrics.when_measured(visitor("anna"), built.values({built.tab.shown: job}))
         first[polarity] = seen.pop()
         assert built.pipeline.calls[-1][0].polarity == polarity, "of the rivals"
     assert np.abs(first["black"].astype(int) + first["white"] - 255).max() <= 1
@@ -389,10 +417,10 @@ def test_a_black_hot_frame_is_measured_as_it_was_fused(
 def test_rivals_are_made_of_the_frames_that_are_measured(
     built: Any, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("demos.fusion_views.MOST_MEASURED", 3000)
+    monkeypatch.setattr("pipelines.fusion.measured.MOST_MEASURED", 3000)
     job = run(built, visitor)[built.tab.shown]
     count = len(built.pipeline.sizes)
-    built.tab.metrics.when_measured(built.values({built.tab.shown: job}))
+    built.tab.metrics.when_measured(visitor("anna"), built.values({built.tab.shown: job}))
     assert len(built.pipeline.sizes) == count + 2 and max(built.pipeline.sizes[count:]) <= 3100
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from demos.fusion_labels import CLASS_NAMES
-from demos.fusion_views import measured_size, mosaic_of, pixel_at
+from demos.fusion_views import mosaic_of, pixel_at
 from demos.fusion_words import pixel_line
 from demos.words import hint, tier_line, weight_count
 from pipelines.registry import family
@@ -142,9 +142,3 @@ def test_parameters_are_counted_from_the_file_as_the_network_has_them(built: Any
 
 def test_a_quiet_line_shows_text_and_marks_commands() -> None:
     assert hint("<b> `run me`") == '<div class="hint">&lt;b&gt; <code>run me</code></div>'
-
-
-def test_large_pictures_are_measured_at_a_megapixel() -> None:
-    assert measured_size((480, 640, 3)) == (480, 640)
-    height, width = measured_size((2160, 3840, 3))
-    assert height * width <= 1_001_000 and abs(width / height - 16 / 9) < 0.01
