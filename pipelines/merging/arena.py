@@ -30,7 +30,7 @@ from pipelines.merging.layout import (
     same_bits,
     tied_names,
 )
-from pipelines.merging.mixture import TILE, Mixture, check_rules, selected_tasks, spans_of
+from pipelines.merging.mixture import TILE, Mixture, Span, check_rules, selected_tasks, spans_of
 from pipelines.merging.native import ENGINE, Kernels
 from pipelines.merging.recipe import MergeRecipe, check_recipe
 from pipelines.merging.registry import method
@@ -80,9 +80,12 @@ class Expert:
         """Whether `restore` gives the expert to the bit."""
         return not isinstance(self.stored, Halves)
 
-    def restore(self, base: Tensor, live: Tensor) -> None:
-        torch.add(base, self.vector, out=live)
-        live[self.index] = self.values
+    def restore(self, base: Tensor, live: Tensor, start: int = 0, stop: int | None = None) -> None:
+        """Fill the elements start to stop (None: all from there) of `live`, (length,), with the expert's own."""
+        here = slice(start, len(base) if stop is None else stop)
+        torch.add(base[here], decoded(self.stored[here]), out=live[here])
+        first, last = torch.searchsorted(self.index, self.index.new_tensor([here.start, here.stop])).tolist()
+        live[self.index[first:last]] = self.values[first:last]
 
 
 class Arena:
@@ -253,27 +256,32 @@ class Arena:
         if is_base(recipe, self.tasks):
             live.copy_(self.base)
             return 2 * live.nbytes
-        expert = self._whole_expert(recipe, mixture)
-        if expert is not None:
-            expert.restore(self.base, live)
-            return 3 * live.nbytes
-        write = method(recipe.method).combine(mixture, **recipe.full_settings())
-        fill(write, mixture.tiles(write.size if isinstance(write, Writer) else None), live)
-        return bytes_moved(mixture, write)
+        whole = self._whole_spans(recipe, mixture)
+        if len(whole) == len(mixture.spans) and mixture.ballots is None:
+            moved = 3 * live.nbytes
+        else:  # stretches of one expert too: a method may count over all of them
+            write = method(recipe.method).combine(mixture, **recipe.full_settings())
+            fill(write, mixture.tiles(write.size if isinstance(write, Writer) else None), live)
+            moved = bytes_moved(mixture, write)
+        for span, expert in whole:
+            expert.restore(self.base, live, span.start, span.stop)
+        return moved
 
-    def _whole_expert(self, recipe: MergeRecipe, mixture: Mixture) -> Expert | None:
-        """The one expert that the recipe amounts to, if it does."""
+    def _whole_spans(self, recipe: MergeRecipe, mixture: Mixture) -> list[tuple[Span, Expert]]:
+        """Stretches where the recipe amounts to one expert, each with that expert."""
         settings = recipe.full_settings()
         is_whole = settings.get("density", 1.0) == 1.0 and settings.get("vector", "sum") == "sum"
-        span = mixture.spans[0]
-        if recipe.masks.mode != "off" or not is_whole or len(mixture.spans) > 1 or span.factor != 1:
+        if recipe.masks.mode != "off" or not is_whole or not method(recipe.method).is_expert_alone:
+            return []
+        found = ((span, self._whole_expert(span)) for span in mixture.spans)
+        return [(span, expert) for span, expert in found if expert is not None]
+
+    def _whole_expert(self, span: Span) -> Expert | None:
+        active = {task: value for task, value in zip(self.tasks, span.coefficients, strict=True) if value != 0}
+        if span.factor != 1 or list(active.values()) != [1]:
             return None
-        if mixture.ballots is not None:  # votes are counted of every piece alike
-            return None
-        active = [task for task, value in zip(self.tasks, span.coefficients, strict=True) if value != 0]
-        if len(active) != 1 or sum(span.coefficients) != 1 or not self.experts[active[0]].is_exact:
-            return None
-        return self.experts[active[0]]
+        expert = self.experts[next(iter(active))]
+        return expert if expert.is_exact else None
 
     def _check_expert_count(self, recipe: MergeRecipe) -> None:
         record = method(recipe.method)

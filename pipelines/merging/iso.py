@@ -50,6 +50,7 @@ ISO = MergeMethod(
     formula="Δ = α mean(S) U Vᵀ,  U S Vᵀ = Σ w_t τ_t",
     settings=(Setting("common", "Common share", 1.0, "1 is Iso-C; 0.8 is usual for Iso-CTS", 0.05),),
     combine=iso,
+    is_expert_alone=False,  # it flattens the spectrum of one too
     cost="singular values of every summed matrix, once; then one pass for each move of the scale",
     piecewise_when=(),
 )

@@ -30,8 +30,11 @@ class MergeMethod:
     `write(tile, live)` that fills one stretch of the live buffer with base + factor * merged vector.
     `masks` lists the mask modes (of MASK_MODES) that have a meaning for this method, its usual one first.
     `is_affine`: the result is base + a sum of coefficient * vector, so that one fader can move over a cached rest.
+    `is_expert_alone`: one expert at 1 with everything kept, scale 1 and no mask gives that expert, so that it may be
+    given to the bit. Not of methods that change even a single vector: there 1 would jump away from 0.99.
     `is_symmetric`: it does not matter which expert stands first.
     `is_scale_free`: twice the vectors is twice the change; no setting is in units of weights.
+    `min_experts`, `max_experts`: how many may be raised where any is.
     `cost` says in words what a merge reads.
     `piecewise_when` lists the values of settings (all of them) with which no tensor depends on another, but for the
     sign of votes that cancel, so that a merge may take a few tensors at a time; None: it never may.
@@ -39,7 +42,7 @@ class MergeMethod:
 
     name: str
     title: str
-    group: str  # "averages", "elect" or "masks"
+    group: str  # "averages", "elect", "spectra", "codes" or "masks"
     paper: str
     formula: str  # one line, shown under the menu
     settings: tuple[Setting, ...]
@@ -49,6 +52,7 @@ class MergeMethod:
     min_experts: int = 1
     max_experts: int | None = None
     is_affine: bool = False
+    is_expert_alone: bool = True
     is_symmetric: bool = True
     is_scale_free: bool = True
     cost: str = ""

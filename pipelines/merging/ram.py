@@ -82,6 +82,7 @@ RAM = MergeMethod(
         Setting("cap", "Own gain cap", 0.2, "RAM+: the largest share that is made up for"),
     ),
     combine=ram,
+    is_expert_alone=False,  # it drops the small changes of one too
     is_scale_free=False,  # the limit is in units of weights
     cost="one pass over all vectors, two with RAM+",
     piecewise_when=(),

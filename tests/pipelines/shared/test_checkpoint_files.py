@@ -97,7 +97,8 @@ def test_where_votes_cancel_pieces_fall_as_the_whole_does(folder: Path, vector: 
     rules = [("last", 0.0, "null"), ("brain", 2.0, "hand"), ("first.*", 0.0, "hand")]  # street alone votes in "first"
     blocks = ", ".join(f"{{match: {key!r}, factor: {factor}, expert: {name}}}" for key, factor, name in rules)
     even = text(vector).replace("0.7", "1.0").replace("-0.4", "1.0").replace("0.8", "1.0")
-    plan = parse_plan(f"{even}  blocks: [{blocks}]\n", folder)
+    thinner = "  densities: [{match: brain, expert: hand, density: 0.5}]\n" if "plain" not in vector else ""
+    plan = parse_plan(f"{even}  blocks: [{blocks}]\n{thinner}", folder)
     assert is_local(plan.recipe)
     merge_files(plan, folder / "out.safetensors", piece=20, allows_strangers=True)
     wanted = merge(base, {"hand": second, "street": first}, plan.recipe)
@@ -115,7 +116,19 @@ def test_block_rules_act_in_every_piece(folder: Path) -> None:
     assert torch.equal(merged["first.weight"], network(0)["first.weight"])
     wanted = merge(network(0), {"street": tuned(network(0), 1), "hand": tuned(network(0), 2)}, plan.recipe)
     for key, value in merged.items():
-        torch.testing.assert_close(value, wanted[key], rtol=0, atol=1e-3 if value.dtype != torch.float32 else 1e-6)
+        assert torch.equal(value, wanted[key]), key
+
+
+def test_one_expert_in_a_block_is_that_expert_in_files_and_in_memory(folder: Path) -> None:
+    merge_section = text("task_arithmetic").replace("0.7", "1").replace("-0.4", "1").replace("0.8", "1")
+    rules = '{match: "first.*", factor: 0.0, expert: hand}, {match: "first.*", factor: 1.0}, {match: "*", factor: 0.0}'
+    plan = parse_plan(f"{merge_section}  blocks: [{rules}]\n", folder)
+    merge_files(plan, folder / "out.safetensors", piece=20)
+    street, hand = tuned(network(0), 1), tuned(network(0), 2)
+    wanted = merge(network(0), {"street": street, "hand": hand}, plan.recipe)
+    for key, value in load_file(folder / "out.safetensors").items():
+        assert torch.equal(value, wanted[key]), key
+    assert torch.equal(wanted["first.weight"], street["first.weight"])
 
 
 def test_the_header_names_hashes_and_no_files(folder: Path) -> None:
