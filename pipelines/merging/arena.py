@@ -291,6 +291,11 @@ class Arena:
                 f"{record.title} takes at most {record.max_experts} experts, {len(active)} are raised: "
                 f"set the faders of all but {record.max_experts} of {', '.join(active)} to 0"
             )
+        if 0 < len(active) < record.min_experts:
+            raise MergeError(
+                f"{record.title} takes at least {record.min_experts} experts, {len(active)} is raised: "
+                f"raise another one beside {', '.join(active)}, or choose another method"
+            )
 
 
 def is_base(recipe: MergeRecipe, tasks: Sequence[str]) -> bool:

@@ -137,6 +137,13 @@ def test_model_stock_right_angles_give_the_base_and_equal_directions_the_mean(fl
     assert stock_ratios(arena.mixture(asked))["w"] == pytest.approx(ratio, abs=1e-7)
 
 
+def test_model_stock_wants_two_experts(flat_arena):
+    arena = flat_arena([0.0], [1.0], [2.0])
+    with pytest.raises(MergeError, match="Model Stock takes at least 2 experts, 1 is raised: raise another one beside"):
+        alone(arena, "model_stock", "task0")
+    assert alone(arena, "model_stock").tolist() == [0.0]  # none is the base
+
+
 @pytest.mark.parametrize("limit", [0.0, 0.001, 0.02, 0.1])
 def test_near_swap_goes_no_farther_than_its_limit(pair, limit):
     arena = pair.arena()
@@ -179,6 +186,11 @@ def test_ram_keeps_disjoint_changes_whole(flat_arena):
     arena = flat_arena([0.0] * 4, [0.5, 0.0, 0.0, 1.0], [0.0, -0.25, 0.0, 3.0])
     expected = torch.tensor([0.5, -0.25, 0.0, 2.0], dtype=torch.float64)
     torch.testing.assert_close(alone(arena, "ram", "task0", "task1"), expected, rtol=0, atol=0)
+
+
+def test_ram_drops_the_small_changes_of_one_expert_too(flat_arena):
+    arena = flat_arena([0.0] * 3, [0.5, 0.005, -0.005])
+    assert alone(arena, "ram", "task0", limit=0.01).tolist() == [0.5, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("combine", ["linear", "ties", "ties_sum"])
