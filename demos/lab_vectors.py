@@ -13,6 +13,7 @@ from demos.sight import Updates, Values
 from pipelines.merging.recipe import MergeRecipe
 
 if TYPE_CHECKING:
+    from pipelines.lab.statistics import BlockVectors
     from pipelines.merging.report import Diagnostics
 
 
@@ -23,15 +24,17 @@ class Vectors:
     geometry: Diagnostics
     conflicts: dict[tuple[str, str], float]
     swallowed: dict[str, float]
+    blocks: dict[str, BlockVectors]
 
 
 class VectorExperiment(Experiment):
-    """Three charts, from weights alone."""
+    """Four charts, from weights alone."""
 
     name = "vectors"
     about = (
         "Cosines of the task vectors; how often two disagree in sign where both are among their largest fifth; their "
-        "length over the base's; and the share of the moved weights whose change bfloat16 would round away."
+        "length over the base's; and the share of the moved weights whose change bfloat16 would round away. By part of "
+        "the network: the angle that SLERP goes along, and how far Model Stock goes from the base to the mean."
     )
     verb = "Measure the vectors"
 
@@ -39,20 +42,23 @@ class VectorExperiment(Experiment):
         self.cosines = self.plot("cosines")
         self.conflicts = self.plot("conflicts")
         self.lengths = self.plot("lengths")
+        self.blocks = self.plot("blocks")
 
     def plan(self, subject: Subject, recipe: MergeRecipe, values: Values) -> tuple[Any, int]:
         return None, 1
 
     def steps(self, plan: Plan) -> Iterator[Vectors]:
-        from pipelines.lab.statistics import sign_conflicts, swallowed
+        from pipelines.lab.statistics import sign_conflicts, swallowed, vectors_by_block
 
-        arena, tasks = self.common.bench.arena(plan.subject.name), plan.subject.tasks
+        bench, name, tasks = self.common.bench, plan.subject.name, plan.subject.tasks
+        arena = bench.arena(name)
         yield Vectors(
-            arena.diagnostics(), sign_conflicts(arena, tasks), {task: swallowed(arena, task) for task in tasks}
-        )
+            arena.diagnostics(), sign_conflicts(arena, tasks), {task: swallowed(arena, task) for task in tasks},
+            vectors_by_block(arena, tasks, bench.blocks(name)),
+        )  # fmt: skip
 
     def drawn(self, plan: Plan, done: Sequence[Vectors], is_over: bool) -> Updates:
-        if not done:
+        if not done or not is_over:  # of one step, which would be drawn twice
             return {self.progress: ""}
         found, tasks, name = done[0], plan.subject.tasks, plan.subject.name
         cosines = between(tasks, found.geometry.cosines)
@@ -66,7 +72,17 @@ class VectorExperiment(Experiment):
                                              clashes, value_label="share of the weights"), plan.text),
             **self.lengths.drawn(BarChart(f"Length and rounding of the task vectors: {name}", "ratio or share", tasks,
                                           bars), plan.text),
+            **self.blocks.drawn(by_block(found.blocks, name), plan.text),
         }  # fmt: skip
+
+
+def by_block(blocks: dict[str, BlockVectors], where: str) -> BarChart:
+    """What methods that look at angles do in each part of the network, and what rounding would lose there."""
+    found = blocks.values()
+    bars = (("SLERP's angle Ω, in right angles", tuple(one.angle for one in found), 0),
+            ("Model Stock's t", tuple(one.stock for one in found), 1),
+            ("lost in bfloat16", tuple(one.swallowed for one in found), 2))  # fmt: skip
+    return BarChart(f"Task vectors by part of the network: {where}", "right angles or share", tuple(blocks), bars)
 
 
 def between(tasks: Sequence[str], pairs: Any) -> tuple[tuple[Number, ...], ...]:

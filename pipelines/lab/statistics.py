@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipelines.merging.kinds import KINDS, OTHER, kind_of
@@ -14,6 +16,7 @@ from pipelines.shared.tall_archive import tall_recipe, with_mask_of
 
 if TYPE_CHECKING:
     from pipelines.merging.arena import Arena
+    from pipelines.merging.mixture import Mixture
     from pipelines.merging.recipe import MergeRecipe
 
 MOST_GROUPS = 24
@@ -99,15 +102,80 @@ def sign_conflicts(arena: Arena, tasks: Sequence[str], density: float = 0.2) -> 
     return found
 
 
-def swallowed(arena: Arena, task: str, dtype: str = "bfloat16") -> float:
-    """Share of the moved weights whose change is lost when base + vector is rounded to `dtype`."""
+def swallowed(arena: Arena, task: str, where: slice = slice(None), dtype: str = "bfloat16") -> float:
+    """Share of the moved weights whose change is lost when base + vector is rounded to `dtype`; 0 where none moved.
+
+    Args:
+        where: of the flat buffers; all of them.
+    """
     import torch
 
-    base, vector = arena.base, arena.experts[task].vector
+    base, vector = arena.base[where], arena.experts[task].vector[where]
     moved = vector != 0
     target = getattr(torch, dtype)
     is_lost = (base + vector).to(target) == base.to(target)
     return float(is_lost[moved].float().mean()) if bool(moved.any()) else 0.0
+
+
+@dataclass(frozen=True)
+class BlockVectors:
+    """What the task vectors of one part of the network are like: means over its tensors, each by its size.
+
+    Attributes:
+        angle: the angle that SLERP goes along, mean of all pairs, in right angles: 0 alike, 1 unrelated, 2 opposed.
+        stock: t of Model Stock, 0 (it gives the base) to 1 (the mean).
+        swallowed: as of the whole network, mean of the tasks.
+    """
+
+    angle: float
+    stock: float
+    swallowed: float
+
+
+def vectors_by_block(
+    arena: Arena, tasks: Sequence[str], blocks: Sequence[tuple[str, str]] = ()
+) -> dict[str, BlockVectors]:
+    """Part of the network -> its vectors, in order of depth; of parts that a task moves.
+
+    Args:
+        blocks: (name, glob) in order of depth; none takes groups from the names of the tensors.
+    """
+    from pipelines.merging.model_stock import stock_ratios
+    from pipelines.merging.recipe import MergeRecipe
+
+    mixture = arena.mixture(MergeRecipe(coefficients=tuple((task, 1.0) for task in tasks)))
+    angles, ratios = pair_angles(mixture), stock_ratios(mixture)
+    slots = [slot for slot in arena.layout.slots if slot.key in ratios]
+    groups = depth_groups([slot.key for slot in slots], blocks)
+    members: dict[str, list[tuple[int, float, float, float]]] = {}
+    for slot in slots:
+        where = slice(slot.start, slot.stop)
+        lost = fmean(swallowed(arena, task, where) for task in tasks)
+        members.setdefault(groups[slot.key], []).append(
+            (slot.stop - slot.start, angles[slot.key], ratios[slot.key], lost)
+        )
+    order = _by_depth(groups, [name for name, _ in blocks])
+    return {name: _mean_of(members[name]) for name in order if name in members}
+
+
+def pair_angles(mixture: Mixture) -> dict[str, float]:
+    """Key -> mean angle between the vectors of two tasks in right angles, 0 to 2; 0 where one alone is raised."""
+    import torch
+
+    from pipelines.merging.shares import cosines, grams
+
+    found = {}
+    for slot, tile in mixture.slots():
+        if tile.parts:
+            pairs = torch.triu_indices(len(tile.parts), len(tile.parts), 1)
+            angles = cosines(grams(slot, tile, "tensor", "vectors"))[0, pairs[0], pairs[1]].acos() / (math.pi / 2)
+            found[slot.key] = float(angles.mean()) if len(angles) else 0.0
+    return found
+
+
+def _mean_of(tensors: Sequence[tuple[int, float, float, float]]) -> BlockVectors:
+    sizes, *columns = zip(*tensors, strict=True)
+    return BlockVectors(*(fmean(column, sizes) for column in columns))
 
 
 def _by_depth(groups: Mapping[str, str], blocks: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pipelines.lab.statistics import (
     mask_statistics,
     sign_conflicts,
     swallowed,
+    vectors_by_block,
 )
 from pipelines.lab.trial import Trial
 from pipelines.merging.arena import Arena
@@ -58,3 +59,23 @@ def test_what_half_precision_loses_is_counted_among_the_moved(trial: Trial) -> N
     base = {"w": torch.full((4,), 1.0)}
     arena = Arena.from_checkpoints(base, {"a": {"w": torch.tensor([1.0, 1.5, 1.0 + 2**-12, 2.0])}})
     assert swallowed(arena, "a") == pytest.approx(1 / 3)
+    assert swallowed(arena, "a", slice(0, 3)) == pytest.approx(1 / 2)
+
+
+def test_angles_ratios_and_losses_are_told_by_block(small: Arena) -> None:
+    found = vectors_by_block(small, ("one", "two"), (("last", "layers.1.*"), ("first", "layers.0.*")))
+    assert list(found) == ["last", "first"]
+    # (1, 1, 1) and (1, -1, 0) stand at right angles, and so do (0, 1, 0) and (1, 0, 0): Model Stock gives the base.
+    assert all((one.angle, one.stock, one.swallowed) == (pytest.approx(1.0), 0.0, 0.0) for one in found.values())
+    assert list(vectors_by_block(small, ("one",))) == ["layers.0", "layers.1"]
+    assert vectors_by_block(small, ("one",))["layers.0"].angle == 0
+
+
+def test_a_block_is_the_mean_of_its_tensors_by_size() -> None:
+    base = {"a.w": torch.full((3,), 1.0), "a.b": torch.full((1,), 1.0)}
+    step = {"a.w": torch.tensor([2**-12, 0.5, 0.0]), "a.b": torch.tensor([1.0])}
+    one = {key: base[key] + step[key] for key in base}
+    arena = Arena.from_checkpoints(base, {"one": one, "two": {"a.w": one["a.w"], "a.b": torch.zeros(1)}})
+    found = vectors_by_block(arena, ("one", "two"))["a"]
+    # Alike in three weights (t = 1, half of the moved is lost), opposed in one (t = 0, nothing is lost).
+    assert (found.angle, found.stock, found.swallowed) == pytest.approx((2 / 4, 3 / 4, 3 / 8), abs=1e-6)
