@@ -74,10 +74,10 @@ def _planner(
     """What adds the plan of one stream to those before it."""
     anchor, other = feed.need("pair").values()
     if by == "weights":
-        source, axes = (alignment.apart(other), alignment.apart(anchor)), alignment.axes(anchor)
-        return lambda stream, known: plans_by_weights([stream], *source, axes, epsilon, known)
-    seen = [_activations(feed, alignment, weights, samples) for weights in (other, anchor)]
-    return lambda stream, known: known | plans_by_activations([stream], *seen, epsilon)
+        source, target, axes = alignment.apart(other), alignment.apart(anchor), alignment.axes(anchor)
+        return lambda stream, known: plans_by_weights([stream], source, target, axes, epsilon, known)
+    seen, wanted = (_activations(feed, alignment, weights, samples) for weights in (other, anchor))
+    return lambda stream, known: known | plans_by_activations([stream], seen, wanted, epsilon)
 
 
 def _activations(feed: Feed, alignment: Alignment, weights: Mapping[str, Tensor], samples: int) -> Mapping[str, Tensor]:
