@@ -29,6 +29,7 @@ class Board:
         settings, batch: have `controls`; `export` has `drop`, `restored`.
         shown: the job whose full result was shown last; `since`: undos and redos before its run began.
         drawn: what is on the page, previews included.
+        alert: why the last run gave no result; empty after one that did.
         inputs: what handlers are told. `pictures`: what a run updates. `drawing`: what of these is the result itself.
         desk_outputs, settable: what the desk, and an example or a restore, set.
         runs: the events that run the pipeline.
@@ -47,6 +48,7 @@ class Board:
     panel: MergePanel
     desk: Desk
     version: gr.HTML
+    alert: gr.HTML
     shown: gr.State
     since: gr.State
     drawn: gr.State
@@ -81,6 +83,7 @@ class Board:
                 self.source = self.build_source(read_examples(self.workshop.assets / "examples" / self.name))
             with gr.Column(scale=7, min_width=320):
                 self.build_result()
+                self.alert = gr.HTML("", elem_id=f"{self.name}-alert", elem_classes="when-full")
                 self.build_details()
             with gr.Column(scale=4, min_width=320, elem_classes="desk"):
                 self.panel = MergePanel(self.name, self.family)
@@ -98,8 +101,8 @@ class Board:
         }  # fmt: skip
         self.drawing = [self.version, *drawing, self.drawn]
         self.pictures = [
-            *self.drawing, self.shown, self.since, self.desk.yaml, *(one for view in views for one in view.outputs),
-            panel.stages.box, panel.masks.counts, *pictures,
+            *self.drawing, self.alert, self.shown, self.since, self.desk.yaml,
+            *(one for view in views for one in view.outputs), panel.stages.box, panel.masks.counts, *pictures,
         ]  # fmt: skip
         self.desk_outputs = panel.outputs
         self.settable = [*source.shown_components, *self.settings.controls, *self.desk_outputs, *settable]

@@ -21,7 +21,7 @@ from demos.merge_words import describe
 from demos.past import PastRun, PastView
 from demos.sight import Updates, Values
 from demos.stage_controls import title_of
-from demos.tab import Turns, tell, visitor_of
+from demos.tab import Turns, alert_line, tell, visitor_of
 from demos.words import mask_line, notice_lines, version_label
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
@@ -117,12 +117,12 @@ class MixTab(Board):
             return
         try:
             if self._is_shown(values):
-                yield {self.version: version_label(values[self.drawn].text)}
+                yield {self.version: version_label(values[self.drawn].text), self.alert: ""}
             else:
-                yield from self.force(request, values)
+                yield from self.show(request, values, self.job(values))
         except (UserError, MergeError) as error:
             tell(error)
-            yield {self.version: gr.skip()}
+            yield {self.alert: alert_line(error)}
 
     def _is_shown(self, values: Values) -> bool:
         """Whether the page shows the full result of what it asks for."""
@@ -131,7 +131,11 @@ class MixTab(Board):
 
     def force(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """One full run of what the page asks for."""
-        yield from self.show(request, values, self.job(values))
+        try:
+            yield from self.show(request, values, self.job(values))
+        except (UserError, MergeError) as error:
+            yield {self.alert: alert_line(error)}
+            raise
 
     def show(self, request: gr.Request, values: Values, job: Any) -> Iterator[Updates]:
         """The result of a job: the picture first, then what stands around it.
@@ -144,7 +148,7 @@ class MixTab(Board):
         if not self._turns.may_write(visitor, turn):
             yield {self.version: gr.skip()}
             return
-        yield picture | self._committed(job) | {self.since: values[self.panel.history].moves}
+        yield picture | self._committed(job) | {self.since: values[self.panel.history].moves, self.alert: ""}
         if self._turns.was_last(visitor, turn):
             yield self.detailed(job, result, values)
 

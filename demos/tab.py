@@ -146,6 +146,12 @@ def tell(error: Exception) -> None:
     gr.Warning(message.message, duration=None, title=message.title)
 
 
+def alert_line(error: Exception) -> str:
+    """The same to stay on the page, until there is a result of what it asks for; it is read out at once."""
+    message = as_message(error)
+    return f'<div class="notices" role="alert"><p><b>{html.escape(message.title)}.</b> {message.message}</p></div>'
+
+
 def as_message(error: Exception) -> gr.Error:
     """What a visitor reads about an exception."""
     if isinstance(error, gr.Error):
