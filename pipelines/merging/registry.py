@@ -9,6 +9,7 @@ from pipelines.merging.adamerging import ADAMERGING
 from pipelines.merging.alignment import OPTIMAL_TRANSPORT
 from pipelines.merging.atlas import ATLAS
 from pipelines.merging.average import AVERAGE
+from pipelines.merging.bitdelta import BITDELTA
 from pipelines.merging.breadcrumbs import BREADCRUMBS
 from pipelines.merging.concrete import CONCRETE
 from pipelines.merging.dare import DARE
@@ -27,6 +28,7 @@ from pipelines.merging.near_swap import NEAR_SWAP
 from pipelines.merging.nuslerp import NUSLERP
 from pipelines.merging.plain_masks import PLAIN_MASKS
 from pipelines.merging.pruned import PRUNED
+from pipelines.merging.quantised import QUANTISED
 from pipelines.merging.ram import RAM
 from pipelines.merging.regmean import REGMEAN
 from pipelines.merging.sce import SCE
@@ -56,6 +58,8 @@ METHODS: tuple[MergeMethod, ...] = (
     TSV,
     ISO,
     WUDI,
+    BITDELTA,
+    QUANTISED,
     TALL_MASKS,
     CONSENSUS,
     EMR,
