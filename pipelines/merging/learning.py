@@ -102,14 +102,20 @@ class Places:
         return cls(tuple(name for name, _ in named), tuple(owner[0] for owner in owners), globs)
 
     @classmethod
-    def partitioned(cls, layout: Layout, parts: int, seed: int = 0) -> Places:
-        """Each matrix cut into `parts` random parts, each with a column; tensors of one axis stay whole."""
+    def partitioned(cls, layout: Layout, parts: int, seed: int = 0, *, is_compat: bool = False) -> Places:
+        """Each tensor cut into `parts` random parts, each with a column; none has more parts than entries.
+
+        Args:
+            is_compat: as the released code of aTLAS: tensors of two axes alone are cut, those of one shape alike.
+        """
         names: list[str] = []
         columns: list[int | Tensor] = []
         for slot in layout.slots:
-            first, count = len(names), parts if len(slot.shape) > 1 else 1
+            is_whole = is_compat and len(slot.shape) != 2
+            first, count = len(names), 1 if is_whole else max(1, min(parts, slot.stop - slot.start))
+            cut = replace(slot, key=str(slot.shape)) if is_compat else slot
             names += [slot.key if count == 1 else f"{slot.key}/{part}" for part in range(count)]
-            columns.append(first if count == 1 else first + part_of(slot, parts, seed))
+            columns.append(first if count == 1 else first + part_of(cut, count, seed))
         return cls(tuple(names), tuple(columns), ())
 
 

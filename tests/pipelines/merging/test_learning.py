@@ -12,7 +12,7 @@ from pipelines.merging.adamerging import adamerging
 from pipelines.merging.arena import Arena
 from pipelines.merging.atlas import AtlasOptions, atlas, penalty_gradient, shortened, within_budget
 from pipelines.merging.errors import MergeError
-from pipelines.merging.layout import same_bits
+from pipelines.merging.layout import Layout, same_bits
 from pipelines.merging.learning import (
     Learning,
     Mergeable,
@@ -112,6 +112,15 @@ def test_partitions_cover_each_entry_once_and_follow_seed_and_key(ground):
     assert int(counts.sum()) == slot.stop - slot.start and int(counts.max() - counts.min()) <= 1
     assert torch.equal(parts, part_of(slot, 3, 0)) and not torch.equal(parts, part_of(slot, 3, 1))
     assert not torch.equal(parts, part_of(replace(slot, key="other"), 3, 0))
+
+
+def test_every_tensor_is_cut_and_as_in_the_released_code_matrices_alone_by_their_shape():
+    layout = Layout.of([("one", (4, 3)), ("two", (4, 3)), ("bias", (2,)), ("cube", (2, 2, 2))])
+    plain, compat = (Places.partitioned(layout, 3, is_compat=flag) for flag in (False, True))
+    assert len(plain.names) == 3 + 3 + 2 + 3 and plain.names[6:8] == ("bias/0", "bias/1")
+    assert not torch.equal(plain.columns[0], plain.columns[1] - 3)
+    assert compat.names[6:] == ("bias", "cube") and compat.columns[2:] == (6, 7)
+    assert torch.equal(compat.columns[0], compat.columns[1] - 3)
 
 
 def test_one_part_is_the_plain_form(ground):
