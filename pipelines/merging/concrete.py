@@ -153,10 +153,17 @@ def density(layout: Layout, logits: Tensor) -> float:
 
 
 def concrete_adamerging(
-    ground: Mergeable, places: Places, loss: Loss, logits: Tensor, *, steps: int = 1000, rate: float = 1e-3
+    ground: Mergeable,
+    places: Places,
+    loss: Loss,
+    logits: Tensor,
+    *,
+    steps: int = 1000,
+    rate: float = 1e-3,
+    is_hard: bool = False,
 ) -> Iterator[Learning]:
     """AdaMerging of the masked vectors: what follows a mask learned with an inner rate."""
-    mask = final_mask(ground.layout, logits)
+    mask = final_mask(ground.layout, logits, is_hard=is_hard)
     return adamerging(ground.masked(mask), places, loss, steps=steps, rate=rate)
 
 
@@ -168,20 +175,24 @@ def concrete_network(
     scale: float = START,
     inner_rate: float = 0.0,
     seed: int = 0,
+    mask: str = "soft",
 ) -> Iterator[FeedStep]:
     """A family's network through a learned mask: task arithmetic, or with an inner rate AdaMerging after as many steps.
 
     Every step has the network that was learned by then.
+
+    Args:
+        mask: "soft" merges with the probabilities, "hard" with one bit for each weight; it is learned soft either way.
     """
     from pipelines.merging.learning import Places, mixed
 
     ground, loss, places = feed.ground, feed.need("loss"), Places.of(feed.ground.layout, "tensor")
-    total = (steps + 1) * (2 if inner_rate else 1)
+    total, is_hard = (steps + 1) * (2 if inner_rate else 1), mask == "hard"
     last: MaskLearning | None = None
 
     def made(coefficients: Tensor | None = None) -> Made:
         assert last is not None
-        masked = ground.masked(final_mask(ground.layout, last.logits))
+        masked = ground.masked(final_mask(ground.layout, last.logits, is_hard=is_hard))
         flat = mixed(masked, places, _even(ground, places, scale) if coefficients is None else coefficients)
         plain = mixed(ground, places, _even(ground, places, scale))
         networks = {CONCRETE.title: ground.views(flat), f"task arithmetic at {scale:g}": ground.views(plain)}
@@ -190,7 +201,8 @@ def concrete_network(
     for last in concrete(ground, loss, ConcreteOptions(steps, rate, scale, inner_rate, seed=seed), places):
         yield FeedStep(last.step + 1, total, f"density {last.density:.3f}", last.loss, made)
     if inner_rate and last is not None:
-        for one in concrete_adamerging(ground, places, loss, last.logits, steps=steps, rate=rate):
+        after = concrete_adamerging(ground, places, loss, last.logits, steps=steps, rate=rate, is_hard=is_hard)
+        for one in after:
             yield FeedStep(steps + 2 + one.step, total, "coefficients", one.loss, partial(made, one.coefficients))
 
 
@@ -212,6 +224,7 @@ CONCRETE = OfflineMethod(
         Setting("scale", "Coefficient", START, "Of every expert meanwhile", 0.0, 1.5),
         Setting("inner_rate", "Inner rate", 0.0, "Of the step on coefficients", 0.0, 1.0),
         Setting("seed", "Seed", 0.0, "Of the masks that are drawn", 0.0, 2.0**31, 1.0),
+        Setting("mask", "Mask merged with", "soft", "Probabilities, or one bit a weight", choices=("soft", "hard")),
     ),
     needs="unlabelled samples of every task, and a network whose outputs are classes",
     cost="each step: forward and backward for every task, three passes over the vectors",

@@ -52,14 +52,16 @@ def fed(toy: ModelFamily, monkeypatch: pytest.MonkeyPatch) -> ModelFamily:
 @pytest.mark.parametrize(
     ("method", "settings"),
     [("fisher", {"samples": 12, "floor": 1e-06, "seed": 0}), ("regmean", {"samples": 12, "off_diagonal": 0.95}),
-     ("concrete", {"steps": 10, "rate": 0.05, "scale": 0.5, "inner_rate": 0.0, "seed": 0})],
+     ("concrete", {"steps": 10, "rate": 0.05, "scale": 0.5, "inner_rate": 0.0, "seed": 0, "mask": "hard"})],
 )  # fmt: skip
 def test_the_network_is_stored_with_what_made_it_and_scored_beside_its_rivals(
     method: str, settings: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "made.safetensors", tmp_path / "made.json"
     more = (
-        ["--steps", "10", "--rate", "0.05", "--set", "scale=0.5"] if method == "concrete" else ["--set", "samples=12"]
+        ["--steps", "10", "--rate", "0.05", "--set", "scale=0.5", "--set", "mask=hard"]
+        if method == "concrete"
+        else ["--set", "samples=12"]
     )
     assert main(["learn", "toy", "--method", method, *more, "--out", str(out), "--json", str(report)]) == 0
     with safe_open(out, "pt") as file:

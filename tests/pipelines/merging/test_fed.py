@@ -101,6 +101,20 @@ def test_concrete_masks_the_sum_and_a_stopped_one_has_what_it_learned() -> None:
     torch.testing.assert_close(start["first.weight"], plain["first.weight"])
 
 
+def test_a_hard_concrete_mask_keeps_or_drops_each_weight() -> None:
+    chosen = {"steps": 10, "rate": 0.1, "scale": 0.4}
+    *_, learned = concrete(FEED.ground, FEED.loss, ConcreteOptions(**chosen))
+    mask = final_mask(ARENA.layout, learned.logits, is_hard=True)
+    wanted = ARENA.views(ARENA.base + 0.4 * mask * sum(one.vector for one in ARENA.experts.values()))
+    found, base = own(last(concrete_network(FEED, **chosen, mask="hard"))), ARENA.views(ARENA.base)
+    for key, value in found.items():
+        torch.testing.assert_close(value, wanted[key])
+    share = float((found["first.weight"] == base["first.weight"]).float().mean())
+    assert 0 < share < 1
+    *_, after = concrete_network(FEED, **chosen, inner_rate=0.1, mask="hard")
+    assert 0 < float((own(after)["first.weight"] == base["first.weight"]).float().mean()) < 1
+
+
 def test_concrete_with_an_inner_rate_learns_coefficients_after_the_mask() -> None:
     steps = list(concrete_network(FEED, steps=10, rate=0.1, inner_rate=0.1))
     assert [one.total for one in steps] == [22] * 22 and steps[-1].note == "coefficients"
