@@ -227,6 +227,7 @@ class Arena:
             store=self.store,
             engine=self.engine,
             tile_size=self.tile_size,
+            densities=recipe.densities,
         )
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
@@ -271,7 +272,7 @@ class Arena:
         """Stretches where the recipe amounts to one expert, each with that expert."""
         settings = recipe.full_settings()
         is_whole = settings.get("density", 1.0) == 1.0 and settings.get("vector", "sum") == "sum"
-        if recipe.masks.mode != "off" or not is_whole or not method(recipe.method).is_expert_alone:
+        if recipe.densities or recipe.masks.mode != "off" or not is_whole or not method(recipe.method).is_expert_alone:
             return []
         found = ((span, self._whole_expert(span)) for span in mixture.spans)
         return [(span, expert) for span, expert in found if expert is not None]

@@ -49,9 +49,12 @@ def bands(mixture: Mixture, task: str, density: float, gamma: float) -> dict[str
     def found() -> dict[str, Band]:
         vector = mixture.vectors[task]
         mixture.note(mixture.stored[task])
-        return {slot.key: band(vector[slot.start : slot.stop], density, gamma) for slot in mixture.layout.slots}
+        return {
+            slot.key: band(vector[slot.start : slot.stop], mixture.density(task, slot.key, density), gamma)
+            for slot in mixture.layout.slots
+        }
 
-    kept: dict[str, Band] = mixture.remembered(("bands", task), (density, gamma), found)
+    kept: dict[str, Band] = mixture.remembered(("bands", task), (density, gamma, mixture.densities), found)
     return kept
 
 
@@ -79,5 +82,6 @@ BREADCRUMBS = MergeMethod(
     combine=breadcrumbs,
     default_scale=0.3,
     cost="two thresholds for each tensor, then one pass over all vectors",
+    has_densities=True,
     piecewise_when=(),
 )

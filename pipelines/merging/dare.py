@@ -34,13 +34,18 @@ def dare(mixture: Mixture, *, density: float, rescale: str, combine: str, seed: 
     return sparse_writer(mixture, thinned, combine)
 
 
-def thin(mixture: Mixture, tile: Tile, part: Part, density: float, seed: int, gain: float) -> Tensor:
-    """gain * coefficient * vector of one expert, (tile,), with 0 where it was dropped."""
-    thinned = part.vector * (part.coefficient * gain)
-    for slot, where in mixture.slots_in(tile) if density < 1 else ():
-        first = tile.start + where.start - slot.start
-        keep = draws(seed, part.task, slot.key, first, where.stop - where.start) < density * (WORD + 1)
-        thinned[where].masked_fill_(~keep, 0.0)
+def thin(mixture: Mixture, tile: Tile, part: Part, density: float, seed: int, gain: float | None) -> Tensor:
+    """gain (None: 1 / density) * coefficient * vector of one expert, (tile,), with 0 where it was dropped."""
+    import torch
+
+    thinned = torch.zeros_like(part.vector)
+    for slot, where in mixture.slots_in(tile):
+        own = mixture.density(part.task, slot.key, density)
+        torch.mul(part.vector[where], part.coefficient * (1.0 / own if gain is None else gain), out=thinned[where])
+        if own < 1:
+            first = tile.start + where.start - slot.start
+            keep = draws(seed, part.task, slot.key, first, where.stop - where.start) < own * (WORD + 1)
+            thinned[where].masked_fill_(~keep, 0.0)
     return thinned
 
 
@@ -66,13 +71,14 @@ def scramble(word: Tensor) -> Tensor:
     return word ^ (word >> 16)
 
 
-def gain(mixture: Mixture, task: str, density: float, rescale: str, seed: int) -> float:
-    """What the kept entries of one expert are multiplied by."""
+def gain(mixture: Mixture, task: str, density: float, rescale: str, seed: int) -> float | None:
+    """What the kept entries of one expert are multiplied by; None: by 1 / density."""
     if rescale == "inverse":
-        return 1.0 / density
-    if rescale == "none" or density >= 1:
+        return None
+    if rescale == "none" or (density >= 1 and not mixture.densities):
         return 1.0
-    found: float = mixture.remembered(("gain", task), (density, seed), lambda: l1_gain(mixture, task, density, seed))
+    key = density, seed, mixture.densities
+    found: float = mixture.remembered(("gain", task), key, lambda: l1_gain(mixture, task, density, seed))
     return found
 
 
@@ -84,7 +90,7 @@ def l1_gain(mixture: Mixture, task: str, density: float, seed: int) -> float:
     mixture.note(mixture.stored[task])
     for slot in mixture.layout.slots:
         vector = whole[slot.start : slot.stop]
-        keep = draws(seed, task, slot.key, 0, vector.numel()) < density * (WORD + 1)
+        keep = draws(seed, task, slot.key, 0, vector.numel()) < mixture.density(task, slot.key, density) * (WORD + 1)
         before += absolute_sum(vector)
         after += absolute_sum(vector * keep)
     return before / after if after else 1.0
@@ -105,5 +111,6 @@ DARE = MergeMethod(
     combine=dare,
     default_scale=0.3,
     cost="one draw for each entry and one pass over all vectors",
+    has_densities=True,
     piecewise_when=(("rescale", ("inverse", "none")),),
 )

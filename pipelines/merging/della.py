@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pipelines.merging.dare import WORD, draws
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipelines.merging.mixture import Mixture, Part, Tile, TileWriter
+
+    KeepOf = Callable[[str], Tensor]
 
 STEPS = 255  # ranks are kept in a byte: probabilities are right to epsilon / 255
 
@@ -27,10 +31,15 @@ def della(mixture: Mixture, *, density: float, epsilon: float, rescale: str, com
 
     Differs: ranks in 256 steps. A tensor of one axis is one row.
     """
-    keep, planes = keep_probabilities(density, epsilon), {task: ranks(mixture, task) for task in mixture.raised}
+    planes, table = {task: ranks(mixture, task) for task in mixture.raised}, cache(keep_probabilities)
+
+    def kept(task: str) -> KeepOf:
+        return lambda key: table(mixture.density(task, key, density), epsilon)
 
     def thinned(tile: Tile) -> list[Tensor]:
-        return [thin(mixture, tile, part, planes[part.task], keep, rescale, int(seed)) for part in tile.parts]
+        return [
+            thin(mixture, tile, part, planes[part.task], kept(part.task), rescale, int(seed)) for part in tile.parts
+        ]
 
     return sparse_writer(mixture, thinned, combine)
 
@@ -43,18 +52,21 @@ def keep_probabilities(density: float, epsilon: float) -> Tensor:
     return torch.linspace(density - half, density + half, STEPS + 1, dtype=torch.float64)
 
 
-def thin(mixture: Mixture, tile: Tile, part: Part, plane: Tensor, keep: Tensor, rescale: str, seed: int) -> Tensor:
-    """Coefficient * vector of one expert, (tile,), 0 where it was dropped, the rest made up for it."""
+def thin(mixture: Mixture, tile: Tile, part: Part, plane: Tensor, keep_of: KeepOf, rescale: str, seed: int) -> Tensor:
+    """Coefficient * vector of one expert, (tile,), 0 where it was dropped, the rest made up for it.
+
+    Args:
+        keep_of: key of a tensor -> its `keep_probabilities`.
+    """
     mixture.note(plane[tile.start : tile.stop])
-    rank = plane[tile.start : tile.stop].long()
     thinned = part.vector * part.coefficient
-    if rescale == "inverse":
-        thinned *= keep.clamp(min=1e-12).reciprocal().float()[rank]
-    limits = (keep * (WORD + 1)).round().long()[rank]
     for slot, where in mixture.slots_in(tile):
+        rank, keep = plane[tile.start + where.start : tile.start + where.stop].long(), keep_of(slot.key)
+        if rescale == "inverse":
+            thinned[where] *= keep.clamp(min=1e-12).reciprocal().float()[rank]
         first = tile.start + where.start - slot.start
         drawn = draws(seed, part.task, slot.key, first, where.stop - where.start)
-        thinned[where].masked_fill_(drawn >= limits[where], 0.0)
+        thinned[where].masked_fill_(drawn >= (keep * (WORD + 1)).round().long()[rank], 0.0)
     return thinned
 
 
@@ -101,5 +113,6 @@ DELLA = MergeMethod(
     combine=della,
     default_scale=0.3,
     cost="rows sorted once, then one pass over all vectors and a byte for each entry",
+    has_densities=True,
     piecewise_when=(),
 )

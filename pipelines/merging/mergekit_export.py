@@ -50,11 +50,17 @@ class Writing:
         """Whether all experts have one and the same coefficient everywhere."""
         return len({first_value(self.weight_rules(task), key) for task in self.experts for key in self.keys}) == 1
 
-    def models(self, *, weighted: bool = True, **parameters: Any) -> list[Body]:
-        """The list of models, with their weights if the method has them."""
+    def density(self, task: str) -> Any:
+        """The density parameter of an expert."""
+        rules = [(rule.match, rule.density) for rule in self.recipe.densities if rule.expert == task]
+        return setting_from([*rules, ("*", self.settings["density"])], self.keys)
+
+    def models(self, *, weighted: bool = True, thinned: bool = False, **parameters: Any) -> list[Body]:
+        """The list of models, with their weights and densities if the method has them."""
         listed = []
         for task, path in self.experts.items():
             own = ({"weight": self.weights(task)} if weighted else {}) | parameters
+            own |= {"density": self.density(task)} if thinned else {}
             listed.append({"model": path} | ({"parameters": own} if own else {}))
         return listed
 
@@ -125,7 +131,7 @@ def write_ties(writing: Writing) -> Body:
         writing.notes["scope"] = (LOSSY, "there each tensor is trimmed by itself")
     if settings["aggregate"] == "max":
         raise MergeError("TIES with the largest instead of the mean or sum has no counterpart in mergekit")
-    return _elected(writing, "ties", settings["aggregate"], {"density": settings["density"]}, {})
+    return _elected(writing, "ties", settings["aggregate"], {}, {})
 
 
 def write_dare(writing: Writing) -> Body:
@@ -134,21 +140,19 @@ def write_dare(writing: Writing) -> Body:
     writing.notes["seed"] = (LOSSY, DRAWN)
     if settings["rescale"] != "none":
         writing.notes["rescale"] = (LOSSY, "there the sum of sizes of each tensor is kept")
-    return _thinned(writing, "dare", {"density": settings["density"]}, {"rescale": settings["rescale"] != "none"})
+    return _thinned(writing, "dare", {}, {"rescale": settings["rescale"] != "none"})
 
 
 def write_della(writing: Writing) -> Body:
     """`della_linear`, `della`."""
     settings = writing.settings
     writing.notes["seed"] = (LOSSY, DRAWN)
-    own = {"density": settings["density"], "epsilon": settings["epsilon"]}
-    return _thinned(writing, "della", own, {"rescale": settings["rescale"] != "none"})
+    return _thinned(writing, "della", {"epsilon": settings["epsilon"]}, {"rescale": settings["rescale"] != "none"})
 
 
 def write_breadcrumbs(writing: Writing) -> Body:
     """`breadcrumbs`, `breadcrumbs_ties`."""
-    own = {"density": writing.settings["density"], "gamma": writing.settings["gamma"]}
-    return _thinned(writing, "breadcrumbs", own, {})
+    return _thinned(writing, "breadcrumbs", {"gamma": writing.settings["gamma"]}, {})
 
 
 def write_sce(writing: Writing) -> Body:
@@ -281,7 +285,7 @@ def _elected(writing: Writing, name: str, aggregate: str, own: Body, shared: Bod
         writing.notes["weights"] = (LOSSY, "their mean divides by the agreeing weights, ours by how many agree")
     if aggregate == "weighted":
         writing.signed()
-    body = {"merge_method": name, "base_model": writing.base, "models": writing.models(**own),
+    body = {"merge_method": name, "base_model": writing.base, "models": writing.models(thinned=True, **own),
             "parameters": {"normalize": aggregate != "sum", **shared}}  # fmt: skip
     return writing.scaled(body)
 
@@ -290,7 +294,7 @@ def _thinned(writing: Writing, stem: str, own: Body, shared: Body) -> Body:
     combine = writing.settings["combine"]
     plain = {"dare": "dare_linear", "della": "della_linear", "breadcrumbs": "breadcrumbs"}[stem]
     if combine == "linear":
-        body = {"merge_method": plain, "base_model": writing.base, "models": writing.models(**own),
+        body = {"merge_method": plain, "base_model": writing.base, "models": writing.models(thinned=True, **own),
                 "parameters": {"normalize": False, **shared}}  # fmt: skip
         return writing.scaled(body)
     elected = {"dare": "dare_ties", "della": "della", "breadcrumbs": "breadcrumbs_ties"}[stem]

@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.merging.errors import MergeError
 from pipelines.merging.mergekit_reading import Reading
 from pipelines.merging.mergekit_values import ValueRule, first_value
-from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, MergeRecipe
+from pipelines.merging.recipe import COEFFICIENT_RANGE, BlockRule, DensityRule, MergeRecipe
 from pipelines.merging.sparsify import AGGREGATES
 
 EXACT, ULP, LOSSY, DROPPED = "exact", "≤1 ulp", "lossy", "dropped"
@@ -39,6 +39,17 @@ def faders(reading: Reading, notes: Notes, members: Mapping[str, str] | None = N
             blocks += [BlockRule(glob, value, task) for glob, value in rules]
     notes["weight"] = (EXACT, "")
     return {"coefficients": tuple(coefficients.items()), "blocks": tuple(blocks)}
+
+
+def densities_of(reading: Reading, notes: Notes) -> tuple[float, tuple[DensityRule, ...]]:
+    """The density of all, and rules where it is not the same for all experts and keys; then theirs, 1, is the usual."""
+    found = {task: reading.rules("density", path) or [("*", 1.0)] for task, path in _members(reading).items()}
+    notes.setdefault("density", (EXACT, ""))
+    values = {value for rules in found.values() for _, value in rules}
+    if len(values) == 1:
+        return values.pop(), ()
+    rules = [DensityRule(glob, task, value) for task, one in found.items() for glob, value in one]
+    return 1.0, tuple(rule for rule in rules if (rule.match, rule.density) != ("*", 1.0))
 
 
 def relative_faders(reading: Reading, notes: Notes, members: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -94,8 +105,7 @@ def read_task_arithmetic(reading: Reading, notes: Notes) -> MergeRecipe:
 
 def read_ties(reading: Reading, notes: Notes) -> MergeRecipe:
     """`ties`: trimmed tensor by tensor; mean with normalize, else sum."""
-    density = _one_value(reading, "density", 1.0, notes)
-    settings = [("density", density), ("scope", "tensor")]
+    settings = [("scope", "tensor")]
     recipe = _elected(reading, "ties", settings, ("aggregate", "mean", "sum", "weighted"), True, notes)
     if reading.flag("rescale", False):
         notes["rescale"] = (DROPPED, "trimmed vectors keep their size here")
@@ -107,17 +117,15 @@ def read_dare(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
     is_rescaled = reading.flag("rescale", True)
     whole = (LOSSY, "sizes are made up for over the whole vector, there in each tensor")
     notes["rescale"] = whole if is_rescaled else (EXACT, "")
-    settings = [("density", _one_value(reading, "density", 1.0, notes)), ("rescale", "l1" if is_rescaled else "none")]
     notes["density"] = (LOSSY, DRAWN)
-    return _thinned(reading, "dare", settings, is_elected, False, notes)
+    return _thinned(reading, "dare", [("rescale", "l1" if is_rescaled else "none")], is_elected, False, notes)
 
 
 def read_della(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
     """`della_linear`, `della`."""
     is_rescaled = reading.flag("rescale", True)
     notes["rescale"] = (LOSSY, "each entry is divided by its own probability") if is_rescaled else (EXACT, "")
-    settings = [("density", _one_value(reading, "density", 1.0, notes)),
-                ("epsilon", _one_value(reading, "epsilon", 0.15, notes)),
+    settings = [("epsilon", _one_value(reading, "epsilon", 0.15, notes)),
                 ("rescale", "inverse" if is_rescaled else "none")]  # fmt: skip
     notes["density"] = (LOSSY, DRAWN)
     return _thinned(reading, "della", settings, is_elected, is_elected, notes)
@@ -125,8 +133,7 @@ def read_della(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
 
 def read_breadcrumbs(reading: Reading, notes: Notes, is_elected: bool) -> MergeRecipe:
     """`breadcrumbs`, `breadcrumbs_ties`."""
-    settings = [("density", _one_value(reading, "density", 1.0, notes)),
-                ("gamma", _one_value(reading, "gamma", 0.01, notes))]  # fmt: skip
+    settings = [("gamma", _one_value(reading, "gamma", 0.01, notes))]
     return _thinned(reading, "breadcrumbs", settings, is_elected, False, notes)
 
 
@@ -270,13 +277,16 @@ def _elected(
     name, mean, total, weighted = choice
     parts = faders(reading, notes)
     if not reading.flag("normalize", normalize):
-        return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, total))), notes)
-    if not parts["blocks"] and len({value for _, value in parts["coefficients"]}) == 1:
-        parts, weighted = equal_faders(reading), mean
+        chosen = total
+    elif not parts["blocks"] and len({value for _, value in parts["coefficients"]}) == 1:
+        parts, chosen = equal_faders(reading), mean
         notes["weight"] = (EXACT, "equal weights cancel in their mean: all are 1 here")
     else:
+        chosen = weighted
         notes["normalize"] = divisor_note(parts)
-    return _scaled(reading, MergeRecipe(method, **parts, settings=(*settings, (name, weighted))), notes)
+    density, densities = densities_of(reading, notes)
+    all_settings = (("density", density), *settings, (name, chosen))
+    return _scaled(reading, MergeRecipe(method, **parts, settings=all_settings, densities=densities), notes)
 
 
 def _thinned(
@@ -286,5 +296,7 @@ def _thinned(
         return _elected(reading, method, settings, ("combine", *AGGREGATES), normalize, notes)
     if reading.flag("normalize", False):
         notes["normalize"] = (DROPPED, "the sum is not divided here")
-    recipe = MergeRecipe(method, **faders(reading, notes), settings=(*settings, ("combine", "linear")))
+    density, densities = densities_of(reading, notes)
+    settings = [("density", density), *settings, ("combine", "linear")]
+    recipe = MergeRecipe(method, **faders(reading, notes), settings=tuple(settings), densities=densities)
     return _scaled(reading, recipe, notes)

@@ -32,6 +32,7 @@ class MergeMethod:
     `is_affine`: the result is base + a sum of coefficient * vector, so that one fader can move over a cached rest.
     `is_expert_alone`: one expert at 1 with everything kept, scale 1 and no mask gives that expert, so that it may be
     given to the bit. Not of methods that change even a single vector: there 1 would jump away from 0.99.
+    `has_densities`: its density may differ between experts and tensors; it asks `Mixture.density`.
     `is_symmetric`: it does not matter which expert stands first.
     `is_scale_free`: twice the vectors is twice the change; no setting is in units of weights.
     `min_experts`, `max_experts`: how many may be raised where any is.
@@ -53,6 +54,7 @@ class MergeMethod:
     max_experts: int | None = None
     is_affine: bool = False
     is_expert_alone: bool = True
+    has_densities: bool = False
     is_symmetric: bool = True
     is_scale_free: bool = True
     cost: str = ""

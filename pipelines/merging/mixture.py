@@ -15,7 +15,7 @@ from pipelines.merging.errors import MergeError
 from pipelines.merging.halves import Decoded, Stored, decoded
 from pipelines.merging.layout import Layout, Slot
 from pipelines.merging.native import MOST_EXPERTS, Kernels
-from pipelines.merging.recipe import MaskChoice, MergeRecipe
+from pipelines.merging.recipe import DensityRule, MaskChoice, MergeRecipe
 from pipelines.merging.store import Store
 
 TILE = 131_072  # elements; at float32 a tile of each of several streams fits a second-level cache
@@ -79,6 +79,7 @@ class Mixture:
         engine: gives the native engine if it is there and ready; asked for by the methods that it serves.
         noted: bytes of each pass that `note` was told of.
         ballots: of a merge in pieces, of which this is one.
+        densities: asked by `density`.
     """
 
     layout: Layout
@@ -93,6 +94,7 @@ class Mixture:
     tile_size: int = TILE
     noted: list[int] = field(default_factory=list)
     ballots: Ballots | None = None
+    densities: tuple[DensityRule, ...] = ()
 
     @property
     def vectors(self) -> Mapping[str, Tensor]:
@@ -108,6 +110,11 @@ class Mixture:
     def raised(self) -> tuple[str, ...]:
         """Tasks that have a coefficient somewhere."""
         return tuple(task for i, task in enumerate(self.stored) if any(span.coefficients[i] for span in self.spans))
+
+    def density(self, task: str, key: str, usual: float) -> float:
+        """Density of one expert in one tensor: of the first rule that matches, else the usual one."""
+        rules = (rule for rule in self.densities if rule.expert == task and fnmatchcase(key, rule.match))
+        return next((rule.density for rule in rules), usual)
 
     def note(self, *passed: Stored) -> None:
         """Say what was read or written once, beside the pass that fills the live buffer."""
@@ -200,12 +207,12 @@ def spans_of(layout: Layout, recipe: MergeRecipe, tasks: tuple[str, ...]) -> tup
 
 
 def check_rules(recipe: MergeRecipe, keys: Collection[str]) -> None:
-    """Refuse a block rule that matches no key.
+    """Refuse a rule that matches no key.
 
     Raises:
         MergeError: names the rule and a key that there is.
     """
-    for rule in recipe.blocks:
+    for rule in (*recipe.blocks, *recipe.densities):
         if not any(fnmatchcase(key, rule.match) for key in keys):
             raise MergeError(f'block rule "{rule.match}" matches no key, such as {next(iter(keys))}')
 

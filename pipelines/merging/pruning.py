@@ -118,14 +118,18 @@ def threshold_between(mixture: Mixture, task: str, kept: int) -> float:
 
 def tensor_thresholds(mixture: Mixture, task: str, density: float) -> list[float]:
     """A threshold for each tensor, in slot order; kept in `memory`, like those of `whole_threshold`."""
-    ranks = [kept_count(density, slot.stop - slot.start) for slot in mixture.layout.slots]
+    ranks = [
+        kept_count(mixture.density(task, slot.key, density), slot.stop - slot.start) for slot in mixture.layout.slots
+    ]
     if ("tensor edges", task) not in mixture.memory:
         stops = [grid_ranks(slot.stop - slot.start) for slot in mixture.layout.slots]
         mixture.memory["tensor edges", task] = sizes_by_tensor(mixture, task, stops)
     edges: list[dict[int, float]] = mixture.memory["tensor edges", task]
     if not all(rank in found for rank, found in zip(ranks, edges, strict=True)):
         edges = mixture.remembered(
-            ("tensor edges between", task), density, lambda: sizes_by_tensor(mixture, task, [{rank} for rank in ranks])
+            ("tensor edges between", task),
+            tuple(ranks),
+            lambda: sizes_by_tensor(mixture, task, [{rank} for rank in ranks]),
         )
     return [found[rank] for rank, found in zip(ranks, edges, strict=True)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from pipelines.merging.errors import MergeError
 from pipelines.merging.method import MergeMethod
 from pipelines.merging.values import check_known, check_number, number
 
@@ -46,6 +47,18 @@ class BlockRule:
 
 
 @dataclass(frozen=True)
+class DensityRule:
+    """The density of one expert for the keys that match a glob, in place of the method's setting.
+
+    The first rule of the expert that matches a key wins.
+    """
+
+    match: str
+    expert: str
+    density: float
+
+
+@dataclass(frozen=True)
 class MergeRecipe:
     """Everything that decides a merged network, apart from the checkpoints themselves.
 
@@ -54,6 +67,7 @@ class MergeRecipe:
         scale: alpha, the factor of the merged vector, 0 to 2.
         settings: (name, value) of the method's own settings; missing ones have the method's default.
         muted, soloed, negated: tasks whose fader keeps its value while its effect is changed.
+        densities: where the method's density is not the same for all experts and keys.
     """
 
     method: str = "task_arithmetic"
@@ -65,6 +79,7 @@ class MergeRecipe:
     muted: tuple[str, ...] = ()
     soloed: tuple[str, ...] = ()
     negated: tuple[str, ...] = ()
+    densities: tuple[DensityRule, ...] = ()
 
     def coefficient(self, task: str) -> float:
         """Effective coefficient of a task: 0 when muted or when another is soloed, the sign turned when negated."""
@@ -99,6 +114,7 @@ def check_recipe(recipe: MergeRecipe, tasks: Iterable[str] | None = None) -> Non
     for rule in recipe.blocks:
         check_number(f'factor of block "{rule.match}"', rule.factor, FACTOR_RANGE)
     _check_masks(method, recipe.masks)
+    _check_densities(method, recipe)
     if tasks is not None:
         for name in _experts_named(recipe):
             check_known("expert", name, tuple(tasks))
@@ -113,7 +129,20 @@ def _method(name: str) -> MergeMethod:
 def _experts_named(recipe: MergeRecipe) -> list[str]:
     named = [task for task, _ in (*recipe.coefficients, *recipe.masks.thresholds)]
     named += [*recipe.muted, *recipe.soloed, *recipe.negated, *recipe.masks.tasks]
+    named += [rule.expert for rule in recipe.densities]
     return named + [rule.expert for rule in recipe.blocks if rule.expert is not None]
+
+
+def _check_densities(method: MergeMethod, recipe: MergeRecipe) -> None:
+    settings = recipe.full_settings()
+    if recipe.densities and not (method.has_densities and settings.get("scope", "tensor") == "tensor"):
+        raise MergeError(
+            f"{method.title} has no densities by expert and tensor here: leave out `densities`, or take TIES with "
+            "scope: tensor, DARE, DELLA or Breadcrumbs"
+        )
+    for rule in recipe.densities:
+        setting = next(one for one in method.settings if one.name == "density")
+        check_number(f'density of "{rule.expert}" in "{rule.match}"', rule.density, (setting.minimum, setting.maximum))
 
 
 def _check_settings(method: MergeMethod, settings: Iterable[tuple[str, float | str]]) -> None:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.method import MergeMethod
-from pipelines.merging.recipe import DEFAULT_THRESHOLD, BlockRule, MaskChoice, MergeRecipe, check_recipe
+from pipelines.merging.recipe import (
+    DEFAULT_THRESHOLD,
+    BlockRule,
+    DensityRule,
+    MaskChoice,
+    MergeRecipe,
+    check_recipe,
+)
 from pipelines.merging.registry import method as method_named
 from pipelines.merging.values import entries, mapping, number, numbers, text, texts
+
+DENSITY_KEYS = ("match", "expert", "density")
 
 
 def recipe_to_dict(recipe: MergeRecipe) -> dict[str, Any]:
@@ -33,6 +43,7 @@ def recipe_to_dict(recipe: MergeRecipe) -> dict[str, Any]:
         "muted": list(recipe.muted),
         "soloed": list(recipe.soloed),
         "negated": list(recipe.negated),
+        **({"densities": [asdict(rule) for rule in recipe.densities]} if recipe.densities else {}),
     }
 
 
@@ -47,7 +58,7 @@ def recipe_from_dict(document: Mapping[str, Any], tasks: Sequence[str] | None = 
         MergeError: an unknown key, method, setting or expert (the message lists the known ones), a value of the wrong
             type or out of range.
     """
-    known = ("vector", "weights", "scale", "masks", "blocks", "muted", "soloed", "negated")
+    known = ("vector", "weights", "scale", "masks", "blocks", "muted", "soloed", "negated", "densities")
     document = mapping("merge", document, known)
     vector = dict(mapping("vector", document.get("vector", {})))
     name = text("vector.method", vector.pop("method", MergeRecipe.method))
@@ -60,6 +71,7 @@ def recipe_from_dict(document: Mapping[str, Any], tasks: Sequence[str] | None = 
         masks=_masks_from(document.get("masks", {}), method),
         blocks=tuple(_rule_from(entry) for entry in entries("blocks", document.get("blocks", []))),
         **{key: texts(key, document.get(key, [])) for key in ("muted", "soloed", "negated")},
+        densities=tuple(_density_from(entry) for entry in entries("densities", document.get("densities", []))),
     )
     check_recipe(recipe, tasks)
     return recipe
@@ -126,6 +138,14 @@ def _rule_from(entry: Any) -> BlockRule:
         factor=number("blocks.factor", entry["factor"]),
         expert=None if expert is None else text("blocks.expert", expert),
     )
+
+
+def _density_from(entry: Any) -> DensityRule:
+    entry = mapping("a density rule", entry, DENSITY_KEYS)
+    if lacking := [key for key in DENSITY_KEYS if key not in entry]:
+        raise MergeError(f"a density rule lacks {', '.join(lacking)}: write {', '.join(DENSITY_KEYS)}")
+    match, expert = (text(f"densities.{key}", entry[key]) for key in ("match", "expert"))
+    return DensityRule(match, expert, number("densities.density", entry["density"]))
 
 
 def _setting_value(name: str, value: Any) -> float | str:

@@ -132,7 +132,7 @@ def limits_by_tile(mixture: Mixture, density: float, scope: str) -> TileLimits:
     """Tile -> its stretches, which together are the tile, each with the least size that every expert keeps there."""
     from pipelines.merging.pruning import tensor_thresholds, whole_threshold
 
-    if scope == "global" or density >= 1:
+    if scope == "global" or (density >= 1 and not mixture.densities):
         is_whole = density >= 1
         limit = {task: 0.0 if is_whole else whole_threshold(mixture, task, density) for task in mixture.raised}
         return lambda tile: [(slice(0, len(tile.base)), [limit[part.task] for part in tile.parts])]
@@ -248,5 +248,6 @@ TIES = MergeMethod(
         ),
     ),
     combine=ties,
+    has_densities=True,
     piecewise_when=(("scope", ("tensor",)),),
 )

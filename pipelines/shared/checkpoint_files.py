@@ -284,9 +284,11 @@ def _merged(
         )
         for key, tensor in base.items():  # here, where a stretch of a matrix is still known to be one
             check_not_quantised(key, job.slots[0][key].shape, tensor, expert.name, experts[expert.name][key])
-    rules = tuple(rule for rule in plan.recipe.blocks if any(fnmatchcase(key, rule.match) for key in base))
+    blocks, densities = plan.recipe.blocks, plan.recipe.densities
+    blocks = tuple(rule for rule in blocks if any(fnmatchcase(key, rule.match) for key in base))
+    densities = tuple(rule for rule in densities if any(fnmatchcase(key, rule.match) for key in base))
     arena = Arena.from_checkpoints(base, experts, engine=no_engine)  # compiling one takes longer, and memory
     experts.clear()
     if kinship is not None:
         kinship.add(arena, base)
-    return finished(arena, base, replace(plan.recipe, blocks=rules), ballots), arena.notices
+    return finished(arena, base, replace(plan.recipe, blocks=blocks, densities=densities), ballots), arena.notices

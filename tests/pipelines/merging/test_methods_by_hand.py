@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from pipelines.merging.errors import MergeError
-from pipelines.merging.recipe import MaskChoice, MergeRecipe
+from pipelines.merging.recipe import DensityRule, MaskChoice, MergeRecipe
 
 ZERO = [0.0, 0.0, 0.0, 0.0]
 
 
-def change(arena, method: str, *heights: float, scale: float = 1.0, masks: MaskChoice | None = None, **settings):
+def change(
+    arena, method: str, *heights: float, scale: float = 1.0, masks: MaskChoice | None = None, densities=(), **settings
+):
     """Merged minus base of a one-tensor arena, as a list."""
     faders = tuple(zip(arena.tasks, heights, strict=True))
-    recipe = MergeRecipe(method, faders, scale, tuple(settings.items()), masks or MaskChoice())
+    recipe = MergeRecipe(method, faders, scale, tuple(settings.items()), masks or MaskChoice(), densities=densities)
     merged = arena.views(arena.merge(recipe).flat)["w"]
     return (merged - arena.base[: merged.numel()]).tolist()
 
@@ -77,6 +79,34 @@ def test_dare_shares_the_election_and_the_commonest_sign(flat_arena):
 def test_ties_keeps_all_that_equal_the_last_one_kept(flat_arena):
     arena = flat_arena(ZERO, [2, -2, 2, 1], [0, 0, 0, 8])
     assert change(arena, "ties", 1, 0, density=0.25) == [2, -2, 2, 0]
+
+
+def own(*densities: float) -> tuple[DensityRule, ...]:
+    return tuple(DensityRule("w", f"task{place}", density) for place, density in enumerate(densities))
+
+
+def test_densities_by_expert(flat_arena):
+    # a quarter of [3, 1, 0, -4] and a half of [2, -1, -5, 1]: [0, 0, 0, -4], [2, 0, -5, 0]; then the other way round
+    arena = flat_arena(ZERO, [3, 1, 0, -4], [2, -1, -5, 1])
+    for method, settings in (("ties", {"scope": "tensor"}), ("breadcrumbs", {"gamma": 0.0})):
+        assert change(arena, method, 1, 1, densities=own(0.25, 0.5), density=1.0, **settings) == [2, 0, -5, -4]
+        assert change(arena, method, 1, 0, densities=own(0.5, 0.25), density=1.0, **settings) == [3, 0, 0, -4]
+
+
+@pytest.mark.parametrize(("method", "rescale"), [("dare", "inverse"), ("dare", "l1"), ("della", "inverse")])
+def test_what_a_rule_keeps_whole_is_not_drawn(flat_arena, method, rescale):
+    arena = flat_arena(ZERO, [3, 1, 0, -4], [2, -1, -5, 1])
+    assert change(arena, method, 1, 1, densities=own(1.0, 1.0), density=0.1, rescale=rescale) == [5, 0, -5, -3]
+    assert change(arena, method, 1, 0, density=0.1, rescale=rescale) != [3, 1, 0, -4]
+
+
+def test_densities_are_refused_where_there_is_one_for_all(flat_arena):
+    arena = flat_arena(ZERO, [3, 1, 0, -4], [2, -1, -5, 1])
+    for method in ("ties", "sce", "task_arithmetic"):
+        with pytest.raises(MergeError, match="has no densities by expert"):
+            change(arena, method, 1, 1, densities=own(0.5))
+    with pytest.raises(MergeError, match=r"density of \"task0\" in \"w\" is 2"):
+        change(arena, "dare", 1, 1, densities=own(2.0))
 
 
 def test_slerp_of_right_angles_has_both_shares_root_half(flat_arena):

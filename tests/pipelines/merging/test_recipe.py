@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.merging.errors import MergeError
-from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
+from pipelines.merging.recipe import BlockRule, DensityRule, MaskChoice, MergeRecipe
 from pipelines.merging.recipe_form import recipe_from_dict, recipe_hash, recipe_to_dict
 
 FULL = MergeRecipe(
@@ -28,6 +28,14 @@ FULL = MergeRecipe(
 
 def test_written_and_read_it_is_the_same_recipe():
     assert recipe_from_dict(json.loads(json.dumps(recipe_to_dict(FULL))), ("ivis", "mef")) == FULL
+
+
+def test_densities_are_written_where_there_are_any():
+    rules = (DensityRule("stem.*", "mef", 0.5), DensityRule("*", "mef", 0.25))
+    thin = MergeRecipe("dare", (("mef", 1.0),), densities=rules)
+    assert recipe_from_dict(recipe_to_dict(thin), ("ivis", "mef")).densities == rules
+    assert recipe_hash(thin) != recipe_hash(replace(thin, densities=rules[::-1]))
+    assert "densities" not in recipe_to_dict(replace(thin, densities=()))
 
 
 def test_an_empty_document_is_the_default_recipe_of_its_method():
@@ -55,6 +63,7 @@ def test_an_empty_document_is_the_default_recipe_of_its_method():
         ({"masks": {"lambda": {"night": 0.4}}}, 'unknown expert "night"'),
         ({"blocks": [{"match": "*"}]}, 'lacks "factor"'),
         ({"blocks": [{"match": "*", "factor": 1, "expert": "night"}]}, 'unknown expert "night"'),
+        ({"vector": {"method": "dare"}, "densities": [{"match": "*"}]}, "a density rule lacks expert, density"),
         ({"muted": "mef"}, "muted must be a list, got str"),
         ({"soloed": ["night"]}, 'unknown expert "night"'),
     ],
