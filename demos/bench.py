@@ -83,10 +83,13 @@ class Bench(ABC, Generic[Asked, Made, Pipeline]):
         """A call on one of the threads that run networks."""
         return self._runners.submit(call, *args).result()
 
-    def kept(self, key: tuple[Any, ...], make: Callable[[], Kept], size_of: Callable[[Kept], int]) -> Kept:
-        """What was made lately under a key, or made now."""
-        value: Kept | None = self._shelf.get(repr(key))
+    def kept(
+        self, key: tuple[Any, ...], make: Callable[[], Kept], size_of: Callable[[Kept], int], shelf: Shelf | None = None
+    ) -> Kept:
+        """What was made lately under a key, or made now; beside the results, or on a shelf of its own."""
+        shelf = shelf or self._shelf
+        value: Kept | None = shelf.get(repr(key))
         if value is None:
             value = make()
-            self._shelf.put(repr(key), value, size_of(value))
+            shelf.put(repr(key), value, size_of(value))
         return value

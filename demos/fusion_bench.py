@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from demos.bench import Bench
 from demos.pace import Pace
+from demos.shelf import Shelf
 from pipelines.fusion.options import FusionOptions
 from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
@@ -58,11 +59,13 @@ class Job:
 class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
     """Runs jobs; frames that were read and results that were made lately are not made again."""
 
-    most_bytes = 400_000_000  # about ten large pictures, frames and results together
+    most_bytes = 250_000_000  # of results: three of 24 megapixels
+    most_frame_bytes = 400_000_000  # on a shelf of their own: a result that is put away must not cost a second reading
 
     def __init__(self, cache: ModelCache, make_pipeline: Callable[[], FusionPipeline] | None = None) -> None:
         super().__init__(cache, family("fusenet"), make_pipeline)
         self.pace = Pace()
+        self._frame_shelf = Shelf(self.most_frame_bytes)
 
     def real_pipeline(self) -> FusionPipeline:
         """The fusion pipeline on this cache."""
@@ -83,15 +86,24 @@ class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
         return self.registration(job).frames
 
     def registration(self, job: Job) -> Registration:
-        """Those frames, and how they were moved."""
+        """Those frames, and how they were moved; unmoved ones are those that were read, and kept once."""
         from pipelines.fusion.registration import register
 
-        def placed() -> Registration:
-            found = self._found(job) if job.placement.is_aligned else ()
-            return register(self._read(job), found, job.placement.moves)
+        moves = job.placement.moves
+        found = self._found(job) if job.placement.is_aligned else ()
 
+        def placed() -> Registration:
+            return register(self._read(job), found, moves)
+
+        if not any(one.is_accepted for one in found) and all(one.is_identity for one in moves):
+            return placed()
         key = ("placed", job.paths, job.options.for_frames(), job.placement)
-        return self.kept(key, placed, lambda registration: registration.frames.images.nbytes)
+        return self.kept(key, placed, lambda registration: registration.frames.images.nbytes, self._frame_shelf)
+
+    def forget(self) -> None:
+        """All that is kept leaves memory."""
+        super().forget()
+        self._frame_shelf.clear()
 
     def rival(self, job: Job, engine: str, frames: FrameSet) -> np.ndarray:
         """What another engine makes of frames of a job, (H, W, 3) uint8."""
@@ -104,7 +116,9 @@ class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
         if not job.paths:
             raise UserError("There is no frame yet: upload at least two, or choose an example.", "Nothing to fuse")
         key = ("frames", job.paths, job.options.for_frames())
-        return self.kept(key, lambda: load_frames(job.paths, job.options), lambda frames: frames.images.nbytes)
+        return self.kept(
+            key, lambda: load_frames(job.paths, job.options), lambda frames: frames.images.nbytes, self._frame_shelf
+        )
 
     def _found(self, job: Job) -> tuple[Transform, ...]:
         """What `align` finds; kept, so that a move by hand does not wait for it."""
