@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from demos.bench import Bench
+from demos.drawing import resized
 from demos.pace import Pace
 from demos.shelf import Shelf
 from pipelines.fusion.options import FusionOptions
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
     from pipelines.fusion.pipeline import FusionPipeline, FusionResult
     from pipelines.shared.cache import ModelCache
+
+
+PREVIEWED = 200_000  # pixels of a preview by tables or a classical method
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,27 @@ class FusionBench(Bench["Job", "FusionResult", "FusionPipeline"]):
 
     def preview(self, job: Job) -> FusionResult:
         """The result at the resolution that the machine can follow a drag with."""
+        if job.options.engine != "net":
+            return self._of_small_frames(job)
         pixels = self.pace.pixels
         result, is_kept = self.result(job.preview(pixels))
         seconds = result.run.seconds.get("infer")
-        if seconds and not is_kept and job.options.engine == "net":
+        if seconds and not is_kept:
             self.pace.note(pixels, seconds)
         return result
+
+    def _of_small_frames(self, job: Job) -> FusionResult:
+        """For engines that run at the frames' own size; of small frames it is the result itself, which stays."""
+        from pipelines.fusion.measured import frames_at, size_within
+
+        height, width = self.frames(job).images.shape[1:3]
+        size_hw = size_within((height, width), PREVIEWED)
+        if size_hw == (height, width):
+            return self.result(job)[0]
+        key = ("small", job.paths, job.options.for_frames(), job.placement)
+        frames = self.kept(key, lambda: frames_at(self.frames(job), size_hw), lambda small: small.images.nbytes)
+        result = self.run(self.pipeline, frames, job.options, job.recipe)
+        return replace(result, fused=resized(result.fused, (height, width)))
 
     def beside(self, job: Job, view: str, other: MergeRecipe, base: MergeRecipe) -> np.ndarray:
         """The picture to compare with, (H, W, 3) uint8: "frame 1", a name of ENGINES, "other" slot or "base"."""

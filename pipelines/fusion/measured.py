@@ -18,7 +18,12 @@ MOST_MEASURED = 1_000_000  # pixels: the metrics of a larger picture would take 
 
 def measured_size(size_hw: tuple[int, ...]) -> tuple[int, int]:
     """The size at which a picture is measured: its own, or reduced to MOST_MEASURED pixels."""
-    factor = min(1.0, (MOST_MEASURED / (size_hw[0] * size_hw[1])) ** 0.5)
+    return size_within(size_hw, MOST_MEASURED)
+
+
+def size_within(size_hw: tuple[int, ...], most_pixels: int) -> tuple[int, int]:
+    """A size, reduced to about that many pixels where it has more."""
+    factor = min(1.0, (most_pixels / (size_hw[0] * size_hw[1])) ** 0.5)
     return round(size_hw[0] * factor), round(size_hw[1] * factor)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demos import fusion_bench
 from demos.fusion_bench import FusionBench, Job
 from pipelines.fusion import inputs
 from pipelines.fusion.options import FusionOptions
@@ -65,3 +66,12 @@ def test_results_and_unmoved_frames_cost_no_second_reading(bench: Any, pair: Job
 def test_moved_frames_are_kept_and_need_no_others(bench: Any, pair: Job) -> None:
     moved = replace(pair, placement=Placement(moves=(Move(1, dx_px=4.0),)))
     assert bench.frames(moved) is bench.frames(moved) and len(bench.read) == 1
+
+
+def test_a_preview_without_a_network_is_small_or_the_result_itself(
+    bench: Any, pair: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench.preview(pair) is bench.result(pair)[0] and bench.sizes == [(40, 60)]
+    monkeypatch.setattr(fusion_bench, "PREVIEWED", 600)
+    sketch = bench.preview(replace(pair, options=replace(pair.options, detail=1.5)))
+    assert bench.sizes[1:] == [(20, 30)] and sketch.fused.shape == (40, 60, 3)
