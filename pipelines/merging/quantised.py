@@ -32,7 +32,7 @@ def quantised(mixture: Mixture, *, bits: float, along: str, shared: float) -> Ti
         shared: bits of the mean of the family's vectors. It is coded first, and `bits` hold what each vector has beside
             it as decoded, so that its error is made up for. 0: no mean.
 
-    Differs: the range of the numbers always holds 0, so that what did not move stays where it is.
+    Differs: the range of the numbers always holds 0, so that without a shared mean what did not move stays.
     """
     return coded_writer(mixture, integer_code(mixture, int(bits), along, int(shared)))
 
@@ -45,8 +45,7 @@ def integer_code(mixture: Mixture, bits: int, along: str, shared: int) -> Code:
         width = width_of(slot, along)
 
         def rounded(task: str | None, vector: Tensor, bits: int = bits) -> Tensor:
-            low, high = ranges[task, slot.key]
-            return nearest(vector, spread(low, width, first, count), spread(high, width, first, count), bits)
+            return nearest(vector, ranges[task, slot.key], width, first, bits)
 
         if not shared:
             return rounded
@@ -65,8 +64,8 @@ def all_ranges(mixture: Mixture, along: str, shared: int) -> Ranges:
         width, mean = width_of(slot, along), None
         if shared:
             mean = mean_vector(mixture, slot.start, slot.stop)
-            low, high = ranges[None, slot.key] = ranges_of(mean, width)
-            mean = nearest(mean, *(spread(one, width, 0, len(mean)) for one in (low, high)), shared)
+            ranges[None, slot.key] = ranges_of(mean, width)
+            mean = nearest(mean, ranges[None, slot.key], width, 0, shared)
         for task, stored in mixture.stored.items():
             own = decoded(stored[slot.start : slot.stop])
             ranges[task, slot.key] = ranges_of(own if mean is None else own - mean, width)
@@ -97,10 +96,15 @@ def ranges_of(vector: Tensor, width: int) -> Tensor:
     return torch.stack([low.clamp(max=0), high.clamp(min=0)])
 
 
-def nearest(vector: Tensor, low: Tensor, high: Tensor, bits: int) -> Tensor:
-    """Entries (n,) as whole numbers of steps, of which there are 2^bits - 1 from `low` to `high`, (n,) or (1,)."""
+def nearest(vector: Tensor, ranges: Tensor, width: int, first: int, bits: int) -> Tensor:
+    """Entries of a tensor from `first` on, (n,), as whole numbers of steps: 2^bits - 1 of them make up a range.
+
+    Args:
+        ranges: of the tensor, as `ranges_of` gives them.
+    """
     import torch
 
+    low, high = (spread(one, width, first, len(vector)) for one in ranges)
     step = ((high - low) / (2**bits - 1)).clamp(min=LEAST_STEP)
     least = torch.round(low / step)
     return torch.round(vector / step).clamp_(least, least + (2**bits - 1)).mul_(step)
