@@ -69,7 +69,8 @@ def status_endpoint(workshop: Workshop) -> Callable[[], dict[str, Any]]:
         """Tell the device, the memory in use, and what the cache holds and has done.
 
         Returns:
-            device, memory, models, merged (bytes held, in words), hits, misses, loads, load_ms, merge_ms, evictions.
+            device, memory, models, merged (bytes held, in words) and budget (how many may be), hits, misses, loads,
+            load_ms, merge_ms, run_ms (sums), evictions, queue (runs that wait).
         """
         return status_of(workshop)
 

@@ -37,7 +37,7 @@ def build_page(workshop: Workshop, limits: Limits = PRIVATE, rows: Sequence[Tab]
                 with gr.Tab(tab.title, id=tab.name) as opened:
                     built[tab.name] = tab.build(workshop)
                 header.follow(opened, tab.name, built[tab.name])
-        status = StatusBar(workshop)
+        status = StatusBar(workshop, limits.has_models)
         for one in built.values():
             if hasattr(one, "meet"):
                 one.meet(tabs, built)
@@ -49,4 +49,5 @@ def build_page(workshop: Workshop, limits: Limits = PRIVATE, rows: Sequence[Tab]
     workshop.cache.add_listener(LoadMessages())
     light_sessions(page)
     apply(page, limits)
+    workshop.waiting = lambda: len(page._queue)
     return Page(page, built)

@@ -85,12 +85,14 @@ class Turns:
 class Workshop:
     """What the tabs of one page share; made in app.py and passed down.
 
-    `turns`: of each tab by its name, so that a run or a Stop on one leaves what goes on on another.
+    `turns`: of each tab by its name, so that a run or a Stop on one leaves what goes on on another. `waiting()`: how
+    many events wait in the queue.
     """
 
     cache: ModelCache
     assets: Path
     turns: defaultdict[str, Turns] = field(default_factory=lambda: defaultdict(Turns))
+    waiting: Callable[[], int] = lambda: 0
     forget: list[Callable[[], None]] = field(default_factory=list)  # each tab's way to drop its kept results
 
     def free(self) -> None:

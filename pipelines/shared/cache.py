@@ -63,7 +63,10 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class CacheCounters:
-    """What the status bar shows; times are sums over the life of the cache."""
+    """What the status bar shows; times are sums over the life of the cache, `run_ms` of all leases.
+
+    `budget_bytes`: what may be held, on all devices; None before the first load, which may decide it.
+    """
 
     hits: int
     misses: int
@@ -73,6 +76,8 @@ class CacheCounters:
     bytes_device: int
     load_ms: float
     merge_ms: float
+    run_ms: float
+    budget_bytes: int | None
     models: tuple[ModelRow, ...]
 
 
@@ -103,6 +108,7 @@ class _Tally:
     loads: int = 0
     load_s: float = 0.0
     merge_s: float = 0.0
+    run_s: float = 0.0
 
 
 @dataclass
@@ -165,6 +171,7 @@ class ModelCache:
                 self._tally.hits += is_hit
                 self._tally.misses += not is_hit
             merged: _Merged = entry.value
+            lent = time.perf_counter()
             yield Lease(
                 merged.model,
                 recipe,
@@ -175,6 +182,8 @@ class ModelCache:
                 bytes_moved=0 if is_hit else merged.bytes_moved,
                 is_hit=is_hit,
             )
+            with self._lock:
+                self._tally.run_s += time.perf_counter() - lent
 
     def arena(self, family: ModelFamily) -> Arena:
         """Base and task vectors of a family, loaded if need be."""
@@ -191,7 +200,8 @@ class ModelCache:
         on_device = 0 if self.device == "cpu" else self._shelf.size_bytes(self.device)
         return CacheCounters(
             tally.hits, tally.misses, tally.loads, self._shelf.evictions, self._shelf.size_bytes("cpu"), on_device,
-            tally.load_s * 1e3, tally.merge_s * 1e3, rows,
+            tally.load_s * 1e3, tally.merge_s * 1e3, tally.run_s * 1e3,
+            (self.ram_bytes or 0) + (self.device_bytes or 0) or None, rows,
         )  # fmt: skip
 
     def unload(self, name: str) -> bool:

@@ -27,7 +27,7 @@ class FakeCache:
 
     def counters(self) -> Any:
         return SimpleNamespace(hits=3, misses=2, loads=1, evictions=0, bytes_ram=5_000_000, bytes_device=0,
-                               load_ms=41.6, merge_ms=7.2, models=())  # fmt: skip
+                               load_ms=41.6, merge_ms=7.2, run_ms=20.4, budget_bytes=8_000_000, models=())  # fmt: skip
 
     def unload_all(self) -> None:
         self.unloaded += 1

@@ -97,6 +97,7 @@ def test_status_tells_device_and_hits(client: Client) -> None:
     status = client.predict(api_name="/status")
     assert status["device"] == "cpu" and status["hits"] == 3
     assert (status["loads"], status["load_ms"], status["merge_ms"], status["merged"]) == (1, 42, 7, "5 MB")
+    assert (status["run_ms"], status["budget"], status["queue"]) == (20, "8 MB", 0)
 
 
 def test_fuse_names_a_format_that_is_not_read(client: Client, built: Any, tmp_path: Path) -> None:

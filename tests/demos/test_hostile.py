@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from inspect import getclosurevars, isgeneratorfunction
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,9 @@ def test_one_visitor_may_have_two_runs_waiting_and_another_still_comes_in(
 ) -> None:
     page, tab, ben, gate = built.page, built.tab, Visitor(url, built, "ben"), threading.Event()
     assert (page._queue.max_size, page.delete_cache) == (20, (1800, 7200))
+    assert "status-unload" not in {one.elem_id for one in page.blocks.values()}  # nobody empties what others run
+    long = [one.fn for one in page.fns.values() if one.concurrency_id == "batch" and isgeneratorfunction(one.fn)]
+    assert [getclosurevars(one).nonlocals.get("longest_s") for one in long] == [600] * 3  # batch, clips, scores
     monkeypatch.setattr(tab, "pictured", lambda *given, pictured=tab.pictured: gate.wait(20) and pictured(*given))
     try:
         assert [anna.join(run, {}).status_code] == [200]
@@ -180,7 +184,9 @@ def test_a_corrupt_upload_leaves_her_picture_and_the_run_of_another(
     before = anna.shown(out)
     ben.join(run, {files: frames[ben]})
     anna.join(run, {files: [anna.given(PNG_HEAD, "torn.png"), frames[anna][1]]})
-    (failed,), of_ben = anna.answers(), ben.shown(out)
+    (told, failed), of_ben = anna.answers(), ben.shown(out)
     assert failed["success"] is False and "torn.png" in json.dumps(failed)
+    assert "torn.png" in told["output"]["data"][run.outputs.index(built.tab.alert)]
+    assert told["output"]["data"][out] == {"__type__": "update"}  # as it was
     anna.join(run, {files: frames[anna]})
     assert np.array_equal(anna.shown(out), before) and before.mean() < of_ben.mean()

@@ -52,6 +52,7 @@ def test_the_second_lease_of_a_recipe_is_a_hit_on_the_same_version(toy_family: M
     assert first.weights_version == second.weights_version and second.bytes_moved == 0
     counters = cache.counters()
     assert (counters.hits, counters.misses, counters.loads) == (1, 1, 1)
+    assert 0 < counters.run_ms < 1000 and counters.budget_bytes == cache.ram_bytes
 
 
 def test_eight_visitors_with_random_mixes_get_their_own_answers(toy_family: ModelFamily, tmp_path: Path) -> None:
