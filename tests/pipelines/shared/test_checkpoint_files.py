@@ -29,7 +29,8 @@ merge:
   scale: 0.8
 """
 LOCAL = ("task_arithmetic", "average", "tall_masks", "consensus", "slerp", "nuslerp", "multislerp", "karcher",
-         "model_stock", "near_swap", "dare", "della", "breadcrumbs", "sce", "ram", "tsv", "iso", "wudi")  # fmt: skip
+         "model_stock", "near_swap", "dare", "della", "breadcrumbs", "sce", "ram", "tsv", "iso", "wudi", "bitdelta",
+         "quantised")  # fmt: skip
 LENGTH_2 = (2).to_bytes(8, "little")
 WHOLE = ("ties", "emr", "pruned", "plain_masks")
 ELECTED = ("ties, scope: tensor, density: 1", "dare, combine: ties, density: 0.9, seed: 2", "della, combine: ties_sum",
