@@ -11,8 +11,9 @@ A document names the files and the merge:
       ink: {ref: ink/adapter_model.safetensors, kind: lora}
     merge: {vector: {method: task_arithmetic}, weights: {street: 1.0, hand: 0.5}, scale: 0.4}
 
-Paths are relative to the document. Experts are summed in order of name, unless the method goes from the first one: so
-the same contents and the same merge give the same bits, and the same hash, however the document lists them.
+Paths are relative to the document; rules and `exclude` are those of `checkpoint_rules`. Experts are summed in order of
+name, unless the method goes from the first one: so the same contents and the same merge give the same bits, and the
+same hash, however the document lists them.
 
 Methods that look at one tensor at a time need memory for a piece of every file; the others (TIES with one threshold for
 the whole, EMR for a task) look at whole vectors and need all of them, and are refused where those do not fit. Elections
@@ -27,6 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,6 +38,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import canonical, hash_of, recipe_from_dict, recipe_to_dict
 from pipelines.merging.registry import method
 from pipelines.shared.checkpoint_pieces import MEMORY_BYTES, Cut, Job, elects, is_local, job_of, pieces
+from pipelines.shared.checkpoint_rules import plain_merge
 from pipelines.shared.checkpoint_slots import Slot, bytes_of, read, read_slots, write_header
 from pipelines.shared.checkpoint_sources import (
     Checkpoint,
@@ -58,11 +61,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint", "FileMerge", "FilePlan", "is_local", "merge_files", "names_files", "parse_plan"]
 
-KEYS = ("mixdeck_recipe", "name", "family", "experts", "merge")
+KEYS = ("mixdeck_recipe", "name", "family", "experts", "merge", "exclude")
 UNSUPPORTED = {  # sections of the recipe form that merges of files do not take -> what there is instead
     "numerics": "sums are float32, and rounded once to the base's dtypes",
     "policies": "statistics of batch-norms are the base's, and other shapes or missing keys are refused",
-    "exclude": "give such keys a block rule of factor 0, and they are the base's",
     "learned": "write the coefficients that were learned as `weights` and `blocks`",
     "parents": "the result carries its own recipe and hash",
 }
@@ -121,10 +123,12 @@ def parse_plan(text: str, folder: Path, may_download: bool = False) -> FilePlan:
     family = mapping("family", values.get("family"))
     only("family", family, ("id", "base"))
     listed = mapping("experts", values["experts"])
-    recipe = recipe_from_dict(mapping("merge", values.get("merge", {})), [str(name) for name in listed])
     base = checkpoint_of("base", family.get("base"), folder, may_download)
     if base.kind != "full":
         raise UserError("The base must be a full checkpoint; an adapter is a change of one.")
+    keys = cache(lambda: list(read_slots(base.paths)))
+    merge = plain_merge(mapping("merge", values.get("merge", {})), values.get("exclude", []), keys)
+    recipe = recipe_from_dict(merge, [str(name) for name in listed])
     named = {str(name): value for name, value in listed.items()}
     order = sorted(named) if method(recipe.method).is_symmetric else named
     experts = tuple(checkpoint_of(name, named[name], folder, may_download) for name in order)

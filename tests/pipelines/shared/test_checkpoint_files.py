@@ -203,7 +203,7 @@ def test_progress_ends_at_the_whole_of_each_file(folder: Path) -> None:
         ("merge:", "polices: {}\nmerge:", "Unknown keys in the recipe: polices"),
         ("merge:", "numerics: {}\nmerge:", "section `numerics` is not supported here: sums are float32"),
         ("merge:", "policies: {}\nmerge:", "section `policies` is not supported here"),
-        ("merge:", "exclude: [last]\nmerge:", "section `exclude` is not supported here: give such keys a block rule"),
+        ("merge:", "exclude: last\nmerge:", "exclude must be a list, got str"),
         ("merge:", "learned: {}\nmerge:", "section `learned` is not supported here"),
         ("merge:", "parents: []\nmerge:", "section `parents` is not supported here"),
         ("street: 0.7", "strete: 0.7", 'unknown expert "strete"'),
