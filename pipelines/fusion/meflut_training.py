@@ -55,7 +55,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(400, 2, 192, 64, 300, 256),
+    "cpu": Preset(150, 2, 192, 64, 300, 256),
     "gpu": Preset(1500, 8, 256, 80, 20000, 512),
     "test": Preset(2, 1, 64, 32, 2, 64),
 }
