@@ -10,6 +10,7 @@ import torch
 
 from pipelines.merging.arena import Arena
 from pipelines.merging.layout import same_bits
+from pipelines.merging.planes import threshold_at
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 
 WEIGHTS = (1.0, 0.7, -0.4, 0.3)
@@ -62,12 +63,12 @@ def test_moving_lambda_is_taken_from_planes_at_every_stop(arena, network, method
     arena.store.wait()
     assert kinds(arena) == {"merged", "plane"}
     for stop in range(0, 255, 3):
-        asked = recipe(arena, method, stop / 100, compare=compare)
+        asked = recipe(arena, method, threshold_at(stop), compare=compare)
         assert same_bits(arena.merge(asked).flat, fresh(network, asked)), stop
 
 
 def test_planes_at_different_lambdas_for_each_task(arena, network):
-    for limits in ((0.4, 0.4, 0.4, 0.4), (0.1, 0.2, 1.0, 2.0), (0.33, 0.0, 2.54, 0.5)):
+    for limits in ((0.4, 0.4, 0.4, 0.4), (0.1, 0.2, 1.0, 2.0), (0.33, 0.0, 2.55, 0.5)):
         masks = MaskChoice("consensus", thresholds=tuple(zip(arena.tasks, limits, strict=True)))
         asked = replace(recipe(arena), masks=masks)
         assert same_bits(arena.merge(asked).flat, fresh(network, asked))
