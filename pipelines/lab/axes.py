@@ -1,11 +1,12 @@
 """Axes of a sweep: every number and choice of a recipe that a person can set on the desk, and how values are written.
 
-0, .25, .5        a list              0:1:5      five points from 0 to 1
+0, .25, .5        a list              0:1:5      five points from 0 to 1; of a lambda, equal ratios apart
 0..1/.25          steps of .25        *          all choices, or a range of five points
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
 MOST_VALUES = 64
-THRESHOLDS = (0.0, 2.0)
+THRESHOLD_LIMITS = (0.05, 5.0)  # of a lambda, whose fader is logarithmic
 Value = float | str
 
 
@@ -30,12 +31,14 @@ class Axis:
         limits: least and largest number; for choices unused.
         choices: not empty: a choice instead of a number.
         is_whole: whole numbers only.
+        is_log: points between two numbers are equal ratios apart; the limits are above 0.
     """
 
     name: str
     limits: tuple[float, float] = (0.0, 1.0)
     choices: tuple[str, ...] = ()
     is_whole: bool = False
+    is_log: bool = False
 
 
 def axes_of(family: ModelFamily, recipe: MergeRecipe) -> tuple[Axis, ...]:
@@ -48,7 +51,7 @@ def axes_of(family: ModelFamily, recipe: MergeRecipe) -> tuple[Axis, ...]:
         Axis("method", choices=tuple(one.name for one in METHODS)),
         *(Axis(f"weight: {task}", COEFFICIENT_RANGE) for task in family.tasks),
         *settings,
-        Axis("lambda", THRESHOLDS),
+        Axis("lambda", THRESHOLD_LIMITS, is_log=True),
         Axis("k", (0.0, float(len(family.tasks))), is_whole=True),
         *((Axis("mask", choices=masks), Axis("masks of", choices=family.tasks)) if len(masks) > 1 else ()),
         *(Axis(f"stage: {block.name}", (0.0, 2.0)) for block in family.blocks),
@@ -164,7 +167,8 @@ def _numbers(axis: Axis, piece: str) -> list[float]:
     try:
         if ":" in piece:
             low, high, count = (float(part) for part in piece.split(":"))
-            return _points(low, high, int(count)) if 2 <= count <= MOST_VALUES else _refuse(unread)
+            points = _ratios if axis.is_log and min(low, high) > 0 else _points
+            return points(low, high, int(count)) if 2 <= count <= MOST_VALUES else _refuse(unread)
         if ".." in piece:
             ends, _, step = piece.partition("/")
             low, high = (float(part) for part in ends.split(".."))
@@ -183,3 +187,7 @@ def _refuse(error: UserError) -> list[float]:
 
 def _points(low: float, high: float, count: int) -> list[float]:
     return [round(low + (high - low) * k / (count - 1), 6) for k in range(count)]
+
+
+def _ratios(low: float, high: float, count: int) -> list[float]:
+    return [round(10**place, 6) for place in _points(math.log10(low), math.log10(high), count)]

@@ -11,6 +11,7 @@ from pipelines.shared.errors import UserError
 
 FAMILY = family("shapes_vit")
 NUMBER, WHOLE = Axis("scale", (0.0, 1.0)), Axis("k", (0.0, 3.0), is_whole=True)
+RATIOS = Axis("lambda", (0.05, 5.0), is_log=True)
 CHOICE = Axis("method", choices=("ties", "dare", "emr"))
 
 
@@ -22,6 +23,8 @@ CHOICE = Axis("method", choices=("ties", "dare", "emr"))
         (NUMBER, "0..1/.5", (0.0, 0.5, 1.0)),
         (NUMBER, "*", (0.0, 0.25, 0.5, 0.75, 1.0)),
         (NUMBER, "1, 0, 1", (1.0, 0.0)),
+        (RATIOS, "*", (0.05, 0.158114, 0.5, 1.581139, 5.0)),
+        (RATIOS, "1:4:3, .3", (1.0, 2.0, 4.0, 0.3)),
         (WHOLE, "*", (0.0, 1.0, 2.0, 3.0)),
         (CHOICE, "emr\nties", ("emr", "ties")),
         (CHOICE, "*", ("ties", "dare", "emr")),
@@ -41,6 +44,7 @@ def test_values_are_read_in_their_order_each_once(axis: Axis, text: str, values:
         (NUMBER, "0..1/0", "cannot read"),
         (NUMBER, "0..1/1e-9", "at most 64"),
         (NUMBER, "0:1:1000000000", "at most 64"),
+        (RATIOS, "0:5:3", "between 0.05 and 5; '0:5:3' has 0"),
         (WHOLE, "1.5", "whole numbers"),
         (CHOICE, "slerp", "no choice 'slerp'; known are ties, dare, emr"),
     ],
