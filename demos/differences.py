@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from demos.fader import Fader
+from demos.log_fader import LogFader
 from demos.merge_panel import MergePanel
 from demos.sight import Updates, with_updates
 from pipelines.merging.recipe import MergeRecipe
@@ -32,7 +33,7 @@ def differences(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> tuple[str,
 def sent_back(components: Iterable[Any], updates: Updates) -> Updates:
     """What handlers will be told of components once these updates have come."""
     values = with_updates({one: one.value for one in components}, updates)
-    return {one: one.taken(value, updates.get(one)) if isinstance(one, Fader) else value
+    return {one: one.taken(value, updates.get(one)) if isinstance(one, Fader | LogFader) else value
             for one, value in values.items()}  # fmt: skip
 
 

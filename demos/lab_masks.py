@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from demos.fader import Fader
 from demos.lab_bench import Subject
 from demos.lab_charts import BarChart, HeatChart
 from demos.lab_vectors import between
 from demos.lab_work import Experiment, Plan
+from demos.log_fader import MARKS, LogFader
 from demos.sight import Updates, Values
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe
@@ -34,8 +34,8 @@ class MaskExperiment(Experiment):
     verb = "Count the masks"
 
     def build_settings(self) -> None:
-        limit = Fader(0.05, 2, 0.4, step=0.01, label="λ of all masks", elem_id="lab-masks-lambda", buttons=[],
-                      info="a smaller λ keeps more")  # fmt: skip
+        limit = LogFader(marks=MARKS, label="λ of all masks", infos=("a smaller λ keeps more", ""),
+                         elem_id="lab-masks-lambda")  # fmt: skip
         by = gr.Radio(["depth", "kind of tensor"], value="depth", label="Below, the sum's masks by",
                       elem_id="lab-masks-by")  # fmt: skip
         self.settings = {"lambda": limit, "by": by}

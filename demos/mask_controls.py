@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from demos.fader import Fader
+from demos.log_fader import MARKS, LogFader
 from pipelines.merging.method import MergeMethod
 from pipelines.merging.recipe import DEFAULT_THRESHOLD, MASK_MODES, MaskChoice
 from pipelines.merging.registry import METHODS
@@ -20,6 +21,7 @@ TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensu
 IDLE = "needs a mask: choose one above"
 NO_VOTES = "only Consensus counts votes"
 VOTES = "keep what at least k tasks use"
+SPARSER = "higher keeps fewer weights"
 MUTES = "frozen: its mask goes; rebuild: it also leaves the vector"
 
 
@@ -47,8 +49,8 @@ class MaskControls:
             self.on_mute = gr.Radio([("frozen", "frozen"), ("rebuild", "rebuild")], value="frozen",
                                     label="A muted expert", elem_id=f"{name}-on-mute", **off)  # fmt: skip
             self.thresholds = tuple(
-                Fader(0, 2, DEFAULT_THRESHOLD, step=0.01, label=f"λ {task}", elem_id=f"{name}-lambda-{index}",
-                      buttons=[], **off)
+                LogFader(marks=MARKS, label=f"λ {task}", infos=(SPARSER, IDLE), interactive=False,
+                         elem_id=f"{name}-lambda-{index}")
                 for index, task in enumerate(tasks)
             )  # fmt: skip
             self.counts = gr.HTML("", elem_id=f"{name}-mask-counts")
@@ -76,12 +78,11 @@ class MaskControls:
         thresholds, updates = dict(masks.thresholds), self.fitted(record, masks.mode)
         values: dict[Any, Any] = {
             self.of: list(masks.tasks or self._tasks), self.compare: masks.compare, self.on_mute: masks.on_mute,
+            **{one: thresholds.get(task, DEFAULT_THRESHOLD)
+               for task, one in zip(self._tasks, self.thresholds, strict=True)},
         }  # fmt: skip
-        faders = {self.votes: float(masks.votes)}
-        faders |= {one: thresholds.get(task, DEFAULT_THRESHOLD)
-                   for task, one in zip(self._tasks, self.thresholds, strict=True)}  # fmt: skip
         updates |= {one: {**updates[one], "value": value} for one, value in values.items()}
-        return updates | {one: {**updates[one], **one.room(value)} for one, value in faders.items()}
+        return updates | {self.votes: {**updates[self.votes], **self.votes.room(float(masks.votes))}}
 
     def fitted(self, record: MergeMethod, mode: str) -> Updates:
         """Modes that mean something for the method, and the details of the mode."""
@@ -94,11 +95,13 @@ class MaskControls:
         """Details are enabled where the mode uses them; the others say what would enable them."""
         is_on, is_vote = mode != "off", mode == "consensus"
         meanings: dict[Any, str] = {
-            self.of: "whose masks count", self.compare: "how a weight is held against λ", self.on_mute: MUTES,
-            **dict.fromkeys(self.thresholds, "higher keeps fewer weights"),
-        }  # fmt: skip
+            self.of: "whose masks count",
+            self.compare: "how a weight is held against λ",
+            self.on_mute: MUTES,
+        }
         details = {one: gr.update(interactive=is_on, info=info if is_on else IDLE) for one, info in meanings.items()}
         votes = VOTES if is_vote else NO_VOTES if is_on else IDLE
+        details |= {one: one.able(is_on) for one in self.thresholds}
         return details | {self.votes: gr.update(interactive=is_vote, info=votes)}
 
 

@@ -14,6 +14,7 @@ import gradio as gr
 from demos.bars import Bars
 from demos.fader import Fader
 from demos.history import History
+from demos.log_fader import LogFader
 from demos.mask_controls import MaskControls
 from demos.merge_words import formula_line, offline_note, settings_note
 from demos.stage_controls import StageControls
@@ -32,6 +33,9 @@ Values = Mapping[Any, Any]
 # On narrow screens the desk is folded behind this; the page fills in the mix.
 DESK_SWITCH = ('<button type="button" class="desk-switch" aria-expanded="false">Mixing desk '
                '<span class="desk-mix"></span></button>')  # fmt: skip
+# The page says here why the sum of locked faders is not 1.
+SUM_NOTE = '<div class="sum-note" role="status"></div>'
+DRAGGED = (Fader, LogFader, Bars)
 FLAGS = (("Solo", "solo"), ("Mute", "mute"), ("± negate", "negate"))
 
 
@@ -64,8 +68,8 @@ class MergePanel:
         self.masks = MaskControls(self._id, family.tasks, method(self._default.method))
         self.stages = StageControls(self._id, family)
         self._build_memory()
-        self.faders: tuple[Any, ...] = tuple(one for one in self._parts() if isinstance(one, Fader | Bars))
-        self.switches = tuple(one for one in self._parts() if not isinstance(one, Fader | Bars))
+        self.faders: tuple[Any, ...] = tuple(one for one in self._parts() if isinstance(one, DRAGGED))
+        self.switches = tuple(one for one in self._parts() if not isinstance(one, DRAGGED))
         self.controls: tuple[Any, ...] = (*self._parts(), self.stages.extra)
 
     # --- layout
@@ -117,6 +121,7 @@ class MergePanel:
             container=False,
             info="the other faders that are not muted give way",
         )
+        gr.HTML(SUM_NOTE)
         self.relative = Fader(
             0,
             2,

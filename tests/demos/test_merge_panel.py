@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from demos.differences import sent_back
 from demos.mask_controls import IDLE, mask_reason
 from demos.merge_words import describe, offline_note
 from demos.starting_mixes import base_recipe, shipped_presets
@@ -61,6 +62,13 @@ def test_masks_and_stages_come_back(built: Any) -> None:
         blocks=(BlockRule("*.bias", 0.5, "mef"), BlockRule(block.match, 0.3)),
     )
     assert panel.recipe(applied(built.values(), panel.shown(wanted))) == wanted
+
+
+def test_lambdas_of_any_recipe_come_back(built: Any) -> None:
+    panel = built.tab.panel
+    limits = tuple(zip(panel.family.tasks, (0.0, 0.0123, 1.97, 60.0), strict=True))
+    wanted = MergeRecipe("tall_masks", masks=MaskChoice("union", thresholds=limits))
+    assert panel.recipe(sent_back(panel.controls, panel.shown(wanted))).masks.thresholds == limits
 
 
 def test_changing_the_method_disables_masks_that_mean_nothing_and_says_why(built: Any) -> None:
