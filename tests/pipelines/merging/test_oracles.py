@@ -23,7 +23,7 @@ ORACLES = {
     "O10 threads": "merging/test_claims.py::test_thread_count_changes_no_bit",
     "O11 memory": "merging/test_memory.py::test_a_moving_fader_takes_blocks_and_no_buffer",
     "O12 saved and loaded": "merging/test_claims.py::test_saved_and_loaded_recipe_and_weights_give_the_same_bits",
-    "O12 metadata": "commands/test_merge.py::test_the_file_names_its_recipe_and_hash",
+    "O12 metadata": "commands/test_merge.py::test_the_file_names_its_recipe_and_hash_and_the_weights",
     "O13 keys once": "merging/test_arena.py::test_every_key_belongs_to_one_block",
     "O13 block by block": "merging/test_claims.py::test_blocks_merged_one_by_one_are_the_whole",
     "O14 coefficients": "merging/test_learning.py::test_gradient_of_every_coefficient_is_the_central_difference",
