@@ -28,6 +28,7 @@ from demos.tab import BESIDE_QUEUE, TELLING, Tab, Workshop, told
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash
+from pipelines.shared.weights import weights_hashes
 
 WHAT = "Pick a family and see what merging does to it: scores, curves, masks, vectors, bytes; every figure a file."
 EXPERIMENTS: tuple[tuple[str, type[Experiment]], ...] = (
@@ -48,7 +49,7 @@ class LabTab:
     name = "lab"
 
     def __init__(self, workshop: Workshop, bench: LabBench | None = None) -> None:
-        self.bench = bench or LabBench(workshop.cache)
+        self.bench, self.assets = bench or LabBench(workshop.cache), workshop.assets
         workshop.forget.append(self.bench.forget)
         self._build()
         self._list()
@@ -146,8 +147,8 @@ class LabTab:
 
     def document_text(self, subject: Subject, recipe: MergeRecipe, options: dict[str, Any]) -> str:
         """The recipe document that goes into figures."""
-        return document_text(subject.name, recipe,
-                             {"tasks": list(subject.tasks), "split": subject.split, **options})  # fmt: skip
+        chosen = {"tasks": list(subject.tasks), "split": subject.split, **options}
+        return document_text(subject.name, recipe, chosen, weights_hashes(self.assets, subject.name))
 
     def when_family_chosen(self, request: gr.Request, values: Values) -> Updates:
         """A family chosen by hand. What still runs is of the one before: it ends, and its results stay with its name.

@@ -14,12 +14,11 @@ from demos.sight import Updates, Values, with_updates
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe_form import recipe_from_dict
 from pipelines.shared.errors import UserError
-from pipelines.shared.recipe_file import VERSION, RecipeDocument, mapping, parse_text
+from pipelines.shared.recipe_file import KEYS, VERSION, RecipeDocument, mapping, parse_text, told_weights
+from pipelines.shared.weights import other_weights
 
 if TYPE_CHECKING:
     from demos.lab import LabTab
-
-KEYS = ("mixdeck_recipe", "pipeline", "family", "merge", "options", "inputs")
 
 
 class LabLinks:
@@ -59,7 +58,8 @@ class LabLinks:
         updates = tab.chosen_family(name, start) | tab.put(name, recipe, start) | self._optional(options, tasks)
         shown = with_updates(start, updates)
         updates[tab.sweep.echo] = tab.sweep.echoed(name, recipe, shown)
-        gr.Success("Settings restored: " + html.escape(tab.words((name, recipe)), quote=False))
+        lines = (tab.words((name, recipe)), *other_weights(told_weights(document.get("weights") or {}), tab.assets))
+        gr.Success("Settings restored: " + html.escape(". ".join(lines), quote=False))
         return updates
 
     def _checked(self, text: str) -> Mapping[str, Any]:

@@ -92,6 +92,8 @@ def line_of(name: str, recipe: MergeRecipe, has_desk: bool = True) -> str:
     return hint(f"The Lab's recipe, {name}: {describe(recipe)} · #{recipe_hash(recipe)[:8]}") + why
 
 
-def document_text(name: str, recipe: MergeRecipe, options: Mapping[str, Any] | None = None) -> str:
-    """The Lab's recipe document as YAML."""
-    return dump_yaml(RecipeDocument("lab", name, recipe, options or {}))
+def document_text(
+    name: str, recipe: MergeRecipe, options: Mapping[str, Any] | None = None, weights: Mapping[str, str] | None = None
+) -> str:
+    """The Lab's recipe document as YAML; one of a figure also says which weights made it."""
+    return dump_yaml(RecipeDocument("lab", name, recipe, options or {}, weights=weights or {}))

@@ -113,7 +113,7 @@ def parse_document(text: str, families: Iterable[ModelFamily]) -> tuple[RecipeDo
     except MergeError as error:
         raise UserError(str(error), title="The recipe does not fit") from error
     options = mapping("options", values.get("options") or {})
-    inputs, weights = _inputs(values.get("inputs") or []), _weights(values.get("weights") or {})
+    inputs, weights = _inputs(values.get("inputs") or []), told_weights(values.get("weights") or {})
     return RecipeDocument(family.pipeline, family.name, recipe, options, inputs, weights), report
 
 
@@ -197,7 +197,8 @@ def _inputs(values: Any) -> tuple[InputRef, ...]:
     return tuple(refs)
 
 
-def _weights(values: Any) -> dict[str, str]:
+def told_weights(values: Any) -> dict[str, str]:
+    """Family -> hash of its weights, as a recipe has it under `weights`. Raises UserError: anything else."""
     told = {str(name): str(sha256) for name, sha256 in mapping("weights", values).items()}
     if len(told) > MOST_NETWORKS:
         raise UserError(f"`weights` of a recipe names at most {MOST_NETWORKS} families; these are {len(told)}.")

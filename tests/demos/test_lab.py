@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from demos.sight import with_updates
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.errors import UserError
+from pipelines.shared.weights import weights_hashes
 from tests.demos.conftest import Built
 from tests.demos.lab_toy import lab_page
 
@@ -237,6 +239,23 @@ def test_a_figure_s_recipe_restores_experiment_and_settings(lab: Built, visitor:
     }
     assert isinstance(updates[tab.parts], gr.Tabs) and updates[tab.parts].selected == "sweep"
     assert "2 cells" in updates[tab.sweep.echo]
+
+
+def test_a_figure_of_other_weights_says_so(
+    lab: Built, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(gr, "Success", said.append)
+    monkeypatch.setattr(lab.tab, "assets", tmp_path)
+    (tmp_path / "weights").mkdir()
+    entry = {"toy": {"files": {"base.safetensors": {"sha256": "0" * 64}}}}
+    (tmp_path / "weights" / "manifest.json").write_text(json.dumps(entry))
+    text = last(run(lab, "sweep", visitor("one"), settings(lab, "sweep", columns_values="0", rows_values="ties")))[
+        lab.tab.sweep.heat.kept
+    ][1]
+    for one in (text, text.replace(weights_hashes(tmp_path, "toy")["toy"], "f" * 64)):
+        lab.tab.links.restored(one)
+    assert ["other weights of toy" in line for line in said] == [False, True]
 
 
 @pytest.mark.parametrize(
