@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from demos.merge_panel import MergePanel
 from demos.merge_words import describe
+from demos.presets import LONGEST_NAME, check_room, joined, read, written
 from demos.scores import matrix_table, score_rows
 from demos.sight import Updates, Values
 from demos.starting_mixes import shipped_presets
-from demos.steps import LONG
+from demos.steps import LONG, new_file
 from demos.tab import BESIDE_QUEUE, Workshop, told, visitor_of
-from demos.words import hint
+from demos.words import hint, notice_lines
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 
-MOST_PRESETS = 50
 Scores = Callable[[MergeRecipe], Iterator[Mapping[str, float]]]
 Scored = tuple[MergeRecipe, Mapping[str, float]]
 
@@ -53,8 +55,17 @@ class Desk:
             with gr.Row(elem_classes="tight"):
                 self.save = gr.Button("Save", size="sm", min_width=60, elem_id=f"{self._id}-save")
                 self.delete = gr.Button("Delete", size="sm", min_width=60, elem_id=f"{self._id}-delete")
-        # Presets are nobody's secret: the fixed secret only keeps them readable after a restart.
-        self.own = gr.BrowserState({}, storage_key=f"mixdeck.presets.{self.panel.tab}.v1", secret="mixdeck")
+            with gr.Row(elem_classes="tight"):
+                self.export = gr.DownloadButton(
+                    "Export all", size="sm", min_width=60, interactive=False, elem_id=f"{self._id}-presets-export"
+                )
+                self.file = gr.UploadButton(
+                    "Import", size="sm", min_width=60, file_types=[".json"], elem_id=f"{self._id}-presets-import"
+                )
+            self.told = gr.HTML("", elem_id=f"{self._id}-presets-told")
+        # Presets are nobody's secret: a fixed one only keeps them readable after a restart.
+        secret = os.environ.get("MIXDECK_BROWSER_SECRET") or "mixdeck"
+        self.own = gr.BrowserState({}, storage_key=f"mixdeck.presets.{self.panel.tab}.v1", secret=secret)
 
     def _build_scores(self) -> None:
         with gr.Accordion("Scores", open=False, elem_id=f"{self._id}-scores-box"):
@@ -81,7 +92,10 @@ class Desk:
         """Events that move nothing on the desk; choosing a preset and using a recipe are the tab's, for they run."""
         self.save.click(told(self.when_saved), inputs, [self.own, self.preset], **BESIDE_QUEUE)
         self.delete.click(told(self.when_deleted), inputs, [self.own, self.preset], **BESIDE_QUEUE)
-        self.own.change(told(self.when_found), [self.own], [self.preset], trigger_mode="always_last", **BESIDE_QUEUE)
+        self.file.upload(told(self.when_imported), [self.own, self.file], [self.own, self.told],
+                         trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
+        self.own.change(told(self.when_found), [self.own], [self.preset, self.export], trigger_mode="always_last",
+                        **BESIDE_QUEUE)  # fmt: skip
         self.score.click(told(self.when_scored), inputs, [self.scores, self.scored], **LONG)
 
     def when_preset_chosen(self, values: Values) -> Updates:
@@ -94,18 +108,32 @@ class Desk:
         gr.Info("No preset has that name yet; Save keeps the desk under it.")
         return {self.panel.relative: gr.skip()}
 
-    def when_found(self, own: Any) -> Any:
-        """The menu with the presets that this browser keeps, as the page opens and after each change."""
-        return gr.update(choices=[*self.shipped, *(own if isinstance(own, dict) else ())])
+    def when_found(self, own: Any) -> tuple[Any, Any]:
+        """Menu and file of the presets that this browser keeps, as the page opens and after each change."""
+        own = own if isinstance(own, dict) else {}
+        return gr.update(choices=[*self.shipped, *own]), self._exported(own)
+
+    def _exported(self, own: Mapping[str, Any]) -> Any:
+        if not own:
+            return gr.update(value=None, interactive=False)
+        check_room(own, self.family)
+        path = new_file(f"mixdeck-{self.panel.tab}-presets.json")
+        path.write_text(written(own, self.family), encoding="utf-8")
+        return gr.update(value=str(path), interactive=True)
+
+    def when_imported(self, own: Any, file: str) -> tuple[Any, str]:
+        """The presets of a file beside one's own; of the same name, the file's."""
+        own = own if isinstance(own, dict) else {}
+        together, lines = joined(own, read(Path(file), self.family), self.shipped, self.family)
+        return together, notice_lines(lines)
 
     def when_saved(self, values: Values) -> Updates:
         """The desk under the typed name, in this browser."""
-        name, own = str(values[self.preset] or "").strip()[:60], dict(values[self.own] or {})
+        name, own = str(values[self.preset] or "").strip()[:LONGEST_NAME], dict(values[self.own] or {})
         if not name or name in self.shipped:
             raise UserError("Type a name of your own into Preset first; the shipped ones stay as they are.", "No name")
-        if len(own) >= MOST_PRESETS and name not in own:
-            raise UserError(f"There are {MOST_PRESETS} presets of your own. Delete one first.", "No room")
         own[name] = recipe_to_dict(self.panel.recipe(values))
+        check_room(own, self.family)
         return {self.own: own, self.preset: gr.update(choices=[*self.shipped, *own], value=name)}
 
     def when_deleted(self, values: Values) -> Updates:
