@@ -10,15 +10,20 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pipelines.merging.method import Setting
-from pipelines.merging.recipe import COEFFICIENT_RANGE, MASK_MODES, SCALE_RANGE, BlockRule, MergeRecipe
+from pipelines.merging.recipe import COEFFICIENT_RANGE, MASK_MODES, SCALE_RANGE, BlockRule, MaskChoice, MergeRecipe
 from pipelines.merging.registry import METHODS, method
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
 MOST_VALUES = 64
 THRESHOLD_LIMITS = (0.05, 5.0)  # of a lambda, whose fader is logarithmic
+OF_MASKS = {  # kind of axis -> field of a MaskChoice
+    "lambda": "thresholds", "k": "votes", "mask": "mode", "masks of": "tasks", "comparison": "compare",
+    "on mute": "on_mute",
+}  # fmt: skip
 Value = float | str
 
 
@@ -27,7 +32,8 @@ class Axis:
     """One control of the desk.
 
     Attributes:
-        name: "scale", "method", "weight: ivis", "lambda", "k", "mask", "masks of", "stage: decoder", "setting: seed".
+        name: "scale", "method", "weight: ivis", "lambda" (of all tasks), "lambda: ivis", "k", "mask", "masks of",
+            "comparison", "on mute", "stage: decoder", "setting: seed".
         limits: least and largest number; for choices unused.
         choices: not empty: a choice instead of a number.
         is_whole: whole numbers only.
@@ -53,7 +59,7 @@ def axes_of(family: ModelFamily, recipe: MergeRecipe) -> tuple[Axis, ...]:
         *settings,
         Axis("lambda", THRESHOLD_LIMITS, is_log=True),
         Axis("k", (0.0, float(len(family.tasks))), is_whole=True),
-        *((Axis("mask", choices=masks), Axis("masks of", choices=family.tasks)) if len(masks) > 1 else ()),
+        *(_of_masks(family, masks) if len(masks) > 1 else ()),
         *(Axis(f"stage: {block.name}", (0.0, 2.0)) for block in family.blocks),
     )
 
@@ -87,7 +93,6 @@ def parse_values(axis: Axis, text: str) -> tuple[Value, ...]:
 def with_value(recipe: MergeRecipe, family: ModelFamily, axis: Axis, value: Value) -> MergeRecipe:
     """The recipe with one control at another value; another method comes with its own settings and its usual mask."""
     kind, _, subject = axis.name.partition(": ")
-    masks = recipe.masks
     if kind == "scale":
         return replace(recipe, scale=float(value))
     if kind == "method":
@@ -96,15 +101,8 @@ def with_value(recipe: MergeRecipe, family: ModelFamily, axis: Axis, value: Valu
         return recipe.with_coefficient(subject, float(value))
     if kind == "setting":
         return replace(recipe, settings=tuple((dict(recipe.settings) | {subject: value}).items()))
-    if kind == "lambda":
-        thresholds = tuple((task, float(value)) for task in family.tasks)
-        return replace(recipe, masks=replace(masks, thresholds=thresholds))
-    if kind == "k":
-        return replace(recipe, masks=replace(masks, votes=int(value)))
-    if kind == "mask":
-        return replace(recipe, masks=replace(masks, mode=str(value)))
-    if kind == "masks of":
-        return replace(recipe, masks=replace(masks, tasks=(str(value),)))
+    if kind in OF_MASKS:
+        return replace(recipe, masks=_with_masks(recipe.masks, family, kind, subject, value))
     block = next(block for block in family.blocks if block.name == subject)
     others = tuple(rule for rule in recipe.blocks if (rule.match, rule.expert) != (block.match, None))
     return replace(recipe, blocks=(BlockRule(block.match, float(value)), *others))
@@ -121,6 +119,26 @@ def _with_method(recipe: MergeRecipe, name: str) -> MergeRecipe:
     settings = tuple((key, value) for key, value in recipe.settings if key in known and name == recipe.method)
     mode = recipe.masks.mode if name == recipe.method else record.masks[0]
     return replace(recipe, method=name, settings=settings, masks=replace(recipe.masks, mode=mode))
+
+
+def _with_masks(masks: MaskChoice, family: ModelFamily, kind: str, subject: str, value: Value) -> MaskChoice:
+    if kind == "lambda":
+        chosen = dict.fromkeys((subject,) if subject else family.tasks, float(value))
+        return replace(masks, thresholds=tuple((dict(masks.thresholds) | chosen).items()))
+    if kind == "masks of":
+        return replace(masks, tasks=(str(value),))
+    changed: dict[str, Any] = {OF_MASKS[kind]: int(value) if kind == "k" else str(value)}
+    return replace(masks, **changed)
+
+
+def _of_masks(family: ModelFamily, modes: tuple[str, ...]) -> tuple[Axis, ...]:
+    return (
+        Axis("mask", choices=modes),
+        Axis("masks of", choices=family.tasks),
+        *(Axis(f"lambda: {task}", THRESHOLD_LIMITS, is_log=True) for task in family.tasks),
+        Axis("comparison", choices=("gt", "ge")),
+        Axis("on mute", choices=("frozen", "rebuild")),
+    )
 
 
 def _of_setting(setting: Setting) -> Axis:

@@ -13,6 +13,7 @@ from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 
 MOST_CELLS = 64
+WIDE = ("method", "lambda")  # axes that set what another axis then changes in part
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class Sweep:
         return len(self.column_values) * len(self.row_values)
 
     def recipe_at(self, row: int, column: int) -> MergeRecipe:
-        """The recipe of a cell: the row's value first, so that a method is there before its settings."""
+        """The recipe of a cell: WIDE axes first, so that a method is there before its settings, then rows."""
         pairs = [(self.rows, self.row_values[row]), (self.columns, self.column_values[column])]
         recipe = self.recipe
-        for axis, value in sorted(pairs, key=lambda pair: pair[0].name != "method"):
+        for axis, value in sorted(pairs, key=lambda pair: pair[0].name not in WIDE):
             recipe = with_value(recipe, self.family, axis, value)
         return recipe
 

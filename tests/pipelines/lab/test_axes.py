@@ -66,11 +66,22 @@ def test_every_axis_of_a_family_changes_the_recipe_it_names() -> None:
         "k",
         "mask",
         "masks of",
+        "lambda: words",
+        "comparison",
+        "on mute",
         "stage: stem",
     } <= {axis.name for axis in axes}
     for axis in axes:
         value = axis.choices[-1] if axis.choices else axis.limits[1]
         assert with_value(recipe, FAMILY, axis, value) != recipe, axis.name
+
+
+def test_the_lambda_of_one_task_leaves_the_others() -> None:
+    recipe = MergeRecipe("tall_masks", FAMILY.default.coefficients)
+    axes = axes_of(FAMILY, recipe)
+    recipe = with_value(recipe, FAMILY, axis_named(axes, "lambda"), 0.3)
+    found = dict(with_value(recipe, FAMILY, axis_named(axes, "lambda: words"), 2.0).masks.thresholds)
+    assert found == dict.fromkeys(FAMILY.tasks, 0.3) | {"words": 2.0}
 
 
 def test_another_method_comes_with_its_usual_mask_and_no_stranger_s_settings() -> None:

@@ -39,6 +39,12 @@ def test_every_cell_comes_once_and_is_scored_as_its_recipe(trial: Trial) -> None
         assert cell.scores == pytest.approx(trial.scores(cell.recipe, "test", ("east",)))
 
 
+def test_the_lambda_of_one_task_is_kept_beside_that_of_all(trial: Trial) -> None:
+    every, north = (Axis(name, (0.05, 5.0)) for name in ("lambda", "lambda: north"))
+    found = Sweep(FAMILY, trial.recipe("tall_masks"), every, (0.2,), north, (3.0,)).recipe_at(0, 0)
+    assert dict(found.masks.thresholds) == {"north": 3.0, "east": 0.2, "south": 0.2}
+
+
 def test_a_cell_that_cannot_be_merged_says_why_and_ends_nothing(trial: Trial) -> None:
     sweep = Sweep(FAMILY, trial.recipe("task_arithmetic"), SCALE, (0.5, 1.0), METHOD, METHOD.choices)
     cells = list(run_sweep(sweep, Judge(trial), trial.tasks, "test"))
