@@ -228,7 +228,10 @@ class MixTab(Board):
     def _mask_counts(self, job: Any) -> str:
         if job.recipe.masks.mode == "off" or not self.is_mixed(job):
             return ""
-        return mask_line(self.bench.cache.arena(self.family).mask_report(job.recipe))
+        from pipelines.merging.recovery import recoveries  # loads torch
+
+        arena = self.bench.cache.arena(self.family)
+        return mask_line(arena.mask_report(job.recipe), recoveries(arena.mixture(job.recipe), job.recipe))
 
     # --- words and recipes
 

@@ -6,13 +6,14 @@ import html
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.family import ModelFamily
 
 if TYPE_CHECKING:
+    from pipelines.merging.recovery import Recovery
     from pipelines.merging.report import MaskReport
     from pipelines.shared.run_info import RunInfo
 
@@ -47,14 +48,20 @@ def notice_lines(notices: Sequence[Any]) -> str:
     return f'<div class="notices">{"".join(f"<p class={level}>{_marked(text)}</p>" for level, text in lines)}</div>'
 
 
-def mask_line(report: MaskReport) -> str:
-    """What the masks keep, as shares of all merged weights."""
+def mask_line(report: MaskReport, recovered: Mapping[str, Recovery] | None = None) -> str:
+    """What the masks keep, as shares of all merged weights; how far the mix is from the experts whose masks count."""
     kept = " · ".join(f"{html.escape(task)} keeps {share:.0%}" for task, share in report.density.items())
     shared = max(0.0, report.union - report.selfish)
     return (
         f'<div class="hint">{kept}<br>by any {report.union:.0%} · shared {shared:.0%} · selfish {report.selfish:.0%} · '
-        f"used by none {report.catastrophic:.0%}</div>"
+        f"used by none {report.catastrophic:.0%}{_recovered(recovered or {})}</div>"
     )
+
+
+def _recovered(found: Mapping[str, Recovery]) -> str:
+    told = (f"{html.escape(task)} {one.distance:.2f} ({one.against:.0%})" for task, one in found.items())
+    about = "Distance to the expert, 0 there, 1 as the base (kept weights against its sign)"
+    return f"<br>{about}: {' · '.join(told)}" if found else ""
 
 
 def tier_line(family: ModelFamily, assets: Path, network: str) -> str:

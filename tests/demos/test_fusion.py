@@ -21,6 +21,7 @@ from demos.words import mask_line, notice_lines, version_label
 from pipelines.fusion.options import FusionOptions
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe import MergeRecipe
+from pipelines.merging.recovery import Recovery
 from pipelines.shared.errors import UserError
 
 
@@ -488,6 +489,8 @@ def test_labels_say_preview_and_stale() -> None:
 def test_mask_shares_are_told_in_words() -> None:
     report: Any = SimpleNamespace(density={"mef": 0.25}, union=0.5, selfish=0.3, catastrophic=0.1)
     assert "mef keeps 25%" in mask_line(report) and "shared 20%" in mask_line(report)
+    assert "1 as the base" not in mask_line(report)
+    assert "mef 0.42 (3%)" in mask_line(report, {"mef": Recovery(0.42, 0.03)})
 
 
 def test_the_first_visit_runs_the_first_example(built: Any, visitor: Callable[[str], Any]) -> None:
