@@ -20,6 +20,8 @@ Values = Mapping[Any, Any]
 TITLES = {"off": "Off", "task": "Task", "union": "Union", "consensus": "Consensus"}
 IDLE = "needs a mask: choose one above"
 NO_VOTES = "only Consensus counts votes"
+# k of Consensus by merged vector: arXiv:2405.07813 drops selfish weights of the sum, and of TIES none but catastrophic.
+USUAL_VOTES = {"sum": 2, "ties": 1}
 VOTES = "keep what at least k tasks use"
 SPARSER = "higher keeps fewer weights"
 MUTES = "frozen: its mask goes; rebuild: it also leaves the vector"
@@ -72,6 +74,11 @@ class MaskControls:
             compare=values[self.compare],
             on_mute=values[self.on_mute],
         )
+
+    def votes_of(self, vector: str, values: Values) -> Updates:
+        """k as the merged vector usually has it, where it stands at what the other one has."""
+        is_untouched = values[self.votes] in (k for name, k in USUAL_VOTES.items() if name != vector)
+        return {self.votes: USUAL_VOTES[vector] if is_untouched else gr.skip()}
 
     def shown(self, masks: MaskChoice, record: MergeMethod) -> Updates:
         """Updates that put a choice on the widgets."""

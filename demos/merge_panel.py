@@ -86,9 +86,10 @@ class MergePanel:
             step=0.01,
             label="Scale α",
             elem_id=f"{self._id}-scale",
+            elem_classes="scale-fader",
             info="factor of the merged change; 0 is the base",
-            buttons=[],
         )
+        gr.HTML(f"<style>#{self._id}-scale {{ --even: {1 / max(len(self.family.tasks), 1) / 2:.4f} }}</style>")
 
     def _build_strips(self) -> None:
         strips = []
@@ -101,7 +102,6 @@ class MergePanel:
                     label=task,
                     info=spec.task.partition(":")[0],
                     elem_id=f"{self._id}-w-{index}",
-                    buttons=[],
                 )
                 flags = gr.CheckboxGroup(
                     FLAGS,
@@ -255,6 +255,20 @@ class MergePanel:
         record, history = method(values[self.method]), values[self.history]
         mode = history.mask_mode_of(record.name) or record.masks[0]
         return self.fitted(record, mode) | self._counting(values, mode) | {self.scale: record.default_scale}
+
+    @property
+    def vector(self) -> Any:
+        """The setting that the usual k of Consensus goes by."""
+        return self.settings["consensus"]["vector"]
+
+    @property
+    def leading(self) -> tuple[Any, ...]:
+        """Switches that move other widgets of the desk before it runs."""
+        return (self.method, self.masks.mode, self.vector)
+
+    def when_vector_changes(self, values: Values) -> Updates:
+        """The usual k of the other vector becomes that of this one."""
+        return self.masks.votes_of(values[self.vector], values)
 
     def when_mask_mode_changes(self, values: Values) -> Updates:
         """The details of the mode, and masks that it can count."""

@@ -42,7 +42,7 @@ def wire(tab: MixTab, own: TabEvents) -> None:
     """All events of the tab; `tab.runs` lists those that run the pipeline."""
     panel = tab.panel
     moved = [*panel.faders, *own.moved]
-    chosen = [one for one in (*panel.switches, *own.chosen) if one not in (panel.method, panel.masks.mode)]
+    chosen = [one for one in (*panel.switches, *own.chosen) if one not in panel.leading]
     _wire_marks(tab, [*moved, *chosen, *own.typed], own.marking)
     _wire_runs(tab, moved, chosen, own)
     for event in (*_desk_events(tab), *_past_events(tab), *own.setting):
@@ -58,9 +58,7 @@ def wire(tab: MixTab, own: TabEvents) -> None:
 def _wire_marks(tab: MixTab, widgets: list[Any], more: tuple[Any, ...]) -> None:
     """The result is marked in the browser, before anything is asked of the server."""
     panel = tab.panel
-    inputs = [
-        one.input for one in (*widgets, panel.method, panel.masks.mode, panel.slot, panel.relative, panel.stages.curve)
-    ]
+    inputs = [one.input for one in (*widgets, *panel.leading, panel.slot, panel.relative, panel.stages.curve)]
     pressed = [one.click for one in (panel.undo, panel.redo, panel.reset, tab.source.run)]
     gr.on([*inputs, *pressed, *more], None, js=f"() => window.mixdeck?.stale('{tab.name}')", trigger_mode="multiple",
           **BESIDE_QUEUE)  # fmt: skip
@@ -107,6 +105,7 @@ def _desk_events(tab: MixTab) -> list[Any]:
     return [
         panel.method.input(told(panel.when_method_changes), **mine, **LAST),
         panel.masks.mode.input(told(panel.when_mask_mode_changes), **mine, **LAST),
+        panel.vector.input(told(panel.when_vector_changes), **mine, **LAST),
         panel.relative.release(told(panel.when_relative_moves), **mine, **LAST),
         stages.curve.input(told(stages.when_curve_chosen), **mine, **LAST),
         panel.slot.input(told(panel.when_slot_changes), **mine, **LAST),

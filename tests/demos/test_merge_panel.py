@@ -110,6 +110,17 @@ def test_task_counts_the_loudest_mask_and_the_other_modes_count_all_again(built:
     assert applied(values, panel.when_mask_mode_changes(values))[of] == list(tasks)
 
 
+def test_k_follows_the_vector_of_consensus_while_it_is_untouched(built: Any) -> None:
+    panel = built.tab.panel
+    values = built.values({panel.method: "consensus", panel.vector: "ties"})
+    after = applied(values, panel.when_vector_changes(values))
+    assert panel.recipe(after | {panel.masks.mode: "consensus"}).masks.votes == 1
+    back = applied(after, panel.when_vector_changes(after | {panel.vector: "sum"}))
+    assert back[panel.masks.votes] == 2
+    chosen = values | {panel.masks.votes: 3.0}
+    assert applied(chosen, panel.when_vector_changes(chosen))[panel.masks.votes] == 3
+
+
 def test_a_method_that_comes_back_has_the_masks_that_were_chosen_for_it(built: Any) -> None:
     panel = built.tab.panel
     union = MergeRecipe(method="tall_masks", masks=MaskChoice("union"))
