@@ -16,6 +16,11 @@
     if (fader) setTimeout(() => fader.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 150);
   });
 
+  // A double click on a fader goes where its ↺ goes.
+  document.addEventListener("dblclick", (event) => {
+    if (event.target.matches?.("input[type=range]")) event.target.closest(".block")?.querySelector("[data-testid=reset-button]")?.click();
+  });
+
   const isTyping = (element) => element.matches?.("textarea, [contenteditable=true], input:not([type=range]):not([type=checkbox]):not([type=radio])");
   const press = (suffix) => {
     const button = [...document.querySelectorAll(`button[id$="${suffix}"]`)].find((one) => one.offsetParent && !one.disabled);
@@ -87,7 +92,8 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
-  // Keep sum 1: the other faders of a desk that are not muted give way in proportion, in whole hundredths.
+  // Keep sum 1: the other faders of a desk that are not muted give way in proportion, in whole hundredths. One that
+  // would leave its range ends there and the rest goes to those that have room; what none can take is told.
   let isGiving = false;
   const set = (fader, value) => {
     fader.value = value;
@@ -97,16 +103,35 @@
     fader: strip.querySelector("input[type=range]"),
     isMuted: Boolean(strip.querySelectorAll(".flags input[type=checkbox]")[1]?.checked),
   }));
+  const total = (values) => values.reduce((sum, one) => sum + one, 0);
+  const within = (fader, value) => Math.min(Math.max(value, 100 * fader.min), 100 * fader.max);
+  const proportional = (faders, free) => {
+    const shares = new Map();
+    for (let open = faders; open.length;) {
+      const sum = total(open.map((one) => 100 * one.value)), left = free - total([...shares.values()]);
+      const parts = open.map((one) => (Math.abs(sum) > 1e-4 ? (left * 100 * one.value) / sum : left / open.length));
+      const isEnd = open.map((one, index) => parts[index] !== within(one, parts[index]));
+      const isAll = !isEnd.includes(true);
+      open.forEach((one, index) => { if (isAll || isEnd[index]) shares.set(one, Math.round(within(one, parts[index]))); });
+      open = open.filter((one) => !shares.has(one));
+    }
+    return shares;
+  };
   const giveWay = (desk, moved) => {
-    const others = strips(desk).filter((one) => one.fader !== moved && !one.isMuted).map((one) => one.fader);
+    const all = strips(desk).filter((one) => !one.isMuted).map((one) => one.fader);
+    if (moved && !all.includes(moved)) return;
     const free = Math.round(100 - 100 * (moved ? Number(moved.value) : 0));
-    const sum = others.reduce((total, one) => total + Number(one.value), 0);
-    const shares = others.map((one) => Math.round(Math.abs(sum) > 1e-6 ? (free * Number(one.value)) / sum : free / others.length));
-    const rest = free - shares.reduce((total, one) => total + one, 0);
-    if (shares.length) shares[shares.indexOf(Math.max(...shares))] += rest;
+    const shares = proportional(all.filter((one) => one !== moved), free);
+    let rest = free - total([...shares.values()]);
+    for (const [one, share] of [...shares].sort((left, right) => right[1] - left[1])) {
+      shares.set(one, within(one, share + rest));
+      rest -= shares.get(one) - share;
+    }
     isGiving = true;
-    others.forEach((one, index) => set(one, shares[index] / 100));
+    shares.forEach((share, one) => set(one, share / 100));
     isGiving = false;
+    const told = rest ? `The sum is ${((100 - rest) / 100).toFixed(2)}: the other faders are at their ends.` : "";
+    desk.querySelector(".sum-note").textContent = told;
   };
   const isLocked = (desk) => Boolean(desk?.querySelector('[id$="-desk-lock"] input')?.checked);
   document.addEventListener("input", (event) => {
@@ -114,9 +139,17 @@
     if (isGiving || !fader.matches?.(".strip input[type=range]") || !isLocked(fader.closest(".desk"))) return;
     giveWay(fader.closest(".desk"), fader);
   });
+  document.addEventListener("change", (event) => {  // a typed number moves its fader, to a whole hundredth
+    const box = event.target, strip = box.closest?.(".strip");
+    if (strip && box.matches("input[type=number]") && box.value !== "" && isLocked(strip.closest(".desk"))) {
+      set(strip.querySelector("input[type=range]"), box.value);
+    }
+  });
   document.addEventListener("change", (event) => {
     const desk = event.target.closest?.('[id$="-desk-lock"]')?.closest(".desk");
-    if (!desk || !event.target.checked) return;
+    if (!desk) return;
+    desk.querySelector(".sum-note").textContent = "";
+    if (!event.target.checked) return;
     giveWay(desk, null);
     strips(desk)[0]?.fader.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
   });

@@ -77,6 +77,17 @@ def test_keep_sum_1_makes_the_others_give_way(visit: Callable[..., Any]) -> None
     moved = weights(page)
     assert moved[0] > 0.5 and moved[3] == 0.25 and moved[1] == pytest.approx(moved[2], abs=0.011)
     assert sum(moved[:3]) == pytest.approx(1.0)
+    number = page.page.locator(f"#{FADERS[0]} input[type=number]")
+    number.fill("0.333")
+    number.press("Tab")
+    page.until_undo(4)
+    assert weights(page)[0] == 0.33 and sum(weights(page)[:3]) == pytest.approx(1.0)
+    page.page.locator("#fusion-desk-flags-2").get_by_label("Mute").check()
+    page.until_undo(5)
+    number.fill("-1")
+    number.press("Tab")
+    page.page.locator(".sum-note", has_text="The sum is 0.50").wait_for()
+    assert weights(page)[:2] == [-1.0, 1.5]
 
 
 def test_on_a_narrow_screen_the_desk_is_folded_and_says_its_mix(visit: Callable[..., Any]) -> None:
