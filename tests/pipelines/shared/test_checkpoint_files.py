@@ -11,9 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.merging.errors import MergeError
 from pipelines.merging.merge import merge
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.checkpoint_files import is_local, merge_files, names_files, parse_plan
-from pipelines.shared.checkpoint_pieces import Cut, pieces
-from pipelines.shared.checkpoint_slots import bytes_of, read_slots
+from pipelines.shared.checkpoint_pieces import Cut, job_of, pieces
+from pipelines.shared.checkpoint_slots import Slot, bytes_of, read_slots
 from pipelines.shared.errors import UserError
 
 TEXT = """
@@ -110,7 +111,7 @@ def test_where_votes_cancel_pieces_fall_as_the_whole_does(folder: Path, vector: 
 
 
 def test_block_rules_act_in_every_piece(folder: Path) -> None:
-    rules = text("task_arithmetic") + '  blocks: [{match: "first.*", factor: 0.0}, {match: "half", factor: 2.0}]\n'
+    rules = text("task_arithmetic") + '  blocks: [{match: "half", factor: 2.0}]\nexclude: ["first.*"]\n'
     plan = parse_plan(rules, folder)
     merge_files(plan, folder / "out.safetensors", piece=20)
     merged = load_file(folder / "out.safetensors")
@@ -263,6 +264,18 @@ def test_too_little_memory_is_said_with_the_numbers(folder: Path, monkeypatch: p
 def test_whole_vectors_that_are_not_allowed_are_refused_with_a_way_out(folder: Path, vector: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         merge_files(parse_plan(text(vector), folder), folder / "out.safetensors", memory_bytes=1000)
+
+
+@pytest.mark.parametrize(("method", "least"), [("tsv", 129), ("iso", 143), ("wudi", 122), ("average", 42)])
+def test_the_bound_holds_what_was_measured_for_whole_matrices(method: str, least: int) -> None:
+    shape = (1318, 2048)  # one expert, halves: bytes for each weight of this matrix, by bench_merge_files
+    slots = [{"w": Slot(Path(name), 0, 2 * 1318 * 2048, "F16", shape)} for name in ("base", "expert")]
+    recipe = MergeRecipe(method, (("expert", 1.0),))
+    job = job_of(recipe, slots, 0, None, 10**9)
+    assert job.bound_bytes > least * 1318 * 2048
+    if method != "average":  # which is cut
+        with pytest.raises(UserError, match=rf"2,699,264 weights, and {method} looks at tensors as a whole"):
+            job_of(recipe, slots, 0, None, least * 1318 * 2048)
 
 
 def test_a_recipe_of_files_is_told_from_one_of_a_family() -> None:
