@@ -271,7 +271,7 @@ def _scaled(reading: Reading, recipe: MergeRecipe, notes: Notes) -> MergeRecipe:
 
 
 def _elected(
-    reading: Reading, method: str, settings: list[Any], choice: tuple[str, str, str, str], normalize: bool, notes: Notes
+    reading: Reading, method: str, settings: list[Any], choice: Sequence[str], normalize: bool, notes: Notes
 ) -> MergeRecipe:
     """An election whose `choice` (setting, mean, sum, mean by weight) goes by normalize. Their mean is by weight."""
     name, mean, total, weighted = choice

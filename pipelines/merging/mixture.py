@@ -212,9 +212,9 @@ def check_rules(recipe: MergeRecipe, keys: Collection[str]) -> None:
     Raises:
         MergeError: names the rule and a key that there is.
     """
-    for rule in (*recipe.blocks, *recipe.densities):
-        if not any(fnmatchcase(key, rule.match) for key in keys):
-            raise MergeError(f'block rule "{rule.match}" matches no key, such as {next(iter(keys))}')
+    for match in (*(rule.match for rule in recipe.blocks), *(rule.match for rule in recipe.densities)):
+        if not any(fnmatchcase(key, match) for key in keys):
+            raise MergeError(f'block rule "{match}" matches no key, such as {next(iter(keys))}')
 
 
 def rule_factor(recipe: MergeRecipe, key: str, expert: str | None) -> float:

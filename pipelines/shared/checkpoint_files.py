@@ -251,9 +251,9 @@ def _write_pieces(
                 tied.append((place, cuts))
             if listener:
                 listener(LoadProgress("merged", done, total))
-        for place, cuts in tied if ballots and ballots.decide() else ():
+        for place, again in tied if ballots and ballots.decide() else ():
             file.seek(place)
-            _write(file, cuts, _merged(plan, job, adapters, cuts, files, None, ballots)[0])
+            _write(file, again, _merged(plan, job, adapters, again, files, None, ballots)[0])
     return tuple(told)
 
 

@@ -34,10 +34,11 @@ def plain_merge(merge: Mapping[str, Any], exclude: Any, keys: Keys) -> Mapping[s
     """
     blocks = [mapping("a block rule", rule) for rule in entries("blocks", merge.get("blocks", []))]
     weights = dict(mapping("weights", merge.get("weights", {})))
-    weighted = dict.fromkeys(rule.get("expert") for rule in blocks if "weight" in rule)
-    if None in weighted:
+    weighting = [rule for rule in blocks if "weight" in rule]
+    if any(rule.get("expert") is None for rule in weighting):
         raise MergeError("a block rule has a weight and no expert: name the expert, or write factor for the whole mix")
-    own = {name: number(f"weights.{name}", weights.get(name, 0.0)) for name in weighted}
+    named = dict.fromkeys(str(rule["expert"]) for rule in weighting)
+    own = {name: number(f"weights.{name}", weights.get(name, 0.0)) for name in named}
     rules = [{"match": glob, "factor": 0.0} for glob in texts("exclude", exclude)]
     rules += [plain for rule in blocks for plain in _plain(rule, own, keys)]
     rules += [{"match": "*", "factor": weight, "expert": name} for name, weight in own.items()]
@@ -63,7 +64,7 @@ def _values(match: str, name: str, value: Any, keys: Keys) -> Iterator[tuple[str
     if not isinstance(value, Mapping):
         yield match, number(name, value)
         return
-    stops = mapping(name, value, ("gradient",)).get("gradient")
+    stops: Any = mapping(name, value, ("gradient",)).get("gradient")
     matched = [key for key in keys() if fnmatchcase(key, match)]
     if not is_gradient(stops) or not matched:
         raise MergeError(f"{name} is {value!r}: {{gradient: [numbers]}} over keys that it matches is expected")
