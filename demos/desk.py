@@ -166,4 +166,4 @@ class Desk:
 
     def _table(self, mixes: Mapping[str, Mapping[str, float]]) -> str:
         """What came with the weights, and mixes under it."""
-        return matrix_table(score_rows(self._assets, self.family) | mixes, self.family.tasks)
+        return matrix_table({**score_rows(self._assets, self.family), **mixes}, self.family.tasks)

@@ -88,6 +88,7 @@ class MergePanel:
             elem_id=f"{self._id}-scale",
             elem_classes="scale-fader",
             info="factor of the merged change; 0 is the base",
+            buttons=["reset"],
         )
         gr.HTML(f"<style>#{self._id}-scale {{ --even: {1 / max(len(self.family.tasks), 1) / 2:.4f} }}</style>")
 
@@ -102,6 +103,7 @@ class MergePanel:
                     label=task,
                     info=spec.task.partition(":")[0],
                     elem_id=f"{self._id}-w-{index}",
+                    buttons=["reset"],
                 )
                 flags = gr.CheckboxGroup(
                     FLAGS,

@@ -61,7 +61,8 @@ def read(path: Path, family: ModelFamily) -> Own:
 
 def joined(own: Own, entries: Own, shipped: Own, family: ModelFamily) -> tuple[dict[str, Any], tuple[str, ...]]:
     """One's own presets with those of a file, and what there is to say: how many came, and why others did not."""
-    together, refused = dict(own), []
+    together = dict(own)
+    refused: list[str] = []
     for name, form in entries.items():
         try:
             checked = _checked(name, form, shipped, family)

@@ -155,6 +155,12 @@ def test_the_reason_names_a_method_that_takes_masks() -> None:
     assert any(one.title in mask_reason(unable) for one in METHODS if len(one.masks) > 1)
 
 
+def test_scale_and_weights_go_back_to_their_start(built: Any) -> None:
+    panel = built.tab.panel
+    assert all(one.buttons == ["reset"] for one in (panel.scale, *(strip.weight for strip in panel.strips)))
+    assert panel.relative.buttons == []  # springs back by itself
+
+
 def test_mute_keeps_the_faders_value(built: Any) -> None:
     panel = built.tab.panel
     strip = panel.strips[0]
