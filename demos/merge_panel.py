@@ -61,7 +61,8 @@ class MergePanel:
         self.family = family
         self.tab, self._id = tab, f"{tab}-desk"
         self._default = family.default
-        gr.HTML(DESK_SWITCH)
+        even = 1 / max(len(family.tasks), 1) / 2  # of the way of the scale's knob
+        gr.HTML(f"{DESK_SWITCH}<style>#{self._id}-scale {{ --even: {even:.4f} }}</style>")
         self._build_method()
         self._build_strips()
         self._build_settings()
@@ -90,7 +91,6 @@ class MergePanel:
             info="factor of the merged change; 0 is the base",
             buttons=["reset"],
         )
-        gr.HTML(f"<style>#{self._id}-scale {{ --even: {1 / max(len(self.family.tasks), 1) / 2:.4f} }}</style>")
 
     def _build_strips(self) -> None:
         strips = []
