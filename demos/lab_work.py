@@ -13,6 +13,7 @@ import gradio as gr
 from demos.lab_grid import Grid
 from demos.lab_plot import PlotView
 from demos.limits import TimeIsUp
+from demos.log_fader import LogFader
 from demos.sight import Updates, Values
 from demos.steps import LONG, NOT_BEGUN, WAITING, progress_bar
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
@@ -257,7 +258,7 @@ def checked(name: str, widget: Any, value: Any, known: Sequence[Any] | None = No
     is_whole_list = isinstance(widget, gr.CheckboxGroup) == isinstance(value, list)
     if choices and not (is_whole_list and (name in FOLLOW_FAMILY or all(one in choices for one in several))):
         raise UserError(f"{name} cannot be {value!r}; known are {', '.join(map(str, choices))}.", "Unknown value")
-    is_number = isinstance(widget, gr.Slider | gr.Number)
+    is_number = isinstance(widget, gr.Slider | gr.Number | LogFader)
     if is_number and not (type(value) in (int, float) and widget.minimum <= value <= widget.maximum):
         raise UserError(f"{name} lies between {widget.minimum} and {widget.maximum}; came {value!r}.", "Out of range")
     if isinstance(widget, gr.Checkbox) and not isinstance(value, bool):

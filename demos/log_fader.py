@@ -27,6 +27,8 @@ class LogFader(gr.HTML):
     LIMITS; a recipe's number may lie beyond them, up to what recipes allow, and the knob then rests at an end.
     """
 
+    minimum, maximum = THRESHOLD_RANGE
+
     def __init__(
         self,
         value: float = DEFAULT_THRESHOLD,
@@ -59,7 +61,7 @@ class LogFader(gr.HTML):
 
     def taken(self, value: float, update: Any = None) -> float:
         """A number as the fader gives it back, as of `Fader`; an update changes nothing of that."""
-        return round(min(max(float(value), THRESHOLD_RANGE[0]), THRESHOLD_RANGE[1]), 6)
+        return round(min(max(float(value), self.minimum), self.maximum), 6)
 
     def postprocess(self, value: Any) -> Any:
         """The number as it is."""
@@ -67,7 +69,7 @@ class LogFader(gr.HTML):
 
     def api_info(self) -> dict[str, Any]:
         """A number."""
-        return {"type": "number", "minimum": THRESHOLD_RANGE[0], "maximum": THRESHOLD_RANGE[1]}
+        return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
 
 
 def classes(is_on: bool) -> list[str]:
@@ -93,7 +95,8 @@ def template(start: float, marks: Sequence[float], label: str, infos: tuple[str,
 def ticks(values: Sequence[float]) -> str:
     """A tick for each of these ascending numbers, with its number where that does not touch the one before."""
     low, high = (place(end) for end in LIMITS)
-    found, told = [], -1.0
+    found: list[str] = []
+    told = -1.0
     for value in values:
         at = (place(value) - low) / (high - low)
         is_told = at - told >= CLOSEST

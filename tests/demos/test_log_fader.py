@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from demos.lab_work import checked
 from demos.log_fader import LIMITS, MARKS, LogFader
 from pipelines.lab.axes import THRESHOLD_LIMITS
+from pipelines.shared.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,13 @@ from pipelines.lab.axes import THRESHOLD_LIMITS
 )  # fmt: skip
 def test_a_number_is_lambda_itself_as_far_as_recipes_go(sent: object, got: float) -> None:
     assert LogFader(0.3).preprocess(sent) == got
+
+
+def test_a_document_s_lambda_is_checked() -> None:
+    assert checked("lambda", LogFader(), 0.5) == 0.5
+    for value in (200.0, "0.5"):
+        with pytest.raises(UserError, match=r"lambda lies between 0\.0 and 100\.0"):
+            checked("lambda", LogFader(), value)
 
 
 def test_the_knob_moves_over_the_logarithm_between_the_limits_of_a_sweep() -> None:
