@@ -97,8 +97,8 @@ def vif(reference: Grey, distorted: Grey) -> float:
         about 0 to 1, above 1 where contrast is raised; 1 where the reference is constant.
     """
     kept = available = 0.0
-    for window_px, images in _vif_scales(reference, distorted):
-        _, of_distorted, of_reference = _vif_terms(*images, window_px, VIF_NOISE)
+    for scale in _vif_scales(reference, distorted):
+        _, of_distorted, of_reference = _vif_terms(*scale, VIF_NOISE)
         kept, available = kept + float(of_distorted.sum()), available + float(of_reference.sum())
     return kept / available if available > 0 else 1.0
 
@@ -119,8 +119,8 @@ def viff(fused: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 def _viff_of_plane(fused: Grey, first: Grey, second: Grey) -> float:
     total = 0.0
     scales = zip(VIFF_SHARES, _vif_scales(first, fused), _vif_scales(second, fused), strict=True)
-    for share, (window_px, of_first), (_, of_second) in scales:
-        terms = [_vif_terms(*images, window_px, VIFF_NOISE) for images in (of_first, of_second)]
+    for share, of_first, of_second in scales:
+        terms = [_vif_terms(*scale, VIFF_NOISE) for scale in (of_first, of_second)]
         is_first = terms[0][0] < terms[1][0]
         kept, available = (np.where(is_first, *pair) + VIFF_EPS for pair in list(zip(*terms, strict=True))[1:])
         total += share * float(kept.sum() / available.sum())
@@ -175,14 +175,13 @@ def _mef_scores(fused: Grey, frames: Sequence[Grey]) -> dict[str, float]:
         return {"mef_ssim": mef_ssim(stack, result).item(), "mef_index": mef_index(stack, result).item()}
 
 
-def _vif_scales(*images: Grey) -> Iterator[tuple[int, list[Grey]]]:
-    """The window in pixels and the pictures of each of four scales, finest first."""
-    found = list(images)
+def _vif_scales(reference: Grey, distorted: Grey) -> Iterator[tuple[Grey, Grey, int]]:
+    """Both pictures and the window in pixels, at each of four scales, finest first."""
     for scale in range(1, 5):
         window_px = 2 ** (5 - scale) + 1
         if scale > 1:
-            found = [_valid_gaussian(image, window_px)[::2, ::2] for image in found]
-        yield window_px, found
+            reference, distorted = (_valid_gaussian(image, window_px)[::2, ::2] for image in (reference, distorted))
+        yield reference, distorted, window_px
 
 
 def _vif_terms(reference: Grey, distorted: Grey, window_px: int, noise_power: float) -> tuple[Grey, Grey, Grey]:
