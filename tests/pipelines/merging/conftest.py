@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pipelines.merging.arena import Arena
 from pipelines.merging.method import MergeMethod
+from pipelines.merging.native import Kernels, compiled
 from pipelines.merging.recipe import MaskChoice, MergeRecipe
 
 BLOCKS = (("stem", "stem.*"), ("middle", "middle.*"), ("head", "head.*"), ("counters", "counter.*"))
@@ -121,3 +122,12 @@ def recipe_for() -> Callable[[MergeMethod, Network], MergeRecipe]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def native_kernels() -> Kernels:
+    """The native engine, compiled once for all tests of a process."""
+    found = compiled()
+    if found is None:
+        pytest.skip("no C compiler here: the native engine is missing")
+    return found

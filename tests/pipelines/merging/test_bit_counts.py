@@ -10,7 +10,6 @@ import torch
 from pipelines.merging.arena import Arena
 from pipelines.merging.bit_counts import bits_of, ones, packed, stored_bits, votes_of
 from pipelines.merging.mask_counts import counts_by_tensor
-from pipelines.merging.native import compiled
 from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 
 TASKS = tuple("abcdefghi")
@@ -30,10 +29,8 @@ def some_words(count: int) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("engine", ["tensors", "native"])
 @pytest.mark.parametrize("level", [1, 2, 128, 254, 255])
-def test_bits_are_where_the_plane_reaches_its_level(level: int, engine: str) -> None:
-    kernels = compiled() if engine == "native" else None
-    if engine == "native" and kernels is None:
-        pytest.skip("no C compiler here: the native engine is missing")
+def test_bits_are_where_the_plane_reaches_its_level(level: int, engine: str, request: pytest.FixtureRequest) -> None:
+    kernels = request.getfixturevalue("native_kernels") if engine == "native" else None
     plane = torch.randint(0, 256, (64 * 41,), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     plane[:256] = torch.arange(256)
     assert torch.equal(spread(bits_of(plane, level, kernels)), plane >= level)

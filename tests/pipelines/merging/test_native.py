@@ -18,13 +18,10 @@ from pipelines.merging.recipe import BlockRule, MaskChoice, MergeRecipe
 
 
 @pytest.fixture(scope="module", params=["in place", "streamed"])
-def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
-    found = compiled()
-    if found is None:
-        pytest.skip("no C compiler here: the native engine is missing")
-    assert is_exact(found)  # elsewhere a kernel that is not would only be put aside
-    with found.streaming_from(0 if request.param == "streamed" else 1 << 40):
-        yield found
+def kernels(request: pytest.FixtureRequest, native_kernels: Kernels) -> Iterator[Kernels]:
+    assert is_exact(native_kernels)  # elsewhere a kernel that is not would only be put aside
+    with native_kernels.streaming_from(0 if request.param == "streamed" else 1 << 40):
+        yield native_kernels
 
 
 def both(network, kernels, asked: MergeRecipe, **options):
