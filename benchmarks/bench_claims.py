@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -43,20 +43,25 @@ def open_trial(family: ModelFamily, folder: Path | None) -> Any:
     return Trial(arena, family.build().eval(), named(family.scorer), family.tasks)
 
 
-def run(family: ModelFamily, folders: Sequence[Path | None]) -> dict[str, Any]:
-    """Measure every seed, judge its claims, and count how many seeds accept each."""
+def run(
+    family: ModelFamily, folders: Sequence[Path | None], keep: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
+    """Measure every seed and judge its claims; `keep` is handed the report after each seed, for a run takes long."""
     from pipelines.commands.loading import named
     from pipelines.lab.claims import measure
 
     loss = named(family.surrogate)(family.build().eval()) if family.surrogate else None
-    seeds = []
+    seeds: list[dict[str, Any]] = []
+    report = {"family": family.name, "device": "cpu", "seeds": seeds}
     for folder in folders:
         began = time.perf_counter()
         trial = open_trial(family, folder)
         found = measure(trial, loss) | with_data(family, trial, folder, folders)
         name, seconds = "shipped" if folder is None else folder.name, time.perf_counter() - began
         seeds.append(judged({"name": name, "seconds": round(seconds, 1)} | found))
-    return {"family": family.name, "device": "cpu", "seeds": seeds}
+        if keep is not None:
+            keep(report)
+    return report
 
 
 def with_data(family: ModelFamily, trial: Any, folder: Path | None, folders: Sequence[Path | None]) -> dict[str, Any]:
@@ -224,8 +229,10 @@ def command() -> None:
     if flags.data_only:
         report = added(family, flags.folders or [None], flags.earlier)
     else:
-        report = run(family, flags.folders or ([] if flags.earlier else [None]))
-        report["seeds"] = earlier_seeds(flags.earlier, flags.family) + report["seeds"]
+        earlier = earlier_seeds(flags.earlier, flags.family)
+        folders = flags.folders or ([] if flags.earlier else [None])
+        report = run(family, folders, lambda found: store(flags.json, [found | {"seeds": earlier + found["seeds"]}]))
+        report["seeds"] = earlier + report["seeds"]
     print(markdown(report))
     store(flags.json, [report])
     if flags.markdown is not None:

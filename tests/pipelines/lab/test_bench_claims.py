@@ -64,3 +64,14 @@ def test_shares_of_gains_are_counted_from_the_base() -> None:
     seed = {"tasks": ["a", "b"], "experts": {"a": 0.9, "b": 0.9}, "rows": {"base": {"scores": {"a": 0.5, "b": 0.5}}}}
     kept = bench_claims._gains_kept(seed | {"rows": seed["rows"] | {"tall": row}}, "tall")
     assert kept == pytest.approx({"a": 0.5, "b": 0.0, "all": 0.25})
+
+
+def test_every_seed_is_handed_on_as_soon_as_it_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bench_claims, "open_trial", lambda family, folder: make_trial(0.2))
+    monkeypatch.setattr("pipelines.lab.claims.measure", lambda trial, loss: {"of": "a seed"})
+    monkeypatch.setattr(bench_claims, "judged", dict)
+    family: Any = SimpleNamespace(name="toy", surrogate=None)
+    counts: list[int] = []
+    folders = [tmp_path / "a", tmp_path / "b"]
+    report = bench_claims.run(family, folders, lambda found: counts.append(len(found["seeds"])))
+    assert counts == [1, 2] and [seed["name"] for seed in report["seeds"]] == ["a", "b"]
