@@ -13,6 +13,8 @@ COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 SIDES = {"upper": "top", "lower": "bottom", "centre": "middle", "center": "middle"}
 _PICTURE = "(?: of the (?:picture|image|photo|photograph|frame|scene))"
 _PART = "(?: (?:hand side|side|part|edge|half|third|quarter|corner))"
+# All of it or nothing, as a possessive quantifier would take it: those miss matches in Python 3.11.2.
+_WHOLE_TAIL = f"(?=(?P<tail>{_PART}?{_PICTURE}?))(?P=tail)"
 _THIS = "(?! the (?:picture|image|photo))"
 _WHERE = "(?:(?:on|at|in|near|to|towards|within|around|close to|along) )?(?:the )?"
 _RANK = rf"(?P<rank>{'|'.join(ORDINALS)}|\d{{1,2}}(?:st|nd|rd|th)|last)"
@@ -59,10 +61,10 @@ SAYINGS = (
     _relation("on", "on top of|atop"),
     _relation("left of", rf"(?:off )?(?:(?:to|on) )?(?:the )?left (?:hand )?(?:side )?of{_THIS}"),
     _relation("right of", rf"(?:off )?(?:(?:to|on) )?(?:the )?right (?:hand )?(?:side )?of{_THIS}"),
-    _saying("place", "", rf"{_WHERE}(?P<row>top|upper|bottom|lower) (?P<column>left|right){_PART}?+"
-                         rf"{_PICTURE}?+(?! of )"),
-    _saying("place", "", rf"{_WHERE}(?P<one>left|right|top|bottom|upper|lower|middle|centre|center){_PART}?+"
-                         rf"{_PICTURE}?+(?! of )"),
+    _saying("place", "", rf"{_WHERE}(?P<row>top|upper|bottom|lower) (?P<column>left|right)"
+                         rf"{_WHOLE_TAIL}(?! of )"),
+    _saying("place", "", rf"{_WHERE}(?P<one>left|right|top|bottom|upper|lower|middle|centre|center)"
+                         rf"{_WHOLE_TAIL}(?! of )"),
     _saying("place", "top", "up (?:top|high)(?: in the (?:picture|image))?"),
     _saying("place", "bottom", "down low(?: in the (?:picture|image))?"),
     _relation("above", "(?:somewhere )?(?:above|over)|higher (?:up )?than"),
