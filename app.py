@@ -34,11 +34,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="port (default %(default)s)")
     parser.add_argument("--share", action="store_true", help="open a public tunnel; anyone with the link can use it")
-    parser.add_argument(
-        "--public",
-        action="store_true",
-        help=PUBLIC_HELP,
-    )
+    parser.add_argument("--public", action="store_true", help=PUBLIC_HELP)
     parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as MCP tools")
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from pipelines.shared.images import resized
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -31,12 +33,6 @@ def heat_legend() -> str:
     stops = ", ".join(f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in HEAT)
     bar = f'<i style="width:120px;background:linear-gradient(to right,{stops})"></i>'
     return f'<div class="legend"><span>weight 0 {bar} 1</span></div>'
-
-
-def resized(image: np.ndarray, size_hw: tuple[int, int], is_label: bool = False) -> np.ndarray:
-    """(H, W[, 3]) uint8 at another size; labels by nearest neighbour."""
-    how = Image.Resampling.NEAREST if is_label else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(image).resize((size_hw[1], size_hw[0]), how))
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colours: Sequence[Colour], opacity: float) -> np.ndarray:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from demos.bench import Bench
-from demos.drawing import resized
 from demos.pace import Pace
 from demos.shelf import Shelf
 from pipelines.fusion.options import FusionOptions
@@ -16,7 +15,7 @@ from pipelines.fusion.registration import UNMOVED, Placement, Registration
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.registry import family
 from pipelines.shared.errors import UserError
-from pipelines.shared.images import to_bytes
+from pipelines.shared.images import resized, to_bytes
 from pipelines.shared.scoring import scores_so_far
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from demos.fusion_words import ENGINE_TITLES, left_choices, slot_titles
 from demos.merge_words import describe
 from pipelines.fusion.options import TASKS
 from pipelines.merging.recipe_form import recipe_hash
-from pipelines.shared.images import to_bytes
+from pipelines.shared.images import resized, to_bytes
 
 if TYPE_CHECKING:
     from demos.fusion_bench import FusionBench, Job
@@ -39,7 +39,7 @@ def panels(
         "sources": [Panel(title, to_bytes(image)) for title, image in zip(titles, frames.images, strict=True)],
         "beside": [Panel(dict((value, title) for title, value in left_choices(job, count)).get(left, left), beside)],
         "result": [Panel("fused", result.fused)],
-        "weights": [Panel(f"weight of {title}", drawing.resized(drawing.heat_map(plane), size_hw))
+        "weights": [Panel(f"weight of {title}", resized(drawing.heat_map(plane), size_hw))
                     for title, plane in zip(titles, result.weights, strict=True)],
     }  # fmt: skip
     if left.startswith("frame ") and "sources" in names:

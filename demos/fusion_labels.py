@@ -14,6 +14,7 @@ from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillImage
 from demos.tab import told
 from demos.words import hint
+from pipelines.shared.images import resized
 
 if TYPE_CHECKING:
     from demos.fusion_bench import Job
@@ -88,8 +89,8 @@ class LabelView:
         is_difference = values[self.source] == "differ"
         chosen = [CLASS_NAMES.index(name) for name in values[self.classes] or ()]
         size_hw = (fused.shape[0], fused.shape[1])
-        labels = drawing.resized(labels, size_hw, is_label=True)
-        named = drawing.resized(both, size_hw, is_label=True) if is_difference else labels
+        labels = resized(labels, size_hw, is_label=True)
+        named = resized(both, size_hw, is_label=True) if is_difference else labels
         kept = np.isin(named, chosen)
         if values[self.outline]:
             labels = drawing.contours(labels, HIDDEN)

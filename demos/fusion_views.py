@@ -12,7 +12,7 @@ from demos.sight import SAVE, STILL, Sight, Updates, Values
 from demos.stills import StillGallery, StillImage
 from demos.tab import BESIDE_QUEUE, Turns, told, visitor_of
 from demos.words import hint
-from pipelines.shared.images import to_bytes
+from pipelines.shared.images import resized, to_bytes
 
 if TYPE_CHECKING:
     from demos.fusion_bench import Job
@@ -46,7 +46,7 @@ class WeightView:
         mosaic = mosaic_of(result)
         names = self._sight.bench.frames(job).names
         legend = hint(" · ".join(f"{k + 1}: {name}" for k, name in enumerate(names)))
-        maps = [drawing.resized(drawing.heat_map(plane), mosaic.size_hw) for plane in result.weights]
+        maps = [resized(drawing.heat_map(plane), mosaic.size_hw) for plane in result.weights]
         return {self.maps: mosaic.drawn(maps), self.names: legend}
 
     def wire(self, inputs: set[Any]) -> None:
@@ -149,7 +149,7 @@ class ZoomView:
         frames, (result, _) = self._sight.bench.frames(job), self._sight.bench.result(job)
         size_hw = result.fused.shape[:2]
         named = [(to_bytes(image), name) for image, name in zip(frames.images, frames.names, strict=True)]
-        maps = [(drawing.resized(drawing.heat_map(plane), size_hw), f"weight {k + 1}")
+        maps = [(resized(drawing.heat_map(plane), size_hw), f"weight {k + 1}")
                 for k, plane in enumerate(result.weights)]  # fmt: skip
         shown = (*named, (result.fused, "result"), *maps)
         return [(drawing.region(image, point, zoom, REGION_PX), name) for image, name in shown]

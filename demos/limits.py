@@ -63,7 +63,7 @@ class TimeIsUp(UserError):
 def apply(page: gr.Blocks, limits: Limits) -> None:
     """Give a finished page its queue, and its long work an end."""
     page.queue(max_size=limits.queue_size)
-    page._queue.__class__ = FairQueue
+    page._queue.__class__ = FairQueue  # the page has made its queue: gradio has no setting for one of another class
     page._queue.most_waiting = limits.most_waiting  # type: ignore[attr-defined]
     for event in page.fns.values():
         if limits.longest_s is not None and event.concurrency_id == "batch" and inspect.isgeneratorfunction(event.fn):

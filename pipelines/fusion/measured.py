@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.shared.images import to_bytes
+from pipelines.shared.images import resized, to_bytes
 
 if TYPE_CHECKING:
     from pipelines.fusion.inputs import FrameSet
@@ -31,7 +31,7 @@ def frames_at(frames: FrameSet, size_hw: tuple[int, int]) -> FrameSet:
     """Frames at another size, opaque; the same ones where it is theirs."""
     if frames.images.shape[1:3] == size_hw:
         return frames
-    small = [_resized(to_bytes(image), size_hw) for image in frames.images]
+    small = [resized(to_bytes(image), size_hw) for image in frames.images]
     return replace(frames, images=np.stack(small).astype(np.float32) / 255, alpha=None)
 
 
@@ -41,10 +41,4 @@ def measure(fused: np.ndarray, frames: FrameSet, options: FusionOptions) -> dict
     from pipelines.fusion.polarity import oriented
 
     sources = [to_bytes(image) for image in oriented(frames.images, options)[0]]
-    return score(_resized(fused, frames.images.shape[1:3]), sources, options.task)
-
-
-def _resized(image: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((size_hw[1], size_hw[0]), Image.Resampling.BILINEAR))
+    return score(resized(fused, frames.images.shape[1:3]), sources, options.task)

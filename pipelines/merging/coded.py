@@ -33,7 +33,7 @@ def coded_writer(mixture: Mixture, code: Code) -> TileWriter:
 
 
 def coding_errors(mixture: Mixture, code: Code) -> dict[str, float]:
-    """|decoded - vector| / |vector| of every raised task, for the desk to show; 0 for a vector that is 0."""
+    """|decoded - vector| / |vector| of every raised task, for programs; 0 for a vector that is 0."""
     from pipelines.merging.sums import dot
 
     sums = {task: [0.0, 0.0] for task in mixture.raised}

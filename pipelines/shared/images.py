@@ -71,6 +71,15 @@ class OpenedImage:
     warnings: tuple[str, ...] = ()
 
 
+def resized(image: np.ndarray, size_hw: tuple[int, ...], is_label: bool = False) -> np.ndarray:
+    """(H, W[, 3]) uint8 at another size; labels by nearest neighbour."""
+    import numpy as np
+    from PIL import Image
+
+    how = Image.Resampling.NEAREST if is_label else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(image).resize((size_hw[1], size_hw[0]), how))
+
+
 def to_bytes(pixels: np.ndarray) -> np.ndarray:
     """Pixels of any shape, 0 to 1, as uint8; what lies outside is cut off."""
     import numpy as np
