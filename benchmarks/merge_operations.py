@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 EXPERTS = 8
 WIDTH = 512
+MOST_SORTED = 20_000_000  # weights up to which a script's exact thresholds of all experts are timed
 TOKENS = 50  # of one picture in a ViT-B/32
 
 Operation = Callable[[int], object]
+State = Mapping[str, Any]  # key -> tensor
 
 
 def make_arena(parameters: int, experts: int) -> Any:
@@ -147,7 +149,38 @@ def scripted_operations(arena: Any, recipe: Any) -> dict[str, Operation]:
             merged[key] = start + recipe.scale * total
         return merged
 
-    return {"loop": loop, "loaded": lambda number: network.load_state_dict(loop(number))}
+    return {"loop": loop, "loaded": lambda number: network.load_state_dict(loop(number)),
+            **published_operations(base, experts, loop(0))}  # fmt: skip
+
+
+def published_operations(base: State, experts: Mapping[str, State], merged: State) -> dict[str, Operation]:
+    """As the papers' formulas are scripted: flat vectors, one TALL-mask; TIES with a threshold found anew for each."""
+    import torch
+
+    start, multi = flat(base), flat(merged)
+    vectors = torch.stack([flat(expert) - start for expert in experts.values()])
+    first = flat(next(iter(experts.values())))
+
+    def one_mask(number: int) -> list[Any]:
+        mask = (first - start).abs() > (0.3 + number / 100) * (multi - first).abs()
+        return mask.split([value.numel() for value in base.values()])
+
+    def trimmed(number: int) -> Any:
+        kept_from = int((0.8 - number % 60 / 100) * vectors.shape[1])
+        edges = vectors.abs().kthvalue(kept_from, dim=1, keepdim=True).values
+        kept = vectors * (vectors.abs() >= edges)
+        agree = kept * (kept.sign() == kept.sum(0).sign())
+        return start + 0.3 * agree.sum(0) / (agree != 0).sum(0).clamp(min=1)
+
+    sorting = {"trimmed": trimmed} if vectors.shape[1] <= MOST_SORTED else {}
+    return {"one_mask": one_mask} | sorting
+
+
+def flat(state: State) -> Any:
+    """All tensors of a state dict behind one another."""
+    import torch
+
+    return torch.cat([value.reshape(-1) for value in state.values()])
 
 
 def file_operations(arena: Any, folder: Any) -> dict[str, Operation]:

@@ -11,12 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.text_recognition.charset import MAX_LENGTH, encode
 from pipelines.text_recognition.fit import HEIGHT_PX, WIDTH_PX, fit
+from pipelines.text_recognition.views import turns_of
 from pipelines.training.shards import wait_for
+
+if TYPE_CHECKING:
+    from pipelines.text_recognition.synthetic.render import WordCrop
+
+CLOCKWISE = {"up": True, "down": False, "stacked": False}  # the way to turn a word that does not run level
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Shard:
         if self.is_there:
             return
         crops = (render((self.seed, self.number, i), RECIPES[self.recipe], held_out=False) for i in range(self.size))
-        self.store(fitted(crop.pixels, crop.label, crop.boxes) for crop in crops)
+        self.store(fitted(*as_read(crop)) for crop in crops)
 
     def store(self, crops) -> None:
         """Write (pixels, classes, boxes) of `size` crops, as `fitted` gives them."""
@@ -90,6 +97,21 @@ class Crops:
 def _opened(stem: Path) -> Crops:
     with np.load(stem.with_suffix(".npz")) as table:
         return Crops(np.load(stem.with_suffix(".npy"), mmap_mode="r"), **{name: table[name] for name in table.files})
+
+
+def as_read(crop: WordCrop) -> tuple[np.ndarray, str, np.ndarray]:
+    """Pixels, label and corners, tall crops turned to run level.
+
+    A reader looks at those three ways (views.py) and keeps the surest; the other two teach nothing. Letters of a
+    stacked word then lie on their backs.
+    """
+    from pipelines.text_recognition.synthetic.render import turned
+
+    clockwise = CLOCKWISE.get(str(crop.meta["turn"]))
+    if clockwise is None or len(turns_of(crop.pixels)) == 1:
+        return crop.pixels, crop.label, crop.boxes
+    pixels, corners = turned(crop.pixels, crop.boxes, upwards=not clockwise)
+    return np.ascontiguousarray(pixels), crop.label, corners
 
 
 def fitted(pixels: np.ndarray, label: str, corners: np.ndarray) -> tuple[np.ndarray, list[int], np.ndarray]:

@@ -66,7 +66,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("N", 11_500, 300, 64, 24, 2, polish_steps=5_000, polish_shards=20, expert_rate=1.5e-4),
+    "cpu": Preset("N", 11_500, 1_300, 64, 24, 4, polish_steps=5_000, polish_shards=20, expert_rate=3e-4),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
         ema=0.9995, renderers=14, workers=8,
@@ -88,9 +88,11 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     crops = options.folder / family.name / f"crops-seed{run.seed}"
     first = source(crops, BASE, plan.shards, plan, run.seed)
     unseen = source(crops, BASE, plan.polish_shards, plan, run.seed, first=plan.shards)
-    sources = {BASE: unseen if plan.polish_shards else first}
+    latest = unseen if plan.polish_shards else first
+    sources = {BASE: replace(latest, shards=latest.shards[: plan.expert_shards])}
     sources |= {task: source(crops, task, plan.expert_shards, plan, run.seed) for task in run.experts}
-    shards = [shard for one in (first, *sources.values()) for shard in one.shards]
+    of_base = (first, unseen) if run.is_whole else ()
+    shards = [shard for one in (*of_base, *sources.values()) for shard in one.shards]
     if not all(shard.is_there for shard in shards):
         check_installed()
     start_making(shards, plan.renderers)

@@ -61,7 +61,7 @@ RECIPES = {
             wave_share=(0.2, 0.6), rotation_deg=45.0,
         ),
         replace(
-            BASE, name="lowres", text_height_px=(6, 12), blur_px=(0.4, 1.1), jpeg=(8, 35), jpeg_share=1.0,
+            BASE, name="lowres", text_height_px=(6, 12), blur_px=(0.15, 0.5), jpeg=(8, 35), jpeg_share=1.0,
             noise=(2, 25), noise_share=1.0,
         ),
         replace(
