@@ -66,7 +66,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("N", 11_500, 1_300, 64, 24, 4, polish_steps=5_000, polish_shards=20, expert_rate=3e-4),
+    "cpu": Preset("N", 11_500, 800, 64, 24, 4, polish_steps=5_000, polish_shards=20, expert_rate=3e-4),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
         ema=0.9995, renderers=14, workers=8,

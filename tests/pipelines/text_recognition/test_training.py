@@ -83,6 +83,43 @@ def test_missing_fonts_are_told_before_anything_is_started(tmp_path: Path, monke
         train(FAMILY, TrainingOptions(preset="test", folder=tmp_path))
 
 
+def test_an_expert_of_a_given_base_renders_what_it_needs_and_no_more(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = train(FAMILY, TrainingOptions(preset="test", folder=folder))["base"]
+    asked = []
+    monkeypatch.setattr(igtr_training, "start_making", lambda shards, workers: asked.extend(shards))
+    train(FAMILY, TrainingOptions("digits", preset="test", folder=folder, base=base))
+    plan = PRESETS["test"]
+    assert [shard.recipe for shard in asked].count("digits") == plan.expert_shards
+    assert [(shard.recipe, shard.number) for shard in asked if shard.recipe != "digits"] == [("base", plan.shards)]
+
+
+@pytest.mark.parametrize("turn", ["level", "up", "down", "stacked"])
+def test_tall_crops_are_stored_as_the_reader_looks_at_them(turn: str) -> None:
+    """A word on its side comes back to the pixels that it had level; stacked letters run from left to right."""
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 64, 3), dtype=np.uint8)
+    corners = np.float32([[(4, 2), (20, 2), (20, 14), (4, 14)], [(30, 2), (50, 2), (50, 14), (30, 14)]])
+    if turn == "stacked":
+        pixels, corners = np.ascontiguousarray(pixels.transpose(1, 0, 2)), corners[..., ::-1].copy()
+        crop = render.WordCrop(pixels, "ab", corners, {"turn": turn})
+    elif turn == "level":
+        crop = render.WordCrop(pixels, "ab", corners, {"turn": turn})
+    else:
+        crop = render.WordCrop(*_pair(render.turned(pixels, corners, turn == "up")), {"turn": turn})
+    found, label, places = crop_cache.as_read(crop)
+    assert label == "ab" and found.shape == (16, 64, 3)
+    assert places[0, :, 0].mean() < places[1, :, 0].mean()  # reading order
+    if turn != "stacked":
+        assert np.array_equal(found, pixels)
+        assert np.array_equal(np.sort(places, 1), np.sort(corners, 1))
+
+
+def _pair(turned: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, str, np.ndarray]:
+    pixels, corners = turned
+    return np.ascontiguousarray(pixels), "ab", corners
+
+
 def test_an_expert_without_a_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No base"):
         train(FAMILY, TrainingOptions(expert="curved", preset="test", folder=tmp_path))

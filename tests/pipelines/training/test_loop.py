@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines.training import loop
 from pipelines.training.loop import Stage, cosine_rate, train_stage
 
 
@@ -64,3 +65,26 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
     plan = stage(1000)
     assert cosine_rate(plan, 0) < cosine_rate(plan, 20)
     assert cosine_rate(plan, 999) == pytest.approx(plan.learning_rate / 100, rel=0.05)
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_half_precision_is_for_devices_that_multiply_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, multiplies: bool
+) -> None:
+    seen = []
+
+    def noting(model: nn.Module, values: dict, step: int) -> torch.Tensor:
+        seen.append(model(values["x"]).dtype)
+        return loss(model, values, step)
+
+    monkeypatch.setattr(loop, "multiplies_bfloat16", lambda device: multiplies)
+    train_stage(fresh(), stage(2, half=True), batch, noting, tmp_path, False)
+    assert set(seen) == {torch.bfloat16 if multiplies else torch.float32}
+
+
+def test_a_processor_without_the_instructions_does_not_emulate_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    assert not loop.multiplies_bfloat16("cpu") and loop.multiplies_bfloat16("cuda")
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert loop.multiplies_bfloat16("cpu")
