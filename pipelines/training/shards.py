@@ -41,7 +41,10 @@ def wait_for(shard: Shard) -> None:
 
 
 def start_making(shards: Sequence[Shard], workers: int) -> list[BaseProcess]:
-    """Make shards in `workers` processes, in order, as far as they are not there; they end with this process."""
+    """Make shards in `workers` processes, in order, as far as they are not there.
+
+    They end with this process; where it was killed, with the shard that they are at.
+    """
     missing = [shard for shard in shards if not shard.is_there]
     for shard in missing:
         _failure(shard).unlink(missing_ok=True)
@@ -59,7 +62,10 @@ def _make_all(shards: Sequence[Shard]) -> None:
     import cv2
 
     cv2.setNumThreads(0)
+    starter = multiprocessing.parent_process()
     for number, shard in enumerate(shards):
+        if starter is not None and not starter.is_alive():
+            return
         try:
             shard.make()
         except Exception as error:

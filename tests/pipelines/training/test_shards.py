@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,3 +79,29 @@ def test_waiting_in_vain_names_the_shard(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "PATIENCE_S", 0)
     with pytest.raises(UserError, match="note-7"):
         shards.wait_for(Note(tmp_path, 7))
+
+
+class Patient(Note):
+    """A shard that takes a while."""
+
+    def make(self) -> None:
+        time.sleep(0.2)
+        super().make()
+
+
+def start_and_stay(folder: str) -> None:
+    """A training that waits for shards, to be killed."""
+    shards.start_making([Patient(Path(folder), number) for number in range(200)], workers=1)
+    time.sleep(60)
+
+
+def test_makers_end_when_their_training_is_killed(tmp_path):
+    code = f"from {__name__} import start_and_stay; start_and_stay({str(tmp_path)!r})"
+    training = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[3])
+    shards.wait_for(Note(tmp_path, 0))
+    os.kill(training.pid, signal.SIGKILL)
+    training.wait()
+    time.sleep(1)  # the shard that was being made
+    made = len(list(tmp_path.iterdir()))
+    time.sleep(1)
+    assert made == len(list(tmp_path.iterdir())) < 100
