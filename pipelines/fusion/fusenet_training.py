@@ -6,8 +6,7 @@ joint round as well cost a tenth of its mIoU (.80 to .72) at this size of crops.
 (fusion/synthetic). Base and experts share one signature; the experts start from the base as it is stored (fp16), so
 task vectors are exact. An expert rehearses the other tasks in a fifth of its batches: those that forget pull an equal
 mix below the base. A last, short stage rehearses them with the task vector half as long again, where a fader ends: what
-is not visible at 1 may be at 1.5. `mef` has another last stage, for structure above brightness: on generated pairs 250
-steps of it won 0.003 of MEF-SSIM and cost 0.006 of the index.
+is not visible at 1 may be at 1.5.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ OWN_PER_REHEARSED = 4  # batches of an expert's own task for each batch of anoth
 GRADIENT_SHARES = {"ivis": losses.GRADIENT_SHARE, "med": losses.GRADIENT_SHARE}
 EXPERT_GRADIENT_SHARES = {"ivis": 20.0, "med": 20.0}
 REACH = 1.5  # of a fader
-REACHING = ("ivis", "med")  # experts whose last stage rehearses
-STRUCTURE, STRUCTURE_BRIGHTNESS_SHARE = "mef", 0.1  # the expert with a stage for structure, and its share of brightness
+REACHING = ("ivis", "med")  # experts with a last stage
 SEGMENTATION_SHARE = 0.1  # factor of the cross-entropy before the dynamic weight
 
 
@@ -51,8 +49,7 @@ class Preset:
     """Steps and sizes of one training run; `cpu` fits one core in about three hours.
 
     `longer` names experts with more steps than `expert_steps`; `reach` has the steps of the last stage of those that
-    have one: `mef` and `mff` show nothing at their faders' ends, and `mef` lost 0.003 of MEF-SSIM by it. `structure`
-    has those of the last stage of `mef`.
+    have one: `mef` and `mff` show nothing at their faders' ends, and `mef` lost 0.003 of MEF-SSIM by it.
     """
 
     segmentation_steps: int
@@ -65,7 +62,6 @@ class Preset:
     learning_rate: float = 1.5e-3
     longer: Mapping[str, int] = field(default_factory=dict)
     reach: Mapping[str, int] = field(default_factory=dict)
-    structure: int = 1000
 
     def steps_of(self, expert: str) -> int:
         """Steps of one expert's training."""
@@ -79,12 +75,11 @@ class Preset:
 
 PRESETS = {
     "cpu": Preset(
-        6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 3000, "med": 2000}, reach=dict.fromkeys(REACHING, 600),
-        structure=300,
+        6000, 1200, 1000, 80, 6, longer={"ivis": 4000, "mef": 3000, "med": 2000}, reach=dict.fromkeys(REACHING, 600)
     ),
     "gpu": Preset(20000, 20000, 5000, 128, 16, reach=dict.fromkeys(REACHING, 1500)),
-    "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1, reach={"ivis": 3}, structure=1),
-}  # fmt: skip
+    "test": Preset(2, 2, 1, 48, 1, segmentation_crop_px=48, segmentation_batch=1, reach={"ivis": 3}),
+}
 
 
 def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
@@ -118,10 +113,6 @@ def _train_expert(model: FuseNet, task: str, plan: Preset, run: Run) -> float:
     base = {name: value.detach().clone().to(run.device) for name, value in model.named_parameters() if _of_fusion(name)}
     own = Stage(f"expert-{task}", plan.steps_of(task), plan.learning_rate / 3, run.seed, trains=_of_fusion)
     seconds = run.stage(model, own, BatchMaker(rehearsal(task), plan), TaskLoss(task))
-    if task == STRUCTURE:
-        last = Stage(f"structure-{task}", plan.structure, plan.learning_rate / 3, run.seed, trains=_of_fusion)
-        loss = TaskLoss(task, brightness_share=STRUCTURE_BRIGHTNESS_SHARE)
-        return seconds + run.stage(model, last, BatchMaker(rehearsal(task), plan), loss)
     if task not in plan.reach:
         return seconds
     reach = Stage(f"reach-{task}", plan.reach[task], plan.learning_rate / 10, run.seed, trains=_of_fusion)
@@ -190,16 +181,10 @@ class TaskLoss:
 
     `expert`: whose training this is; its own pairs get sharper than those of the base and of rehearsal.
     `base`: parameters from which the network has come; given, the other tasks are rehearsed REACH times as far from it.
-    `brightness_share`: of exposures.
     """
 
-    def __init__(
-        self,
-        expert: str | None = None,
-        base: Mapping[str, Tensor] | None = None,
-        brightness_share: float = losses.BRIGHTNESS_SHARE,
-    ) -> None:
-        self.expert, self.base, self.brightness_share = expert, base, brightness_share
+    def __init__(self, expert: str | None = None, base: Mapping[str, Tensor] | None = None) -> None:
+        self.expert, self.base = expert, base
         self.balance = DynamicWeights(2)
 
     def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
@@ -209,8 +194,7 @@ class TaskLoss:
         known = {"with_segmentation": task == "ivis"}
         output = functional_call(model, weights, (frames, batch["roles"]), known)
         if task == "mef":
-            fused = output.fused.clamp(-0.2, 1.2)
-            return losses.exposure_loss(fused, frames, output.weights, self.brightness_share)
+            return losses.exposure_loss(output.fused.clamp(-0.2, 1.2), frames, output.weights)
         if task == "mff":
             # with the residual, which the pipeline leaves out: trained without it, no measure gains more than 0.003
             return losses.focus_loss(output.fused, batch["target"], output.weights, batch["matte"])

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from pipelines.fusion.mef_ssim import mef_luminance, mef_ssim
 
 GRADIENT_SHARE = 5.0
-BRIGHTNESS_SHARE = 0.3
 
 
 def gradients(plane: Tensor) -> Tensor:
@@ -76,12 +75,12 @@ def infrared_visible_loss(fused: Tensor, frames: Tensor, gradient_share: float =
     return lifted + 0.5 * similarity.mean() + 0.1 * complement.mean()
 
 
-def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor, brightness_share: float = BRIGHTNESS_SHARE) -> Tensor:
+def exposure_loss(fused: Tensor, frames: Tensor, weights: Tensor) -> Tensor:
     """Expert `mef`: structure (MEF-SSIM), brightness (the luminance term of MEFLUT's loss), smooth weights."""
     structure = 1 - mef_ssim(frames, fused).mean()
     brightness = 1 - mef_luminance(frames, fused).mean()
     roughness = gradients(weights.flatten(0, 1)).abs().mean()
-    return structure + brightness_share * brightness + 0.05 * roughness
+    return structure + 0.3 * brightness + 0.05 * roughness
 
 
 def focus_loss(fused: Tensor, target: Tensor, weights: Tensor, matte: Tensor) -> Tensor:

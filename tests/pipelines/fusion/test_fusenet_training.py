@@ -14,7 +14,6 @@ from pipelines.fusion.fusenet import FuseNet
 from pipelines.training.checkpoints import loaded
 from pipelines.training.run import TrainingOptions
 
-ROOT = Path(__file__).resolve().parents[3]
 SMALL = replace(training.PRESETS["test"], crop_px=32)
 
 
@@ -75,21 +74,6 @@ def test_rehearsal_at_the_end_of_the_fader_goes_half_as_far_again() -> None:
         assert model.decoder.head.weight.grad.abs().sum() > 0
         model.zero_grad()
     assert training.rehearsal("med", 1) == ("med", "ivis", "med", "mef", "med", "mff")
-
-
-def test_the_last_stage_for_exposures_asks_for_structure_above_brightness(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A short run of `mef`: which stages, and with which share of brightness."""
-    shares: list[float] = []
-    monkeypatch.setattr(
-        training.losses, "exposure_loss", lambda fused, *others: shares.append(others[-1]) or fused.mean()
-    )
-    base = ROOT / "assets" / "weights" / "fusenet" / "base.safetensors"
-    options = TrainingOptions("mef", preset="test", folder=tmp_path, base=base)
-    training.train(FUSENET, options)
-    assert shares == [training.losses.BRIGHTNESS_SHARE, training.STRUCTURE_BRIGHTNESS_SHARE]
-    assert {path.stem for path in tmp_path.rglob("*.pt")} == {"expert-mef", "structure-mef"}
 
 
 def test_a_run_trains_base_and_experts_and_leaves_the_segmentation_branch(tmp_path: Path) -> None:
