@@ -23,6 +23,7 @@ MOST_EXPERTS = 20
 MOST_BYTES = 2_000_000_000
 MOST_NAME = 60  # characters of an expert's name
 BASE_NAMES = ("base", "pretrained", "zeroshot")
+BESIDE = {".json", ".md", ".txt", ".yaml", ".yml"}  # what lies beside weights; never opened
 READS = 5  # memory for each byte of 16-bit files: the file, its float32 form, and that in the arena
 
 Files = Mapping[str, tuple[Path, ...]]  # name -> its file or shards; the first is the base
@@ -56,13 +57,15 @@ def own_family(files: Files) -> OwnFamily:
 def files_of_folder(paths: Sequence[Path]) -> Files:
     """The files of one folder: the base is the one whose name says so, experts are the others, sorted.
 
+    Configurations, cards and the like are passed over.
+
     Raises:
         UserError: none or several bases, another format, two of one name, no expert, or too many.
     """
-    seen = [path for path in paths if not path.name.startswith(".")]
+    seen = [path for path in paths if not path.name.startswith(".") and path.suffix.lower() not in BESIDE]
     if odd := [path.name for path in seen if path.suffix != ".safetensors"]:
         raise UserError(f"{odd[0]} is not safetensors. Other formats can hide programs and are not opened; give a "
-                        "folder that holds nothing else.", "Format not accepted")  # fmt: skip
+                        "folder that holds no weights in them.", "Format not accepted")  # fmt: skip
     files = sorted(seen, key=lambda path: path.name)
     bases = [path for path in files if path.stem.lower().startswith(BASE_NAMES)]
     if len(bases) != 1 or len(files) < 2:

@@ -43,6 +43,13 @@ def test_folders_of_other_contents_have_other_names(folder: Folder) -> None:
     assert own_family(files_of_folder(folder(base=1.0, street=1.25))).name == first
 
 
+def test_what_lies_beside_weights_is_passed_over_unopened(folder: Folder, tmp_path: Path) -> None:
+    for name in ("config.json", "README.md", "vocab.txt"):
+        (tmp_path / name).write_bytes(b"\xff no text")
+    files = files_of_folder(folder(base=1.0, street=1.25))
+    assert list(files) == ["base", "street"] and own_family(files).arena.tasks == ("street",)
+
+
 def test_a_pickle_is_refused_unopened(folder: Folder, tmp_path: Path) -> None:
     (tmp_path / "street.bin").write_bytes(pickle.dumps({}))
     with pytest.raises(UserError, match=r"street\.bin is not safetensors"):
