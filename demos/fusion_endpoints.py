@@ -14,6 +14,7 @@ from demos.exports import write_export
 from demos.fusion_batch import ARCHIVE, batch_steps
 from demos.fusion_bench import FusionBench, Job
 from demos.fusion_export import document_of
+from demos.limits import in_time
 from demos.steps import new_file
 from demos.tab import told
 from pipelines.fusion.registration import split
@@ -118,7 +119,7 @@ def batch_answer(bench: FusionBench, files: dict[str, bytes], job: Job) -> tuple
     from pipelines.fusion.batch import match_pairs
 
     began, out = time.perf_counter(), new_file(ARCHIVE)
-    steps = list(batch_steps(bench, files, job, out))
+    steps = list(in_time(batch_steps(bench, files, job, out)))
     return str(out), {
         "scenes": [step.stem for step in steps], "unmatched": list(match_pairs(tuple(files)).unmatched),
         "problems": {step.stem: step.problem for step in steps if step.problem},

@@ -12,6 +12,7 @@ from PIL import Image
 from demos.grounding_batch import ARCHIVE, batch_steps
 from demos.grounding_bench import GroundingBench, Job
 from demos.grounding_export import made_with
+from demos.limits import in_time
 from demos.steps import new_file
 from demos.stills import OriginalImage
 from demos.tab import told
@@ -113,7 +114,7 @@ def ground_batch_endpoint(bench: GroundingBench) -> Callable[..., tuple[str, Ans
         """
         began, out = time.perf_counter(), new_file(ARCHIVE)
         job = asked_job(bench, "", phrase, thresholds, recipe, network)
-        *_, last = batch_steps(bench, gathered(files or ()), job, out)
+        *_, last = in_time(batch_steps(bench, gathered(files or ()), job, out))
         seconds = {"total": time.perf_counter() - began}
         return str(out), {"rows": [dict(row) for row in last.rows], **made_with(job), "seconds": seconds}
 

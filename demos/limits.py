@@ -10,9 +10,10 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gradio.queueing import Queue
 
@@ -21,6 +22,7 @@ from pipelines.shared.errors import UserError
 if TYPE_CHECKING:
     import gradio as gr
 
+Step = TypeVar("Step")
 LANES = ("device", "batch")  # places of the queue where networks run
 
 
@@ -66,8 +68,9 @@ def apply(page: gr.Blocks, limits: Limits) -> None:
     page._queue.__class__ = FairQueue  # the page has made its queue: gradio has no setting for one of another class
     page._queue.most_waiting = limits.most_waiting  # type: ignore[attr-defined]
     for event in page.fns.values():
-        if limits.longest_s is not None and event.concurrency_id == "batch" and inspect.isgeneratorfunction(event.fn):
-            event.fn = ended(event.fn, limits.longest_s)
+        if limits.longest_s is not None and event.concurrency_id == "batch" and event.fn is not None:
+            end = ended if inspect.isgeneratorfunction(event.fn) else timed
+            event.fn = end(event.fn, limits.longest_s)
 
 
 class FairQueue(Queue):
@@ -103,3 +106,29 @@ def ended(handler: Callable[..., Iterator[Any]], longest_s: float) -> Callable[.
                 return
 
     return generate
+
+
+_END: ContextVar[tuple[float, float] | None] = ContextVar("end of the call", default=None)  # moment, and length in s
+
+
+def timed(handler: Callable[..., Any], longest_s: float) -> Callable[..., Any]:
+    """The handler of an endpoint, whose steps (`in_time`) end after so many seconds."""
+
+    @functools.wraps(handler)
+    def call(*arguments: Any, **named: Any) -> Any:
+        token = _END.set((time.monotonic() + longest_s, longest_s))
+        try:
+            return handler(*arguments, **named)
+        finally:
+            _END.reset(token)
+
+    return call
+
+
+def in_time(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps of an endpoint's work. Raises TimeIsUp after the first one that comes when its time is up."""
+    end = _END.get()
+    for step in steps:
+        yield step
+        if end is not None and time.monotonic() > end[0]:
+            raise TimeIsUp(end[1])

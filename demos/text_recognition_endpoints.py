@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from demos.limits import in_time
 from demos.stills import OriginalImage
 from demos.tab import told
 from demos.text_recognition_batch import FILE_SUFFIXES, made_with, written
@@ -156,7 +157,7 @@ def read_batch_endpoint(bench: TextBench) -> Callable[..., tuple[list[str], Answ
         """
         began, job = time.perf_counter(), asked_job(bench, "", CROP, options, recipe)
         crops, labels = crops_and_labels(gathered(files or (), FILE_SUFFIXES))
-        *_, last = read_batch(bench.pipeline, crops, labels, job.options, job.recipe)
+        *_, last = in_time(read_batch(bench.pipeline, crops, labels, job.options, job.recipe))
         score = score_of(last.rows)
         return written(last.rows, job), {
             "crops": [row.to_dict() for row in last.rows],
