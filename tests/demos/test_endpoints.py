@@ -16,6 +16,7 @@ from PIL import Image
 
 from demos.exports import restore
 from demos.fusion_endpoints import answer, asked_job, batch_answer
+from demos.limits import TimeIsUp, timed
 from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.notice import warning
 
@@ -125,6 +126,16 @@ def test_fuse_takes_options_as_a_recipe_has_them(client: Client, built: Any) -> 
         client.predict(first=first, second=second, options={"moves": [["left"]]}, api_name="/fuse")
     with pytest.raises(Exception, match="options should be a mapping"):
         client.predict(first=first, second=second, options=["detail"], api_name="/fuse")
+
+
+def test_a_batch_ends_when_its_time_is_up(built: Any) -> None:
+    frames = built.tab.source.examples[0].frames
+    files = {f"{place}_{kind}.png": Path(path).read_bytes() for place in ("yard", "gate")
+             for kind, path in zip(("ir", "vis"), frames, strict=True)}  # fmt: skip
+    job = asked_job((), "ivis", "average", None, None)
+    assert batch_answer(built.tab.bench, files, job)[1]["scenes"] == ["gate", "yard"]
+    with pytest.raises(TimeIsUp, match="fewer files"):
+        timed(batch_answer, 0.0)(built.tab.bench, files, job)
 
 
 def test_fuse_batch_matches_by_name_and_lists_the_rest(client: Client, built: Any, tmp_path: Path) -> None:
