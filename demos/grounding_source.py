@@ -47,7 +47,8 @@ class GroundingSource:
         options = first.options if first else {}
         self.image = OriginalImage(
             str(first.frames[0]) if first else None, label="Picture", type="filepath", height=240, format="png",
-            sources=["upload", "clipboard", "webcam"], elem_id=f"{ID}-image", buttons=["fullscreen"],
+            sources=["upload", "clipboard", "webcam"], webcam_options=gr.WebcamOptions(mirror=False),
+            elem_id=f"{ID}-image", buttons=["fullscreen"],
             placeholder="Drop a picture, or draw a random scene below",
         )  # fmt: skip
         self._build_phrases(options)

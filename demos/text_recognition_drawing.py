@@ -94,8 +94,14 @@ def character_at(
     return int(np.argmin(((middles - (x, y)) ** 2).sum(1)))
 
 
-def photo_picture(photo: np.ndarray, corners: Sequence[np.ndarray], chosen: int | None) -> np.ndarray:
-    """A photograph with the outline and the number of each word, in reading order, (H, W, 3) uint8."""
+def photo_picture(
+    photo: np.ndarray, corners: Sequence[np.ndarray], chosen: int | None, labels: Sequence[str] = ()
+) -> np.ndarray:
+    """A photograph with the outline and the number of each word, in reading order, (H, W, 3) uint8.
+
+    Args:
+        labels: what stands behind the numbers, for each word.
+    """
     picture = Image.fromarray(photo)
     factor = min(1.0, MOST_WIDTH_PX / picture.width, 2 * MOST_HEIGHT_PX / picture.height)
     picture = picture.resize((max(1, round(picture.width * factor)), max(1, round(picture.height * factor))))
@@ -106,16 +112,24 @@ def photo_picture(photo: np.ndarray, corners: Sequence[np.ndarray], chosen: int 
         colour = STEPS[-1][1] if index == chosen else STEPS[0][1]
         draw.polygon(points, outline=colour, width=4 if index == chosen else 2)
         left, top = min(x for x, _ in points), min(y for _, y in points)
-        box = draw.textbbox((left, max(top - 16, 0)), str(index + 1), font=font)
+        name = f"{index + 1} {labels[index]}" if labels else str(index + 1)
+        wide = draw.textlength(name, font=font)
+        place = max(min(left, picture.width - wide - 3), 3), max(top - 16, 0)
+        box = draw.textbbox(place, name, font=font)
         draw.rectangle((box[0] - 3, box[1] - 2, box[2] + 3, box[3] + 2), fill=colour)
-        draw.text((left, max(top - 16, 0)), str(index + 1), fill=(255, 255, 255), font=font)
+        draw.text(place, name, fill=(255, 255, 255), font=font)
     return np.asarray(picture)
 
 
 def word_at(point_xy: tuple[float, float], photo: np.ndarray, corners: Sequence[np.ndarray]) -> int | None:
-    """The word whose middle is nearest to a point of `photo_picture`."""
+    """The word that a point of `photo_picture` lies on; else the one whose middle is nearest."""
+    import cv2
+
     if not len(corners):
         return None
     factor = min(1.0, MOST_WIDTH_PX / photo.shape[1], 2 * MOST_HEIGHT_PX / photo.shape[0])
-    middles = np.array([np.asarray(quad, float).mean(0) for quad in corners])
-    return int(np.argmin(((middles - np.array(point_xy) / factor) ** 2).sum(1)))
+    quads, point = [np.asarray(quad, np.float32) for quad in corners], np.array(point_xy) / factor
+    middles = np.array([quad.mean(0) for quad in quads])
+    far = ((middles - point) ** 2).sum(1)
+    outside = [cv2.pointPolygonTest(quad, (float(point[0]), float(point[1])), False) < 0 for quad in quads]
+    return int(np.lexsort((far, outside))[0])

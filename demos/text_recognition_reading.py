@@ -47,6 +47,8 @@ class ReadingView:
         self.photo = StillImage(label=ABOUT_WORDS, elem_id=f"{ID}-photo", visible=False, buttons=SAVE,
                                 elem_classes="mdk-picture", **STILL)  # fmt: skip
         self.words = gr.HTML("", elem_id=f"{ID}-words", visible=False, js_on_load=PICK)
+        self.text = gr.Textbox(label="All words in reading order", elem_id=f"{ID}-text", visible=False, max_lines=8,
+                               buttons=["copy"], interactive=False)  # fmt: skip
         self.picture = StillImage(label="Characters", elem_id=f"{ID}-out", buttons=SAVE, show_label=False,
                                   elem_classes=["mdk-picture", "when-full"], **STILL)  # fmt: skip
         gr.HTML(hint(ABOUT), elem_classes="when-read")
@@ -56,7 +58,8 @@ class ReadingView:
             self.table = gr.HTML("", elem_id=f"{ID}-characters")
         self.chosen, self.place = gr.State(None), gr.State(0)
         self.controls = [self.chosen, self.place]
-        self.drawing = [self.line, self.corrections, self.picture, self.photo, self.words, self.chosen, self.place]
+        self.drawing = [self.line, self.corrections, self.picture, self.photo, self.words, self.text, self.chosen,
+                        self.place]  # fmt: skip
         self.outputs = [self.notices, self.ranking, self.table]
 
     def word(self, sheet: Sheet, values: Values) -> Word | None:
@@ -81,14 +84,18 @@ class ReadingView:
         reading = word.reading if word else None
         count = len(reading.characters) if reading else 0
         chosen = chosen if chosen is not None and 0 <= chosen < count else None
-        corners = [one.corners for one in sheet.words if one.corners is not None]
+        in_photo = [one for one in sheet.words if one.corners is not None]
+        corners, labels = [one.corners for one in in_photo], [one.reading.text for one in in_photo]
         return {
             self.line: reading_line(reading, chosen, NOTHING if word else NO_WORD),
             self.corrections: correction_lines(reading),
             self.picture: reading_picture(word.pixels, reading.characters, chosen) if word and reading else None,
-            self.photo: gr.update(value=photo_picture(sheet.photo, corners, place) if sheet.photo is not None else None,
-                                  visible=is_photo),
+            self.photo: gr.update(
+                value=photo_picture(sheet.photo, corners, place, labels) if sheet.photo is not None else None,
+                visible=is_photo,
+            ),
             self.words: gr.update(value=word_table(sheet, place) if is_photo else "", visible=is_photo),
+            self.text: gr.update(value=sheet.text if is_photo else "", visible=is_photo),
             self.chosen: chosen,
             self.place: place,
         }  # fmt: skip

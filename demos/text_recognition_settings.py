@@ -60,7 +60,7 @@ class TextSettings:
             lines=3,
             max_lines=8,
             elem_id=f"{ID}-lexicon",
-            info="one word per line; if there are any, the best of them is the reading",
+            info="parted by lines or blanks; if there are any words, the best of them is the reading",
         )
         self.threshold = Fader(
             0,

@@ -23,7 +23,8 @@ class TextSource:
         first = examples[0] if examples else None
         self.image = OriginalImage(
             str(first.frames[0]) if first else None, label="Picture", type="filepath", height=190, format="png",
-            sources=["upload", "clipboard", "webcam"], elem_id=f"{ID}-image", buttons=["fullscreen"],
+            sources=["upload", "clipboard", "webcam"], webcam_options=gr.WebcamOptions(mirror=False),
+            elem_id=f"{ID}-image", buttons=["fullscreen"],
             placeholder="Drop a word crop or a photograph",
         )  # fmt: skip
         self.mode = gr.Radio([("Word crop", CROP), ("Whole photograph", PHOTO)], value=CROP, label="The picture is",

@@ -22,6 +22,7 @@ NOTHING = (
     "no text detected. The network saw no character here: try another mix, a closer crop, or a hint pattern; "
     "for a page or a street, choose Whole photograph."
 )
+UNCALIBRATED = "Confidences of CTC, verification and assembly are not calibrated."
 NO_WORD = (
     "no text detected. No region of the photograph looks like a word: try a larger picture, or cut out one word "
     "and choose Word crop."
@@ -59,7 +60,7 @@ def reading_line(reading: RecognitionResult | None, chosen: int | None, nothing:
     """The word in large letters, a button per character, its probability below and in its colour."""
     if reading is None or not reading.text:
         return f'<div class="reading empty" role="status">{html.escape(nothing)}</div>'
-    corrected = {one.position: (one.before, one.after) for one in reading.trace if one.before != one.after}
+    corrected = _corrected(reading)
     buttons = "".join(
         _character(index, one, index == chosen, corrected.get(index + 1))
         for index, one in enumerate(reading.characters)
@@ -70,6 +71,16 @@ def reading_line(reading: RecognitionResult | None, chosen: int | None, nothing:
         f'<div class="reading" role="group" aria-label="Read: {html.escape(reading.text)}, confidence '
         f'{reading.confidence:.2f}">{buttons}{told}</div>'
     )
+
+
+def _corrected(reading: RecognitionResult) -> dict[int, tuple[str, str]]:
+    """Position -> what stood there before all refinement and after it, where that differs."""
+    before: dict[int, str] = {}
+    after: dict[int, str] = {}
+    for one in reading.trace:
+        before.setdefault(one.position, one.before)
+        after[one.position] = one.after
+    return {position: (before[position], last) for position, last in after.items() if before[position] != last}
 
 
 def waiting_line() -> str:
@@ -169,12 +180,13 @@ def ranking_table(reading: RecognitionResult | None, most: int = 8) -> str:
 def agreement_table(readings: Mapping[str, RecognitionResult | Exception], shown: str) -> str:
     """Rows of readings of one crop: text, confidence, time, whether it agrees with what most say."""
     texts = Counter(one.text for one in readings.values() if not isinstance(one, Exception))
-    common = max(texts, key=lambda text: (texts[text], text == shown)) if texts else ""
+    common, able = max(texts, key=lambda text: (texts[text], text == shown)) if texts else "", texts.total()
     names = ("by", "text", "confidence", "time", "agrees")
     rows = [_agreement(name, one, common) for name, one in readings.items()]
-    verdict = "All agree." if len(texts) == 1 and len(readings) > 1 else f"{max(texts.values(), default=0)} of " \
-        f"{len(readings)} read “{common}”."  # fmt: skip
-    return hint(verdict) + table(names, rows, numbered=False)
+    those = f"{able}" if able == len(readings) else f"{able} that could read it"
+    is_one = len(texts) == 1 and able == len(readings) > 1
+    verdict = "All agree." if is_one else f"{max(texts.values(), default=0)} of {those} read “{common}”."
+    return hint(f"{verdict} {UNCALIBRATED}") + table(names, rows, numbered=False)
 
 
 def _agreement(name: str, reading: RecognitionResult | Exception, common: str) -> tuple[str, ...]:
@@ -200,10 +212,15 @@ def answer_line(asked: str, answer: Answer) -> str:
 def word_table(sheet: Sheet, chosen: int) -> str:
     """The words of a photograph in reading order; the number of each is a button that looks at it."""
     rows = [
-        (word.reading.text or "(nothing)", f"{word.reading.confidence:.2f}", _corner_text(word.corners))
+        (
+            word.reading.text or "(nothing)",
+            f"{word.reading.confidence:.2f}",
+            "doubtful" if word.reading.is_doubtful else "",
+            _corner_text(word.corners),
+        )
         for word in sheet.words
     ]
-    return table(("word", "confidence", "corner, px"), rows, chosen=chosen) if rows else ""
+    return table(("word", "confidence", "doubt", "corner, px"), rows, chosen=chosen) if rows else ""
 
 
 def _corner_text(corners: object) -> str:

@@ -34,7 +34,9 @@ def ask(reader: Reader, question: Question) -> Told:
 
 def _char_at(reader: Reader, question: Question) -> Told:
     answers = reader.ask(ask_characters(torch.tensor([[question.number]])), with_evidence=True)
-    shares = (reader.network.characters(answers.features)[0, 0].float() / reader.temperature).softmax(-1)
+    logits = reader.network.characters(answers.features)[0, 0].float() / reader.temperature
+    allowed = reader.constraint.mask().to(reader.device)[question.number - 1]
+    shares = logits.masked_fill(~allowed, -torch.inf).softmax(-1)
     best = int(shares.argmax())
     assert answers.evidence is not None
     return Told("none" if best == EOS else CHARACTERS[best - 1], float(shares[best]), answers.evidence[0, 0])
@@ -84,15 +86,25 @@ def _starts_with(reader: Reader, question: Question) -> Told:
 
 
 def _contains(reader: Reader, question: Question) -> Told:
-    """Sum over the places where the text may begin of the product of the yeses of its characters, at most 1."""
+    """Sum over the places where the text may begin of the product of the yeses of its characters, at most 1.
+
+    Only places inside the word count: what stands behind its end no training asked, and the network's answers there add
+    up to a yes for any character.
+    """
     wanted = _wanted(question.text)
-    starts = range(1, MAX_LENGTH - len(question.text) + 2)
+    starts = range(1, max(_length_of(reader) - len(question.text) + 1, 1) + 1)
     characters = [character for _ in starts for character in wanted.values()]
     yes, evidence = _yes_of(reader, characters, [start + offset for start in starts for offset in wanted])
     products = yes.view(len(starts), -1).prod(1)
     best = int(products.argmax())
     maps = evidence.view(len(starts), len(wanted), *evidence.shape[1:])
     return _yes_or_no(min(float(products.sum()), 1.0), _mean(maps[best]))
+
+
+def _length_of(reader: Reader) -> int:
+    """How many characters the word has, by where its end stands."""
+    end = int(reader.places(torch.tensor([[EOS]]), torch.tensor([[0]]))[0, 0].argmax())
+    return end - 1 if end else MAX_LENGTH
 
 
 def _wanted(text: str) -> dict[int, int]:

@@ -174,11 +174,12 @@ def find_words(
 def in_lines(regions: Sequence[TextRegion]) -> list[list[TextRegion]]:
     """Regions by line, top to bottom, and within a line left to right.
 
-    A region joins the line whose last region's middle is, in height, within half the height of the lower of both.
+    A region joins the line whose last region's middle is, in height, within half the height of the lower of both, if
+    nothing of that line stands above or below it: two columns are not one line.
     """
     lines: list[list[TextRegion]] = []
     for region in sorted(regions, key=lambda one: float(one.corners[:, 1].mean())):
-        home = next((line for line in reversed(lines) if _are_level(line[-1], region)), None)
+        home = next((line for line in reversed(lines) if _goes_on(line, region)), None)
         if home is None:
             lines.append([region])
         else:
@@ -192,6 +193,17 @@ def as_picture(pixels: np.ndarray, name: str) -> OpenedImage:
 
     mark = hashlib.sha256(pixels.tobytes()).hexdigest()
     return OpenedImage(pixels.astype(np.float32) / 255, name, mark, is_grey=False)
+
+
+def _goes_on(line: Sequence[TextRegion], region: TextRegion) -> bool:
+    return _are_level(line[-1], region) and not any(_share_columns(one, region) for one in line)
+
+
+def _share_columns(first: TextRegion, second: TextRegion) -> bool:
+    """Whether more than half of the narrower one stands in the columns of the other."""
+    lefts, rights = zip(*((one.corners[:, 0].min(), one.corners[:, 0].max()) for one in (first, second)), strict=True)
+    shared = min(rights) - max(lefts)
+    return bool(shared > 0.5 * min(right - left for left, right in zip(lefts, rights, strict=True)))
 
 
 def _are_level(first: TextRegion, second: TextRegion) -> bool:

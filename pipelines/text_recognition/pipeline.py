@@ -97,16 +97,24 @@ class TextRecognitionPipeline:
         options: ReadingOptions | None = None,
         recipe: MergeRecipe | None = None,
     ) -> Answer:
-        """Answer a question about one word; what the options know of it beforehand is known to the network."""
+        """Answer a question about one word; what the options know of it beforehand is known to the network.
+
+        The answer is held against the word as these options read it.
+
+        Raises:
+            UserError: the picture is one even tone.
+        """
         from pipelines.text_recognition.asking import ask
         from pipelines.text_recognition.constraint import Constraint
         from pipelines.text_recognition.reader import Reader
         from pipelines.text_recognition.views import turned_back
 
         crop, asked = crop_of(image), options or ReadingOptions()
+        if crop.is_even:
+            raise UserError(EVEN_TONE.format(name=crop.name), "Nothing to ask about")
         began = time.perf_counter()
         with self.cache.lease(self.family, recipe or self.family.default) as lease:
-            (look,) = self._looks(lease, [crop], replace(asked, procedure="parallel", lexicon=()), None)
+            (look,) = self._looks(lease, [crop], asked, None)
             reader = Reader(_network(lease), look.visual, Constraint.of(asked), self.temperature)
             told = ask(reader, question)
         (text,) = look.reading.texts()

@@ -14,8 +14,8 @@ _PARTS = {  # what {…} stands for in a rule
     "thing": _THING,
     "place": rf"(?:(?:{_THING}|position|place) (?:number )?(?P<number>{_NUMBER})|(?:the )?(?P<nth>{_NUMBER}) {_THING})",
     "nth": rf"(?:the )?(?P<nth>{_NUMBER})",
-    "one": rf"(?:an? |the )?(?:{_THING} )?[\"'“‘]?(?P<text>[!-~])[\"'”’]?",
-    "word": r"(?:the )?(?:text |word )?[\"'“‘]?(?P<text>[!-~]+?)[\"'”’]?",
+    "one": rf"(?:an? |the )?(?:{_THING} )?(?:[\"'“‘](?P<quoted>[!-~])[\"'”’]|(?P<text>[!-~]))",
+    "word": r"(?:the )?(?:text |word |letters? |characters? )?[\"'“‘]?(?P<text>[!-~]+?)[\"'”’]?",
     "many": r"(?P<many>.+?)",
     "there": r"(?: (?:are|is) there(?: in it)?| (?:are|is) in it| occurs?| there| in it| does it have| has it)?",
 }
@@ -64,7 +64,7 @@ def _argument(name: str, found: dict[str, str | None]) -> int | str:
         return _number(found.get("number") or found.get("nth") or "1")
     if name == "characters":
         return _characters(found["many"] or "")
-    text = found["text"] or ""
+    text = found.get("quoted") or found["text"] or ""
     return text.lower() if name == "group" else text
 
 
@@ -75,7 +75,7 @@ def _number(text: str) -> int:
 def _characters(text: str) -> str:
     """The characters of "a 0 or an O", "any x, y"."""
     one = re.compile(rf"(?:any )?{_PARTS['one']}", re.IGNORECASE)
-    found = [one.fullmatch(part.strip()) for part in re.split(r",|\bor\b|\band\b", text) if part.strip()]
+    found = [one.fullmatch(part.strip()) for part in re.split(r",\s+|\bor\b|\band\b", text) if part.strip()]
     if not found or not all(found):
         raise UserError(f"Which characters are meant by {text!r}? Write: Is there a 0 or an O?", title="Not understood")
-    return "".join(dict.fromkeys(match.group("text") for match in found if match))
+    return "".join(dict.fromkeys(match.group("quoted") or match.group("text") for match in found if match))

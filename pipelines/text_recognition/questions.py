@@ -120,7 +120,7 @@ def told_existence(there: dict[str, bool]) -> str:
 
 _BY_TEXT: dict[str, Callable[[Question, str], str]] = {
     "char_at": lambda question, reading: reading[question.number - 1 : question.number] or "none",
-    "is_char_at": lambda question, reading: _yes(_matches(question.text, reading, question.number - 1)),
+    "is_char_at": lambda question, reading: _yes(reading[question.number - 1 : question.number] == question.text),
     "count": lambda question, reading: str(reading.count(question.text)),
     "count_kind": lambda question, reading: str(sum(symbol in GROUPS[question.text] for symbol in reading)),
     "exists": _existing,

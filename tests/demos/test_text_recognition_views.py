@@ -11,7 +11,16 @@ import pytest
 
 from demos.figure_layout import Panel
 from demos.text_recognition_ask import sentence
-from demos.text_recognition_drawing import STEPS, character_at, enlarged, evidence_over, reading_picture, step_of
+from demos.text_recognition_drawing import (
+    STEPS,
+    character_at,
+    enlarged,
+    evidence_over,
+    photo_picture,
+    reading_picture,
+    step_of,
+    word_at,
+)
 from demos.text_recognition_export import character_rows, figure_caption, panels
 from demos.text_recognition_words import (
     NOTHING,
@@ -114,10 +123,50 @@ def test_a_refined_character_is_marked_and_told() -> None:
     assert "character 2" in correction_lines(word) and "0.90" in correction_lines(word)
 
 
+def test_a_character_that_came_back_is_no_correction() -> None:
+    """O, then 0, then O again: the tooltip would say that it was 0 before."""
+    step = {"position": 1, "verified": 0.4, "probability_before": 0.5, "probability_after": 0.9}
+    there, back = (SimpleNamespace(round=1, before="O", after="0", **step),
+                   SimpleNamespace(round=2, before="0", after="O", **step))  # fmt: skip
+    assert "corrected" not in reading_line(reading("OK", trace=(there, back)), None)
+    assert "was O before refinement" in reading_line(reading("0K", trace=(there,)), None)
+
+
+def test_who_cannot_read_does_not_agree() -> None:
+    cannot = UserError("no pattern")
+    found = agreement_table({"a": reading("CAT"), "b": reading("CAT"), "d": cannot}, "CAT")
+    assert "2 of 2 that could read it read “CAT”" in found and "All agree" not in found
+    assert "All agree." in agreement_table({"a": reading("CAT"), "b": reading("CAT")}, "CAT")
+
+
+def test_a_click_takes_the_word_that_it_lies_on() -> None:
+    long, small = ([(left, top), (right, top), (right, top + 20), (left, top + 20)] for left, top, right in
+                   ((0, 0, 600), (560, 30, 600)))  # fmt: skip
+    corners = [np.float32(long), np.float32(small)]
+    photo = np.zeros((100, 640, 3), np.uint8)
+    assert [word_at(point, photo, corners) for point in ((590, 15), (590, 40), (620, 60))] == [0, 1, 1]
+    assert word_at((1, 1), photo, []) is None
+
+
+def test_words_stand_behind_their_numbers_in_a_photograph() -> None:
+    corners = [
+        np.float32([(0, 20), (60, 20), (60, 40), (0, 40)]),
+        np.float32([(500, 60), (638, 60), (638, 80), (500, 80)]),
+    ]
+    photo = np.zeros((100, 640, 3), np.uint8)
+    plain, named = (photo_picture(photo, corners, None, labels) for labels in ((), ("HOTEL", "CONTINENTALES")))
+    wide = [(picture[:20] > 0).any((0, 2)).sum() for picture in (plain, named)]
+    assert plain.shape == named.shape == photo.shape and wide[1] > wide[0] + 30
+
+
 def test_agreement_is_with_what_most_read() -> None:
     found = agreement_table({"a": reading("CAT"), "b": reading("CAT"), "c": reading("COT"),
                              "d": UserError("no pattern")}, "COT")  # fmt: skip
-    assert "2 of 4 read “CAT”" in found and found.count("<td>yes</td>") == 2 and "cannot: no pattern" in found
+    assert (
+        "2 of 3 that could read it read “CAT”" in found
+        and found.count("<td>yes</td>") == 2
+        and "cannot: no pattern" in found
+    )
 
 
 def test_steps_of_colour_follow_probability() -> None:

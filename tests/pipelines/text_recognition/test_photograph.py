@@ -71,6 +71,14 @@ def test_a_line_is_what_is_level_by_half_a_height() -> None:
     assert len(in_lines(slope)) == 1
 
 
+def test_two_columns_are_not_read_as_one_line() -> None:
+    """Prices half a line lower than the dishes beside them: none stands over another in one line."""
+    left, right = [region(0, top) for top in (0, 20, 40)], [region(100, top) for top in (10, 30)]
+    lines = in_lines([*left, *right])
+    places = [[(float(one.corners[0, 0]), float(one.corners[0, 1])) for one in line] for line in lines]
+    assert places == [[(0, 0), (100, 10)], [(0, 20), (100, 30)], [(0, 40)]]
+
+
 def test_words_beside_each_other_in_a_region_are_read_apart() -> None:
     pixels = np.ones((60, 200, 3), np.float32)
     pixels[20:40, 20:80:8] = pixels[20:40, 120:180:8] = 0  # two groups of upright strokes

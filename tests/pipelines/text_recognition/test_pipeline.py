@@ -120,6 +120,20 @@ def test_an_answer_is_held_against_the_reading(pipeline: TextRecognitionPipeline
     assert answer.evidence.shape == (2, 32) and answer.evidence.sum() == pytest.approx(1, abs=1e-4)
 
 
+def test_an_answer_is_held_against_the_word_as_it_is_read_on_the_page(
+    pipeline: TextRecognitionPipeline, images: list[OpenedImage]
+) -> None:
+    options = ReadingOptions(lexicon=("tea",))
+    reading = pipeline(images[0], options).text
+    assert reading.lower() == "tea" != pipeline(images[0]).text.lower()
+    assert pipeline.ask(images[0], Question("char_at", (1,)), options).reading == reading
+
+
+def test_an_even_tone_is_not_asked_about(pipeline: TextRecognitionPipeline) -> None:
+    with pytest.raises(UserError, match=r"word\.png is one even tone: there is no text in it"):
+        pipeline.ask(picture(np.full((30, 90, 3), 128, np.uint8)), Question("length"))
+
+
 def test_an_even_tone_has_no_text(pipeline: TextRecognitionPipeline) -> None:
     result = pipeline(picture(np.full((30, 90, 3), 128, np.uint8)))
     assert result.text == "" and result.confidence == 0 and "no text" in result.notices[-1].text

@@ -32,7 +32,14 @@ from pipelines.text_recognition.questions import KINDS, Question
         ("Is there a 0 or an O?", Question("exists", ("0O",))),
         ("is there an x", Question("exists", ("x",))),
         ("Are there any x, y or z?", Question("exists", ("xyz",))),
+        ("Is there a ,?", Question("exists", (",",))),
+        ("Is there a . or a ,?", Question("exists", (".,",))),
+        ("Is there a ',' or a '?'", Question("exists", (",?",))),
+        ("Are there any x,y?", None),
+        ("How many '?", Question("count", ("'",))),
+        ("Is character 2 a ?", Question("is_char_at", (2, "?"))),
         ("Does it start with CO?", Question("starts_with", ("CO",))),
+        ("Does it start with the letter C?", Question("starts_with", ("C",))),
         ("starts with C?FF", Question("starts_with", ("C?FF",))),
         ("Does it contain ffe?", Question("contains", ("ffe",))),
         ('does it contain "ffe"', Question("contains", ("ffe",))),
@@ -41,7 +48,7 @@ from pipelines.text_recognition.questions import KINDS, Question
 )
 def test_questions_in_english_are_understood(text: str, question: Question | None) -> None:
     if question is None:
-        with pytest.raises(UserError, match="Try: What is character 3"):
+        with pytest.raises(UserError, match=r"Try: What is character 3|Write: Is there a 0"):
             parse_question(text)
     else:
         assert parse_question(text) == question
