@@ -12,12 +12,16 @@ from pipelines.shared.family import ModelFamily
 
 Rows = Mapping[str, Mapping[str, float]]
 
-LEGEND = "Each task by its own measure, 0 to 1, higher is better. Bold: best of a task. Shaded: the task's own expert."
+LEGEND = (
+    "Each task by its own measure, 0 to 1, higher is better, on a few fixed samples: small differences say little. "
+    "Bold: best of a task. Shaded: the task's own expert."
+)
 
 
 def score_rows(assets: Path, family: ModelFamily) -> dict[str, Mapping[str, float]]:
     """{"base": {set: score}, task: {set: score} of its expert}, 0 to 1, in fader order. A set is a task, or another
-    that was measured. Empty where the manifest has none."""
+    that was measured. Of the samples that a mix is scored on, where the manifest has those; empty where it has none.
+    """
     matrix = _matrix(assets / "weights" / "manifest.json", family.name)
     return {row: matrix[row] for row in ("base", *family.tasks) if row in matrix}
 
@@ -47,5 +51,5 @@ def _matrix(manifest: Path, name: str) -> Rows:
     if not manifest.is_file():
         return {}
     entry = json.loads(manifest.read_text(encoding="utf-8")).get(name, {})
-    matrix: Rows = entry.get("matrix", {})
+    matrix: Rows = entry.get("probe") or entry.get("matrix", {})
     return matrix

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.grounding.evaluate import EXPERT_SETS
 from pipelines.grounding.plvl import PLVL
-from pipelines.grounding.probe import MEASURES, score_model
+from pipelines.grounding.probe import MEASURES, SETS, score_model
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
 from pipelines.training.publish import geometry, publish
@@ -22,16 +22,18 @@ def publish_family(family: ModelFamily, files: Mapping[str, Path], options: Trai
     from pipelines.grounding.plvl_training import PRESETS, SHAPES
 
     files = {name: path if name == "base" else trimmed(files["base"], path) for name, path in files.items()}
-    model, matrix = PLVL(SHAPES[PRESETS[options.preset].shape]).eval(), {}
+    model, matrix, probe = PLVL(SHAPES[PRESETS[options.preset].shape]).eval(), {}, {}
     for name, path in files.items():
         model.load_state_dict(loaded(path))
         matrix[name] = score_model(model, tuple(EXPERT_SETS), "test", SCENES)
+        probe[name] = score_model(model, tuple(SETS))
     about = {
         **options.manifest(family.name),
         "data": "pipelines/grounding/synthetic, scenes drawn beside the training",
         "seconds": round(seconds),
         "measures": MEASURES,
         "matrix": matrix,
+        "probe": probe,  # on the scenes that the page scores a mix on
         "kept_changes": KEPT,
         **geometry({name: loaded(path) for name, path in files.items()}),
     }

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily, ModelSpec
-from pipelines.text_recognition.evaluate import expert_matrix, fit_temperature
+from pipelines.text_recognition.evaluate import alone, expert_matrix, fit_temperature
 from pipelines.text_recognition.family import IGTR_FAMILY
+from pipelines.text_recognition.probe import SETS, score_model
 from pipelines.training.checkpoints import loaded
 from pipelines.training.publish import WEIGHTS, finished_run, geometry, publish
 from pipelines.training.run import TrainingOptions
@@ -60,10 +62,20 @@ def publish_family(
         "measures": MEASURE,
         "crops_per_set": limit or "all",
         "matrix": expert_matrix(found, cache, limit, data),
+        "probe": probe_matrix(found, cache),
         "temperature": temperature,
         **geometry({name: loaded(path) for name, path in files.items()}),
     }
     return publish(family.name, files, about, weights)
+
+
+def probe_matrix(family: ModelFamily, cache: ModelCache) -> dict[str, dict[str, float]]:
+    """Base and every expert alone -> set -> score on the fixed crops that the page scores a mix on."""
+    matrix = {}
+    for name, recipe in {"base": MergeRecipe(), **{task: alone(task) for task in family.tasks}}.items():
+        with cache.lease(family, recipe) as lease:
+            matrix[name] = score_model(lease.model, SETS)
+    return matrix
 
 
 def on_files(family: ModelFamily, files: Mapping[str, Path]) -> ModelFamily:

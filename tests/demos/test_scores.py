@@ -22,6 +22,15 @@ def test_base_and_every_expert_are_read_from_the_manifest_in_the_order_of_the_fa
     assert rows == {"base": MATRIX["base"], "mef": MATRIX["mef"]} and list(rows) == ["base", "mef"]
 
 
+def test_rows_are_of_the_samples_that_a_mix_is_scored_on(tmp_path: Path) -> None:
+    """The larger set of the README's table is another yardstick."""
+    (tmp_path / "weights").mkdir()
+    probe = {"base": {"ivis": 0.25}, "ivis": {"ivis": 0.5}}
+    entry = {"matrix": MATRIX, "probe": probe}
+    (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"fusenet": entry}))
+    assert score_rows(tmp_path, family("fusenet")) == probe
+
+
 def test_the_shipped_matrix_has_every_expert_on_every_task(root: Path) -> None:
     tasks = family("fusenet").tasks
     rows = score_rows(root / "assets", family("fusenet"))

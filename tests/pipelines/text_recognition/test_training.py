@@ -19,6 +19,7 @@ from pipelines.text_recognition.calibration import temperature_of
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.igtr_training import PRESETS, source, train
+from pipelines.text_recognition.probe import SETS
 from pipelines.text_recognition.publishing import main, on_files, publish_family
 from pipelines.text_recognition.synthetic import render
 from pipelines.training.checkpoints import loaded
@@ -150,6 +151,7 @@ def check_published(assets: Path, files: dict[str, Path]) -> None:
     entry = json.loads((assets / "weights" / "manifest.json").read_text())["igtr"]
     names = {"base", *EXPERTS}
     assert entry["matrix"].keys() == names and all(row.keys() == names for row in entry["matrix"].values())
+    assert entry["probe"].keys() == names and all(set(SETS) == set(row) for row in entry["probe"].values())
     assert set(entry["norms"]) == set(EXPERTS) and set(entry["cosines"]) == {"curved, digits"}
     assert {"command", "seed", "preset", "data", "seconds", "measures", "license"} <= set(entry)
     assert temperature_of(assets, "igtr") == entry["temperature"] > 0
