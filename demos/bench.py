@@ -64,12 +64,17 @@ class Bench(ABC, Generic[Asked, Made, Pipeline]):
 
     def result(self, job: Asked) -> tuple[Made, bool]:
         """The result of a job, and whether it was made before."""
-        kept: Made | None = self._shelf.get(job.key)
+        shelf = self.shelf_of(job)
+        kept: Made | None = shelf.get(job.key)
         if kept is not None:
             return kept, True
         result = self.make(job)
-        self._shelf.put(job.key, result, self.size_of(result))
+        shelf.put(job.key, result, self.size_of(result))
         return result, False
+
+    def shelf_of(self, job: Asked) -> Shelf:
+        """Where the result of a job is kept."""
+        return self._shelf
 
     def preview(self, job: Asked) -> Made:
         """What is shown while a fader is held: the result itself, where it is quick enough."""

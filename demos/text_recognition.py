@@ -146,12 +146,11 @@ class TextTab(MixTab):
 
     def document(self, job: Job) -> RecipeDocument:
         """The recipe of a job, with its picture."""
-        from pipelines.shared.recipe_file import InputRef, RecipeDocument
+        from pipelines.shared.recipe_file import RecipeDocument
 
-        image = self.bench.image(job)
         options = job.options.to_dict() | ({MODE: job.mode} if job.mode != CROP else {})
         return RecipeDocument("text_recognition", self.family.name, job.recipe, options,
-                              (InputRef(image.name, image.sha256),),
+                              (self.bench.input_of(job),),
                               weights_hashes(self.workshop.assets, self.family.name))  # fmt: skip
 
     def with_settings(self, example: Example) -> Updates:

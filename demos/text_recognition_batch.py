@@ -79,8 +79,8 @@ def progress_lines(step: BatchStep, word: str) -> str:
     bar = progress_bar(step.done, step.total, f"{word}: {step.done} of {step.total} crops")
     score = score_of(step.rows)
     return bar if score is None else bar + hint(
-        f"Word accuracy {score.accuracy:.1%}: {score.right} of {score.count} labelled crops (no case, letters and "
-        "digits only)."
+        f"Word accuracy {score.accuracy:.1%}: {score.right} of {score.count} labelled crops (no case, no accents, "
+        "letters and digits only)."
     )  # fmt: skip
 
 
@@ -93,11 +93,12 @@ def batch_table(rows: Sequence[BatchRow]) -> str:
 
 def _listed(rows: Sequence[BatchRow]) -> str:
     has_labels = any(row.label is not None for row in rows)
-    names = ("file", "text", "confidence", *(("label", "right") if has_labels else ()))
+    names = ("file", "text", "confidence", "doubt", *(("label", "right") if has_labels else ()))
     return table(names, [_row(row, has_labels) for row in rows])
 
 
 def _row(row: BatchRow, has_labels: bool) -> tuple[str, ...]:
-    read = (row.name, row.problem or row.text or "(nothing)", f"{row.confidence:.3f}")
+    doubt = "doubtful" if row.is_doubtful else ""
+    read = (row.name, row.problem or row.text or "(nothing)", f"{row.confidence:.3f}", doubt)
     right = {True: "yes", False: "no", None: "–"}[row.is_right]
     return (*read, "–" if row.label is None else row.label, right) if has_labels else read

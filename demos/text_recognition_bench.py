@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from demos.bench import Bench
+from demos.shelf import Shelf
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import to_bytes
+from pipelines.shared.recipe_file import InputRef
 from pipelines.shared.scoring import scores_so_far
 from pipelines.text_recognition.options import PHOTO, ReadingOptions
 
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.questions import Question
     from pipelines.text_recognition.results import Answer, RecognitionResult
+
+
+READING_BYTES = 20_000  # what is known of one word: characters, their alternatives, evidence maps
+MOST_SHEETS = 12  # of one photograph
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,31 @@ class Sheet:
         return self.words[min(index, len(self.words) - 1)] if self.words else None
 
 
+@dataclass(frozen=True)
+class Photo:
+    """A photograph and the words found in it, as long as they are kept; its sheets are kept with it, and go with it.
+
+    `pixels` is (H, W, 3) uint8: the floats that were looked at take four times as much, and are let go.
+    """
+
+    name: str
+    sha256: str
+    pixels: np.ndarray
+    found: Finding
+    sheets: Shelf
+
+    @property
+    def size_bytes(self) -> int:
+        """With all its sheets may take."""
+        crops = sum(word.pixels.nbytes for word in self.found.words)
+        return self.pixels.nbytes + crops + sheets_bytes(self.found)
+
+
+def sheets_bytes(found: Finding) -> int:
+    """What the sheets of one photograph may take, readings alone; they share its pixels."""
+    return MOST_SHEETS * READING_BYTES * max(len(found.words), 1)
+
+
 class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
     """Runs jobs; pictures that were read and texts that were made lately are not made again."""
 
@@ -102,44 +133,54 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
     def make(self, job: Job) -> Sheet:
         """What is read."""
-        return self.run(self._photo_sheet if job.mode == PHOTO else self._crop_sheet, job)
+        if job.mode == PHOTO:
+            return self.run(self._photo_sheet, job, self.photo(job))
+        return self.run(self._crop_sheet, job)
 
     def size_of(self, result: Sheet) -> int:
-        """Of the words' crops, and what is known of each."""
-        return sum(word.pixels.nbytes + 20_000 for word in result.words)
+        """What is known of each word, and a crop; the pixels of a photograph are counted once, with it."""
+        pixels = 0 if result.photograph else sum(word.pixels.nbytes for word in result.words)
+        return pixels + READING_BYTES * max(len(result.words), 1)
+
+    def shelf_of(self, job: Job) -> Shelf:
+        """Sheets of a photograph are kept with it: they hold its pixels, which are counted there."""
+        return self.photo(job).sheets if job.mode == PHOTO else self._shelf
 
     def image(self, job: Job) -> OpenedImage:
         """The picture of a job. Raises UserError as `open_image` does."""
-        from pipelines.shared.images import open_image
+        return self.kept(("image", job.path), lambda: _opened(job), lambda image: image.pixels.nbytes)
 
-        if not job.path:
-            raise UserError("There is no picture yet: upload one, paste it, or choose an example.", "Nothing to read")
-        return self.kept(("image", job.path), lambda: open_image(job.path), lambda image: image.pixels.nbytes)
+    def photo(self, job: Job) -> Photo:
+        """The photograph of a job, looked through once. Raises UserError as `open_image` does."""
+        return self.kept(("photo", job.path), lambda: self.run(self._looked_through, job), lambda one: one.size_bytes)
+
+    def input_of(self, job: Job) -> InputRef:
+        """Name and hash of the picture of a job."""
+        image = self.photo(job) if job.mode == PHOTO else self.image(job)
+        return InputRef(image.name, image.sha256)
 
     def _crop_sheet(self, job: Job) -> Sheet:
         image = self.image(job)
         reading = self.pipeline(image, job.options, job.recipe)
         return Sheet((Word(reading, to_bytes(image.pixels)),), seconds=reading.run.seconds)
 
-    def _photo_sheet(self, job: Job) -> Sheet:
+    def _photo_sheet(self, job: Job, photo: Photo) -> Sheet:
         """Words are looked for once; another mix, or other options, reads the same ones again."""
         from pipelines.text_recognition.photograph import read_found
 
-        image = self.image(job)
-        found = self.kept(
-            ("words", job.path), lambda: self._found(image), lambda made: sum(one.pixels.nbytes for one in made.words)
-        )
-        told = read_found(found, partial(self.pipeline.batch, options=job.options, recipe=job.recipe))
+        told = read_found(photo.found, partial(self.pipeline.batch, options=job.options, recipe=job.recipe))
         words = tuple(Word(one.reading, one.found.pixels, one.found.corners) for one in told.words)
-        seconds = words[0].reading.run.seconds if words else {}
-        return Sheet(words, to_bytes(image.pixels), seconds, told)
+        run_seconds = words[0].reading.run.seconds if words else {}
+        return Sheet(words, photo.pixels, {**run_seconds, **told.seconds}, told)
 
-    def _found(self, image: OpenedImage) -> Finding:
+    def _looked_through(self, job: Job) -> Photo:
         from pipelines.text_recognition.detection import open_detector
         from pipelines.text_recognition.photograph import find
 
+        image = _opened(job)
         self._detector = self._detector or open_detector()
-        return find(image, self._detector)
+        found = find(image, self._detector)
+        return Photo(image.name, image.sha256, to_bytes(image.pixels), found, Shelf(sheets_bytes(found)))
 
     def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, Sheet]:
         """The same picture read by other mixes."""
@@ -162,3 +203,11 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
         from pipelines.text_recognition.probe import SETS, score_model
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
+
+
+def _opened(job: Job) -> OpenedImage:
+    from pipelines.shared.images import open_image
+
+    if not job.path:
+        raise UserError("There is no picture yet: upload one, paste it, or choose an example.", "Nothing to read")
+    return open_image(job.path)

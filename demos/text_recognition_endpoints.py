@@ -123,9 +123,9 @@ def detect_text_endpoint(bench: TextBench) -> Callable[..., Answers]:
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
 
         Returns:
-            text (a line for each line of the photograph), words (number, line, text, confidence, score of the detector,
-            turned, corners in pixels, clockwise from the top left, notices), detector, notices, recipe, recipe_hash,
-            weights_version, seconds.
+            text (a line for each line of the photograph), words (number, line, text, confidence, is_doubtful, score of
+            the detector, turned, corners in pixels, clockwise from the top left, notices), detector, notices, recipe,
+            recipe_hash, weights_version, seconds.
         """
         job = asked_job(bench, image, PHOTO, options, recipe)
         sheet, is_cached = bench.result(job)

@@ -131,4 +131,4 @@ def figure_caption(bench: TextBench, job: Job) -> str:
     """Which picture, how it was read, the mix, each fader, and the start of the recipe's hash."""
     faders = ", ".join(f"{task} {job.recipe.coefficient(task):.2f}" for task, _ in job.recipe.coefficients)
     mark = f"Recipe #{recipe_hash(job.recipe)[:8]}"
-    return title_text((bench.image(job).name, procedure_title(job), describe(job.recipe), faders, mark))
+    return title_text((bench.input_of(job).name, procedure_title(job), describe(job.recipe), faders, mark))

@@ -84,8 +84,8 @@ class ReadingView:
         reading = word.reading if word else None
         count = len(reading.characters) if reading else 0
         chosen = chosen if chosen is not None and 0 <= chosen < count else None
-        in_photo = [one for one in sheet.words if one.corners is not None]
-        corners, labels = [one.corners for one in in_photo], [one.reading.text for one in in_photo]
+        corners = [one.corners for one in sheet.words if one.corners is not None]
+        labels = [one.reading.text for one in sheet.words if one.corners is not None]
         return {
             self.line: reading_line(reading, chosen, NOTHING if word else NO_WORD),
             self.corrections: correction_lines(reading),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
+    from pipelines.shared.images import OpenedImage
     from pipelines.shared.recipe_file import RecipeDocument
     from pipelines.text_recognition.photograph import PhotographReading
 
@@ -49,12 +52,13 @@ def run_photograph(flags: argparse.Namespace) -> None:
     detector = open_detector(DetectionSettings(box_threshold=flags.box_threshold))
     images = [open_image(path) for path in flags.inputs]
     options, _ = split(document.options)
-    read = open_reader(open_cache(flags.device), family(document.family), options, document.recipe)
+    cache = open_cache(flags.device)
+    read = open_reader(cache, family(document.family), options, document.recipe)
     flags.out.mkdir(parents=True, exist_ok=True)
     for path, image in zip(flags.inputs, images, strict=True):
         with working("reading"):
             reading = read_photograph(image, detector, read, read.reads_lines)
-        print(store(reading, flags.out / path.stem))
+        print(store(reading, made_with(document, image, cache.device), flags.out / path.stem))
 
 
 def asked_for(flags: argparse.Namespace) -> RecipeDocument:
@@ -80,9 +84,25 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     return document
 
 
-def store(reading: PhotographReading, target: Path) -> str:
-    """Write target.json and target.csv, say what has to be said, and give the text."""
-    target.with_name(f"{target.name}.json").write_text(reading.to_json(), encoding="utf-8")
+def made_with(document: RecipeDocument, image: OpenedImage, device: str) -> dict[str, Any]:
+    """What a photograph was read with: the recipe, with the hashes of picture and weights, its hash, and the device."""
+    from pipelines.commands.loading import ASSETS
+    from pipelines.merging.recipe_form import recipe_hash
+    from pipelines.shared.recipe_file import InputRef
+    from pipelines.shared.weights import weights_hashes
+    from pipelines.text_recognition.options import MODE, PHOTO
+
+    options = {**document.options, MODE: PHOTO}
+    inputs, weights = (InputRef(image.name, image.sha256),), weights_hashes(ASSETS, document.family)
+    whole = replace(document, options=options, inputs=inputs, weights=weights)
+    return {**whole.to_dict(), "recipe_hash": recipe_hash(document.recipe), "device": device}
+
+
+def store(reading: PhotographReading, about: Mapping[str, Any], target: Path) -> str:
+    """Write target.json (everything, below what made it) and target.csv, say what has to be said, and give the text."""
+    from pipelines.commands.reports import write_json
+
+    write_json({**about, **reading.to_dict()}, target.with_name(f"{target.name}.json"))
     target.with_name(f"{target.name}.csv").write_text(reading.to_csv(), encoding="utf-8")
     for notice in reading.notices:
         print(f"{notice.level}: {notice.text}", file=sys.stderr)

@@ -7,7 +7,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipelines.shared.errors import UserError
@@ -30,9 +30,9 @@ def gathered(paths: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> dict[s
                 "their names.", "Names are not clear",
             )  # fmt: skip
         files |= members
-        if len(files) > MOST_MEMBERS or sum(map(len, files.values())) > MOST_EXPANDED_BYTES:
+        if _are_too_many(files) or sum(map(len, files.values())) > MOST_EXPANDED_BYTES:
             raise UserError(
-                f"A batch takes {MOST_MEMBERS} files and {MOST_EXPANDED_BYTES // 1_000_000} MB at most.", "Too much"
+                f"A batch takes {MOST_MEMBERS} pictures and {MOST_EXPANDED_BYTES // 1_000_000} MB at most.", "Too much"
             )
     return files
 
@@ -44,7 +44,7 @@ def read_archive(source: bytes | str | Path, suffixes: Sequence[str] = SUFFIXES)
 
     Raises:
         UserError: not a zip, damaged, encrypted, a name that leaves the archive, a link, or a limit is passed:
-            200 members, 200 MB expanded, 100 times the packed size.
+            200 pictures (and as many other files), 200 MB expanded, 100 times the packed size.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -55,18 +55,24 @@ def read_archive(source: bytes | str | Path, suffixes: Sequence[str] = SUFFIXES)
 
 
 def _read_members(archive: zipfile.ZipFile, suffixes: Sequence[str]) -> dict[str, bytes]:
-    members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise UserError(f"The archive has {len(members)} members; at most {MOST_MEMBERS} are read.", ARCHIVE_TITLE)
+    named = ((_safe_name(member, suffixes), member) for member in archive.infolist())
+    kept = {name: member for name, member in named if name is not None}
+    if _are_too_many(kept):
+        raise UserError(
+            f"The archive has {len(kept)} files to read; it may have {MOST_MEMBERS} pictures at most.", ARCHIVE_TITLE
+        )
     files: dict[str, bytes] = {}
     expanded = 0
-    for member in members:
-        name = _safe_name(member, suffixes)
-        if name is None:
-            continue
+    for name, member in kept.items():
         files[name] = _read_member(archive, member, MOST_EXPANDED_BYTES - expanded)
         expanded += len(files[name])
     return files
+
+
+def _are_too_many(names: Collection[str]) -> bool:
+    """Pictures beyond the limit, or other files beyond it: labels beside a full batch are not too many."""
+    pictures = sum(PurePosixPath(name).suffix.lower() in SUFFIXES for name in names)
+    return max(pictures, len(names) - pictures) > MOST_MEMBERS
 
 
 def _safe_name(member: zipfile.ZipInfo, suffixes: Sequence[str]) -> str | None:

@@ -78,7 +78,8 @@ def dump_yaml(document: RecipeDocument) -> str:
     """The document as YAML 1.2 text, keys in a fixed order; equal documents give equal text."""
     import yaml
 
-    return yaml.safe_dump(document.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(document.to_dict(), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
+    return str(text)
 
 
 def document_hash(document: RecipeDocument) -> str:
@@ -123,14 +124,24 @@ def parse_text(text: str) -> Any:
 
     if len(text) > MOST_CHARACTERS:
         raise UserError(f"A recipe has at most {MOST_CHARACTERS:,} characters; this one has {len(text):,}.")
-    if re.search(r"(^|[\s\[{,:])[&*][A-Za-z0-9_]", text):
-        raise UserError("A recipe uses no YAML anchors or aliases; write the values out.")
     try:
-        values = yaml.load(text, _yaml_1_2())  # a SafeLoader
+        has_anchors = _has_anchors(text)
+        values = None if has_anchors else yaml.load(text, _yaml_1_2())  # a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(_unreadable(error), title="Cannot read this recipe") from error
+    if has_anchors:
+        raise UserError("A recipe uses no YAML anchors or aliases; write the values out.")
     _check_depth(values)
     return values
+
+
+def _has_anchors(text: str) -> bool:
+    """Before anything is built: a few aliases of aliases would fill the memory."""
+    import yaml
+
+    if "&" not in text and "*" not in text:  # most recipes; a word list is not scanned twice
+        return False
+    return any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader))
 
 
 def _unreadable(error: Exception) -> str:
@@ -155,9 +166,25 @@ def _yaml_1_2() -> type[yaml.SafeLoader]:
     class Loader(yaml.SafeLoader):
         yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
-    for tag, pattern, first in PLAIN_VALUES:
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), list(first) or [""])
+    _resolve_plain_values(Loader)
     return Loader
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    """A safe dumper that quotes every text that YAML 1.1 or 1.2 would read as something else: "off", "0800", "1e5"."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    _resolve_plain_values(Dumper)
+    return Dumper
+
+
+def _resolve_plain_values(kind: type[yaml.SafeLoader] | type[yaml.SafeDumper]) -> None:
+    for tag, pattern, first in PLAIN_VALUES:
+        kind.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), list(first) or [""])
 
 
 def _check_depth(value: Any, depth: int = 0) -> None:

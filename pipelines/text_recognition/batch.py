@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 from pipelines.shared.archives import SUFFIXES
 from pipelines.shared.errors import UserError
 from pipelines.shared.tables import csv_table
-from pipelines.text_recognition.metrics import is_right
+from pipelines.text_recognition.metrics import is_comparable, is_right
 
 if TYPE_CHECKING:
     from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.images import OpenedImage
     from pipelines.text_recognition.options import ReadingOptions
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
+    from pipelines.text_recognition.results import RecognitionResult
 
 MOST_CROPS = 200
 AT_ONCE = 16  # crops between two looks at whether the batch is still wanted
 LABEL_SUFFIXES = (".tsv", ".txt", ".csv", ".tags")
 MOST_LABEL_BYTES = 2_000_000
-SEPARATORS = ("\t", ",", " ")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class BatchRow:
 
     Attributes:
         problem: why it could not be read; empty where it was.
+        is_doubtful: not to be trusted; a notice says why.
+        notices: what has to be said about the crop and its reading.
     """
 
     name: str
@@ -39,17 +42,26 @@ class BatchRow:
     confidence: float = 0.0
     label: str | None = None
     problem: str = ""
+    is_doubtful: bool = False
+    notices: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool | None:
-        """By the field's comparison (no case, letters and digits only); None without a label."""
-        return None if self.label is None else not self.problem and is_right(self.text, self.label)
+        """By the field's comparison (no case, no accents, letters and digits only).
+
+        None without a label, and where the label has letters that the network does not know.
+        """
+        if self.label is None or not is_comparable(self.label):
+            return None
+        return not self.problem and is_right(self.text, self.label)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
-        told = {"file": self.name, "text": self.text, "confidence": self.confidence}
+        told: dict[str, Any] = {"file": self.name, "text": self.text, "confidence": self.confidence}
+        told |= {} if self.problem else {"is_doubtful": self.is_doubtful}
         told |= {} if self.label is None else {"label": self.label, "is_right": self.is_right}
-        return told | ({"problem": self.problem} if self.problem else {})
+        told |= {"problem": self.problem} if self.problem else {}
+        return told | ({"notices": list(self.notices)} if self.notices else {})
 
 
 @dataclass(frozen=True)
@@ -64,8 +76,9 @@ class BatchStep:
 def crops_and_labels(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, str]]:
     """Pictures, and the labels of those that a label file names.
 
-    A label file has a line per crop: its file name, a tab, a comma or a blank, and its text. Names count with or
-    without their folder.
+    A label file has a line per crop: its file name, a tab, a comma or a blank, and its text; beside a comma, a text
+    that has commas itself stands in quotes. Names count from the label file's own folder first, then from the top, then
+    without their folder, where only one crop has that name.
 
     Raises:
         UserError: no picture, too many, a label file that is none, or one that names no picture that is here.
@@ -76,34 +89,70 @@ def crops_and_labels(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict
         raise UserError("There is no picture among these files: drop word crops, or a zip of them.", "Nothing to read")
     if len(crops) > MOST_CROPS:
         raise UserError(f"{len(crops)} crops came; at most {MOST_CROPS} are read at once.", "Too many")
-    labels: dict[str, str] = {}
-    for name, content in lists.items():
-        labels |= _matched(name, _lines(name, content), crops)
-    return crops, labels
+    return crops, _matched({name: _lines(name, content) for name, content in lists.items()}, list(crops))
 
 
 def _lines(name: str, content: bytes) -> dict[str, str]:
+    """File name -> label, as the label file has them."""
     if len(content) > MOST_LABEL_BYTES:
         raise UserError(f"{name} has {len(content):,} bytes; a label file has at most {MOST_LABEL_BYTES:,}.")
-    lines = [line for line in content.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
-    separator = next((one for one in SEPARATORS if lines and all(one in line.strip() for line in lines)), None)
-    if separator is None:
+    text = content.decode("utf-8-sig", errors="replace")
+    lines = {number: line for number, line in enumerate(text.splitlines(), 1) if line.strip()}
+    if lines and all("\t" in line for line in lines.values()):  # not stripped: after a tab, nothing is a label too
+        pairs = [line.split("\t", 1) for line in lines.values()]
+    elif lines and all("," in line for line in lines.values()):
+        pairs = [_columns(name, number, line) for number, line in lines.items()]
+    elif lines and all(" " in line.strip() for line in lines.values()):
+        pairs = [line.strip().split(" ", 1) for line in lines.values()]
+    else:
         raise UserError(f"{name} is no label file: every line needs a file name, a tab and a text.", "No labels")
-    pairs = (line.strip().split(separator, 1) for line in lines)
     return {file.strip(): label.strip() for file, label in pairs}
 
 
-def _matched(name: str, lines: Mapping[str, str], crops: Mapping[str, bytes]) -> dict[str, str]:
-    short = {PurePosixPath(crop).name: crop for crop in crops}
-    found = {
-        crop: label
-        for file, label in lines.items()
-        if (crop := file if file in crops else short.get(PurePosixPath(file).name))
-    }
-    if not found:
-        first = next(iter(lines))
-        raise UserError(f"{name} names no crop that is here; its first is {first!r}, a crop is {next(iter(crops))!r}.")
-    return found
+def _columns(name: str, number: int, line: str) -> list[str]:
+    """The two columns of a comma-separated line."""
+    try:
+        (columns,) = csv.reader([line], skipinitialspace=True)
+    except csv.Error as error:
+        raise UserError(f"Line {number} of {name} cannot be read: {error}.", "No labels") from error
+    if len(columns) != 2:
+        raise UserError(
+            f"Line {number} of {name} has {len(columns)} columns; a label file has two, a file name and a text. Put a "
+            'text that has commas in quotes: 1.png,"1,000".', "No labels",
+        )  # fmt: skip
+    return columns
+
+
+def _matched(lists: Mapping[str, Mapping[str, str]], crops: Sequence[str]) -> dict[str, str]:
+    """Labels of the crops; where label files disagree, the nearer way of naming a crop wins."""
+    alike: dict[str, list[str]] = {}
+    for crop in crops:
+        alike.setdefault(PurePosixPath(crop).name, []).append(crop)
+    found = []
+    for name, lines in lists.items():
+        matches = [(*match, label) for file, label in lines.items() if (match := _match(name, file, alike))]
+        if not matches:
+            raise UserError(
+                f"{name} names no crop that is here, or none clearly; its first is {next(iter(lines))!r}, a crop is "
+                f"{crops[0]!r}."
+            )
+        found += matches
+    return {crop: label for _, crop, label in sorted(found, key=lambda match: -match[0])}
+
+
+def _match(name: str, file: str, alike: Mapping[str, Sequence[str]]) -> tuple[int, str] | None:
+    """The crop that a line of label file `name` means, and how far that was looked for, 0 to 2.
+
+    Args:
+        alike: crops by their name without folders.
+    """
+    own = str(PurePosixPath(name).parent / file)
+    candidates = alike.get(PurePosixPath(file).name, ())
+    if own in candidates:
+        return 0, own
+    if file in candidates:
+        return 1, file
+    return (2, candidates[0]) if len(candidates) == 1 else None
 
 
 def read_batch(
@@ -124,14 +173,16 @@ def _read_part(
 ) -> list[BatchRow]:  # fmt: skip
     opened, problems = _opened(crops)
     results = dict(zip(opened, pipeline.batch(list(opened.values()), options, recipe), strict=True)) if opened else {}
-    rows = []
-    for name in crops:
-        label = labels.get(name)
-        if name in problems:
-            rows.append(BatchRow(name, label=label, problem=problems[name]))
-        else:
-            rows.append(BatchRow(name, results[name].text, results[name].confidence, label))
-    return rows
+    return [
+        BatchRow(name, label=labels.get(name), problem=problems[name]) if name in problems
+        else _row(name, results[name], labels.get(name))
+        for name in crops
+    ]  # fmt: skip
+
+
+def _row(name: str, result: RecognitionResult, label: str | None) -> BatchRow:
+    told = tuple(notice.text for notice in result.notices)
+    return BatchRow(name, result.text, result.confidence, label, is_doubtful=result.is_doubtful, notices=told)
 
 
 def _opened(crops: Mapping[str, bytes]) -> tuple[dict[str, OpenedImage], dict[str, str]]:
@@ -164,7 +215,7 @@ class BatchScore:
 
 
 def score_of(rows: Sequence[BatchRow]) -> BatchScore | None:
-    """None where no crop has a label."""
+    """None where no crop has a label that can be compared."""
     judged = [row.is_right for row in rows if row.is_right is not None]
     return BatchScore(sum(judged), len(judged)) if judged else None
 
@@ -180,8 +231,10 @@ def table_of(rows: Sequence[BatchRow]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if isinstance(value, bool | None):
+        return {True: "yes", False: "no", None: ""}[value]
+    if isinstance(value, list):
+        return " ".join(value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 

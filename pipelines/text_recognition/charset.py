@@ -7,6 +7,7 @@ classifier has the first 95 as outputs; BOS and PAD are only put in, never read.
 from __future__ import annotations
 
 import string
+import unicodedata
 
 from pipelines.shared.errors import UserError
 
@@ -47,5 +48,6 @@ def decode(indices: list[int]) -> str:
 
 
 def fold(text: str) -> str:
-    """Lower case, nothing but 0-9 and a-z: what the field compares."""
-    return "".join(character for character in text.lower() if character in _FOLDED)
+    """Lower case, accents taken off, nothing but 0-9 and a-z: what the field compares."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in plain if character in _FOLDED)

@@ -10,8 +10,15 @@ from pipelines.text_recognition.charset import fold
 
 
 def is_right(read: str, label: str) -> bool:
-    """The field's comparison: without case, nothing but 0-9 and a-z."""
+    """The field's comparison: without case and accents, nothing but 0-9 and a-z."""
     return fold(read) == fold(label)
+
+
+def is_comparable(label: str) -> bool:
+    """Whether `is_right` can judge it: not where letters would be lost that the alphabet does not have (Cyrillic)."""
+    if label.isascii():
+        return True
+    return bool(fold(label)) and all(fold(character) for character in label if character.isalnum())
 
 
 def wilson_interval(right: int, count: int) -> tuple[float, float]:

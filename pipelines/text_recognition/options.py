@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -55,6 +55,7 @@ class ReadingOptions:
     lookalikes: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.procedure not in PROCEDURES:
             raise UserError(f"procedure is {self.procedure!r}; known are {', '.join(PROCEDURES)}.")
         if self.refinements not in range(MOST_REFINEMENTS + 1):
@@ -65,6 +66,14 @@ class ReadingOptions:
         if not self.allowed:
             raise UserError("The custom character set is empty; name at least one character.")
         _check_lexicon(self.lexicon)
+
+    def _check_types(self) -> None:
+        """A file written by hand may hold a number or nothing where a text belongs: `pattern: 0800` is a number."""
+        for name in ("procedure", "pattern", "charset"):
+            if not isinstance(value := getattr(self, name), str):
+                raise UserError(f"{name} is {value!r}, which is no text; put it in quotes.")
+        if not isinstance(self.lookalikes, bool):
+            raise UserError(f"lookalikes is {self.lookalikes!r}; it is true or false.")
 
     @property
     def allowed(self) -> str:
@@ -108,8 +117,10 @@ def split(stated: Mapping[str, Any]) -> tuple[ReadingOptions, str]:
 
 
 def _check_lexicon(words: tuple[str, ...]) -> None:
-    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+    if isinstance(words, str) or not isinstance(words, Sequence):
         raise UserError(f"lexicon is {words!r}; give a list of words.")
+    if strangers := [word for word in words if not isinstance(word, str)]:
+        raise UserError(f"lexicon has {strangers[0]!r}, which is no text; give a list of words, numbers in quotes.")
     if len(words) > MOST_WORDS:
         raise UserError(f"The word list has {len(words):,} words; at most {MOST_WORDS:,} are ranked.")
     for word in words:

@@ -5,10 +5,9 @@ Words that run more upright than level come as tall crops; the word reader looks
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +69,7 @@ class PhotographReading:
 
     Attributes:
         detector: name of what found them.
-        seconds: "find" and "read".
+        seconds: "find", "read" and their "total"; the words may have been found for an earlier reading.
     """
 
     words: tuple[PhotoWord, ...]
@@ -94,6 +93,7 @@ class PhotographReading:
                 "line": word.found.line,
                 "text": word.reading.text,
                 "confidence": word.reading.confidence,
+                "is_doubtful": word.reading.is_doubtful,
                 "score": word.found.score,
                 "turned": word.reading.turned,
                 "corners": word.found.corners.round(1).tolist(),
@@ -105,17 +105,22 @@ class PhotographReading:
         """The rows for a spreadsheet; a column for each coordinate."""
         names = [f"{axis}{corner}" for corner in range(1, 5) for axis in "xy"]
         flat = [
-            {key: str(value) for key, value in row.items() if key != "corners"}
+            {key: _cell(value) for key, value in row.items() if key != "corners"}
             | {name: f"{value:.1f}" for name, value in zip(names, np.ravel(row["corners"]), strict=True)}
             for row in self.rows()
         ]
         return csv_table(flat)
 
-    def to_json(self) -> str:
-        """Everything but pictures."""
-        told = {"text": self.text, "detector": self.detector, "seconds": dict(self.seconds), "words": self.rows(),
-                "notices": [vars(notice) for notice in self.notices]}  # fmt: skip
-        return json.dumps(told, indent=2, ensure_ascii=False)
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form: everything but pictures."""
+        return {"text": self.text, "detector": self.detector, "seconds": dict(self.seconds), "words": self.rows(),
+                "notices": [asdict(notice) for notice in self.notices]}  # fmt: skip
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def read_photograph(
@@ -143,7 +148,8 @@ def read_found(found: Finding, read: Read) -> PhotographReading:
     crops = [as_picture(word.pixels, f"word {number}") for number, word in enumerate(found.words, 1)]
     readings = read(crops) if crops else ()
     words = tuple(PhotoWord(word, reading) for word, reading in zip(found.words, readings, strict=True))
-    seconds = {"find": found.seconds, "read": time.perf_counter() - began}
+    read_s = time.perf_counter() - began
+    seconds = {"find": found.seconds, "read": read_s, "total": found.seconds + read_s}
     return PhotographReading(words, found.detector, found.notices, seconds)
 
 

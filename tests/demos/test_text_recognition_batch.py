@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 
+from demos.text_recognition_batch import batch_table
 from pipelines.shared.errors import UserError
+from pipelines.text_recognition.batch import BatchRow
 
 PUBLIC = {"/read_text", "/ask_text", "/detect_text", "/read_batch", "/merge_info", "/validate_recipe", "/status"}
 
@@ -46,6 +48,12 @@ def test_a_batch_tells_how_far_it_is_and_gives_files(
     assert "of 20 labelled crops" in steps[-1][batch.progress] and "crops/19.png" in steps[-1][batch.table]
     table, document = map(Path, steps[-1][batch.out])
     assert table.read_text().count("\n") == 21 and len(json.loads(document.read_text())["crops"]) == 20
+
+
+def test_the_table_marks_doubtful_readings() -> None:
+    shown = batch_table((BatchRow("a.png", "x", 0.2, is_doubtful=True), BatchRow("b.png", "y", 0.9)))
+    assert "<th>doubt</th>" in shown
+    assert "<td>0.200</td><td>doubtful</td>" in shown and "<td>0.900</td><td></td>" in shown
 
 
 def test_a_stopped_batch_gives_what_it_has(

@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from demos.shelf import Shelf
+from demos.text_recognition_bench import MOST_SHEETS, READING_BYTES
 from demos.text_recognition_endpoints import asked_job, detect_text_endpoint
+from pipelines.shared import images
+from pipelines.shared.images import open_image
 from pipelines.text_recognition import detection, proposals
 from pipelines.text_recognition.options import PHOTO
 from pipelines.text_recognition.photograph import read_photograph
@@ -141,3 +145,45 @@ def test_a_word_of_a_photograph_is_asked_as_it_was_read(text_page: Any, photo: P
     job = asked_job(bench, str(photo), PHOTO, None, None)
     word = bench.result(job)[0].words[1]
     assert bench.ask(job, word, Question("length")).reading == word.reading.text
+
+
+def test_a_photograph_is_opened_once_for_all_its_runs_and_its_pixels_are_shared(
+    text_page: Any, ran: Any, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, opened = text_page.tab, []
+    monkeypatch.setattr(images, "open_image", lambda path: opened.append(path) or open_image(path))
+    monkeypatch.setattr(tab.bench, "_shelf", Shelf(tab.bench.most_bytes))
+    weight = tab.panel.strips[0].weight
+    sheets = [tab.bench.result(ran({weight: value})[tab.shown])[0] for value in (0.0, 0.5, 1.0)]
+    assert opened == [str(photo)] and tab.bench._shelf.get(repr(("image", str(photo)))) is None  # no floats are kept
+    kept = tab.bench.photo(asked_job(tab.bench, str(photo), PHOTO, None, None))
+    assert all(sheet.photo is kept.pixels for sheet in sheets) and kept.pixels.dtype == np.uint8
+    assert sheets[0].words[0].pixels is sheets[2].words[0].pixels is kept.found.words[0].pixels
+
+
+def test_a_photograph_larger_than_the_shelf_is_still_looked_through_once(
+    text_page: Any, ran: Any, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, looks, propose = text_page.tab, [], proposals.propose_words
+    monkeypatch.setattr(proposals, "propose_words", lambda pixels: looks.append(pixels.shape) or propose(pixels))
+    monkeypatch.setattr(tab.bench, "_shelf", Shelf(1_000))
+    weight = tab.panel.strips[0].weight
+    shown = [ran({weight: value})[tab.shown] for value in (0.0, 1.0)]
+    assert len(looks) == 1 and all(tab.bench.result(job)[1] for job in shown)
+
+
+def test_what_is_kept_of_a_photograph_is_counted_once(text_page: Any, photo: Path) -> None:
+    bench = text_page.tab.bench
+    job = asked_job(bench, str(photo), PHOTO, None, None)
+    sheet, kept = bench.result(job)[0], bench.photo(job)
+    crops = sum(word.pixels.nbytes for word in sheet.words)
+    assert kept.size_bytes == 200 * 320 * 3 + crops + MOST_SHEETS * bench.size_of(sheet)
+    assert bench.size_of(sheet) == 2 * READING_BYTES
+
+
+def test_the_time_of_a_photograph_includes_finding_its_words(text_page: Any, photo: Path) -> None:
+    bench = text_page.tab.bench
+    job = asked_job(bench, str(photo), PHOTO, None, None)
+    seconds = bench.result(job)[0].seconds
+    assert seconds["find"] == bench.photo(job).found.seconds > 0
+    assert seconds["total"] == pytest.approx(seconds["find"] + seconds["read"]) and "infer" in seconds

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from PIL import Image, ImageDraw
 
 from pipelines import registry
 from pipelines.__main__ import main
+from pipelines.merging.recipe_form import recipe_hash
+from pipelines.shared.recipe_file import KEYS, parse_document
 from pipelines.text_recognition import detection
 from pipelines.text_recognition.trocr import TROCR_SMALL
 from tests.pipelines.text_recognition.tiny import make_family
@@ -53,6 +56,20 @@ def test_a_recipe_of_the_page_runs_as_it_is(photo: Path, tmp_path: Path) -> None
     assert run(photo, "--recipe", recipe, "--out", tmp_path / "out") == 0
     told = json.loads((tmp_path / "out" / "street.json").read_text())
     assert len(told["words"]) == 2 and set("".join(word["text"] for word in told["words"])) <= set("0123456789")
+
+
+def test_the_record_says_what_it_was_made_with(photo: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "street.yaml"
+    recipe.write_text("mixdeck_recipe: 1\npipeline: text_recognition\nfamily: igtr\noptions: {charset: digits}\n")
+    assert run(photo, "--recipe", recipe, "--device", "cpu", "--out", tmp_path / "out") == 0
+    told = json.loads((tmp_path / "out" / "street.json").read_text())
+    stated = {key: told[key] for key in KEYS if key in told}
+    document, report = parse_document(json.dumps(stated), registry.FAMILIES)
+    assert report == () and document.options == {"charset": "digits", "mode": "photo"}
+    assert told["recipe_hash"] == recipe_hash(document.recipe) and told["device"] == "cpu"
+    sha256 = hashlib.sha256(photo.read_bytes()).hexdigest()
+    assert [(one.name, one.sha256) for one in document.inputs] == [("street.png", sha256)]
+    assert told["seconds"]["total"] >= told["seconds"]["find"] > 0
 
 
 @pytest.mark.parametrize(

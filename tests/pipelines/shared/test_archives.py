@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.shared.archives import read_archive
+from pipelines.shared.archives import gathered, read_archive
 from pipelines.shared.errors import UserError
 
 
@@ -42,9 +43,26 @@ def test_a_name_that_leads_out_of_the_archive_is_refused(name: str) -> None:
         read_archive(packed({name: png()}))
 
 
-def test_too_many_members_are_refused() -> None:
-    with pytest.raises(UserError, match="201 members; at most 200"):
-        read_archive(packed({f"{number}.png": b"" for number in range(201)}))
+FULL = {f"{number}.png": b"" for number in range(200)}
+
+
+def test_too_many_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="201 files to read; it may have 200 pictures"):
+        read_archive(packed({**FULL, "one.png": b""}))
+    with pytest.raises(UserError, match="201 files"):
+        read_archive(packed({f"{number}.txt": b"" for number in range(201)}), (".txt",))
+    (tmp_path / "full.zip").write_bytes(packed(FULL))
+    (tmp_path / "one.png").write_bytes(b"")
+    with pytest.raises(UserError, match="takes 200 pictures"):
+        gathered([str(tmp_path / "full.zip"), str(tmp_path / "one.png")])
+
+
+def test_labels_beside_a_full_batch_and_hidden_twins_do_not_count(tmp_path: Path) -> None:
+    twins = {f"__MACOSX/._{name}": b"" for name in FULL}
+    (tmp_path / "full.zip").write_bytes(packed({**FULL, **twins, "labels.txt": b"0.png a"}))
+    (tmp_path / "more.tsv").write_bytes(b"1.png\tb")
+    files = gathered([str(tmp_path / "full.zip"), str(tmp_path / "more.tsv")], (".png", ".txt"))
+    assert files.keys() == {*FULL, "labels.txt", "more.tsv"}
 
 
 def test_a_member_that_expands_a_thousandfold_is_refused() -> None:

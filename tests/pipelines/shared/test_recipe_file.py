@@ -55,6 +55,9 @@ def test_an_expert_that_is_not_installed_is_reported(document: RecipeDocument, t
         ("mixdeck_recipe: 1\nfamily: toy\npipeline: fusion\nweights: [toy]", "weights should be a mapping"),
         ("a: [", "not YAML"),
         ("a: &b [1]\nc: *b", "anchors"),
+        ("a: [&b 1, *b]", "anchors"),
+        ("a: &", "not YAML"),
+        ("&\x07", "not YAML"),
         ("name: one\n---\nname: two", r"one document; here a second one begins \(line 2\).*one after the other"),
         ("[" * 20 + "]" * 20, "nested"),
         ("!!python/object/apply:os.system [ls]", "not YAML"),
@@ -73,6 +76,31 @@ def test_plain_words_stay_words_and_short_numbers_are_numbers() -> None:
         "a": "off", "b": "no", "c": 0.001, "d": "2026-01-01", "e": True, "f": None, "g": -2, "h": 0.5, "i": "1",
         "j": None, "k": 12.0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["0800", "08", "1e5", "-1", "+.5", "012", "0x1f", "1_000", "12:30", "2026-01-01", ".inf", ".NaN", "", "~", "null",
+     "true", "off", "No", "custom:&abc", "custom:*09", "A,&B", "a:&b", "&a", "*a", "- &a", "[&a]", "C?FF*", "a: b",
+     "#a", "<<", "=", "---", "...", "!a", "%a", "@a", "`a", "'", '"', "\\*", "{a}", "|", ">", "two words", "é",
+     "a\n&b"],
+)  # fmt: skip
+def test_every_text_comes_back_as_it_was_written(word: str, document: RecipeDocument, toy_family: ModelFamily) -> None:
+    told = replace(document, options={"pattern": word, "lexicon": (word, "tea"), word: 1e5})
+    back, _ = parse_document(dump_yaml(told), [toy_family])
+    assert back.options == {"pattern": word, "lexicon": [word, "tea"], word: 1e5}
+    assert document_hash(back) == document_hash(told)
+
+
+def test_numbers_come_back_as_numbers(document: RecipeDocument, toy_family: ModelFamily) -> None:
+    told = {"small": 1e-7, "large": 1e22, "whole": 800, "half": -0.5, "yes": True, "none": None}
+    text = dump_yaml(replace(document, options=told))
+    assert parse_document(text, [toy_family])[0].options == told and "!!" not in text
+
+
+@pytest.mark.parametrize("text", ["a: 'x &b *c'", "a: b&c*d", "a: custom:&abc # of &all", '{"a": "*&"}'])
+def test_ampersands_and_stars_within_texts_are_no_anchors(text: str) -> None:
+    assert set(parse_text(text)) == {"a"}
 
 
 def test_no_python_object_is_made_from_a_recipe() -> None:

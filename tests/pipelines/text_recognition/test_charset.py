@@ -26,4 +26,11 @@ def test_a_character_outside_the_alphabet_is_named() -> None:
 
 
 def test_folding_keeps_letters_and_digits_in_lower_case() -> None:
-    assert fold("M.P.H. 7-1É") == "mph71"
+    assert fold("M.P.H. 7-1") == "mph71"
+
+
+def test_folding_takes_accents_off_and_leaves_printable_ascii_as_it_was() -> None:
+    assert [fold(text) for text in ("Café", "Cafe\u0301", "ZÜRICH", "Straße", "ﬁne", "№")] == [
+        "cafe", "cafe", "zurich", "strasse", "fine", "no",
+    ]  # fmt: skip
+    assert fold(CHARACTERS) == CHARACTERS[:36] + CHARACTERS[10:36]

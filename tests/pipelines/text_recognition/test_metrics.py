@@ -6,6 +6,7 @@ import pytest
 from pipelines.text_recognition.metrics import (
     area_under_curve,
     edit_distance,
+    is_comparable,
     is_right,
     one_minus_ned,
     overlap,
@@ -23,6 +24,27 @@ def test_the_edit_distance_counts_the_fewest_edits(first: str, second: str, dist
 
 def test_case_and_marks_do_not_count_as_wrong() -> None:
     assert is_right("M.P.H.", "mph") and is_right("7-1", "71") and not is_right("0", "O")
+
+
+def test_accents_of_a_label_do_not_count_as_wrong() -> None:
+    assert is_right("Cafe", "Café") and is_right("ZURICH", "Zürich") and not is_right("Caf", "Café")
+
+
+@pytest.mark.parametrize(
+    ("label", "is_judged"),
+    [
+        ("", True),
+        ("&", True),
+        ("Café", True),
+        ("don’t", True),
+        ("Мир", False),
+        ("Ж5", False),
+        ("東京", False),
+        ("☂", False),
+    ],
+)
+def test_labels_with_letters_beyond_the_alphabet_cannot_be_compared(label: str, is_judged: bool) -> None:
+    assert is_comparable(label) is is_judged
 
 
 def test_one_minus_ned_is_a_share_of_the_longer_text() -> None:

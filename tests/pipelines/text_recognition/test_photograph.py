@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_words_are_read_in_one_batch_and_told_in_reading_order() -> None:
     assert reading.text == "30 200\n20"
     assert [one.found.line for one in reading.words] == [1, 1, 2]
     assert reading.detector == "fake" and reading.notices == (warning("told"),)
-    assert set(reading.seconds) == {"find", "read"}
+    assert reading.seconds["total"] == pytest.approx(reading.seconds["find"] + reading.seconds["read"])
 
 
 def test_a_line_is_what_is_level_by_half_a_height() -> None:
@@ -121,9 +122,18 @@ def test_more_words_than_are_read_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_record_has_a_row_per_word_in_json_and_csv() -> None:
     reading = read_photograph(photo(), detector(region(20, 100), region(30, 30)), Reader())
-    told = json.loads(reading.to_json())
+    told = json.loads(json.dumps(reading.to_dict()))
     assert [row["text"] for row in told["words"]] == ["30", "20"] and told["detector"] == "fake"
     assert told["words"][0]["corners"][0] == [30.0, 30.0]
     rows = list(csv.DictReader(io.StringIO(reading.to_csv())))
     assert [row["text"] for row in rows] == ["30", "20"]
     assert (rows[1]["x1"], rows[1]["y3"], rows[1]["line"]) == ("20.0", "120.0", "2")
+
+
+def test_the_record_says_which_words_are_doubtful() -> None:
+    def read(images: Sequence[OpenedImage]) -> list[RecognitionResult]:
+        return [replace(word("x"), is_doubtful=number == 0) for number, _ in enumerate(images)]
+
+    reading = read_photograph(photo(), detector(region(20, 100), region(30, 30)), read)
+    assert [row["is_doubtful"] for row in json.loads(json.dumps(reading.to_dict()))["words"]] == [True, False]
+    assert [row["is_doubtful"] for row in csv.DictReader(io.StringIO(reading.to_csv()))] == ["yes", "no"]
