@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pipelines.shared.recipe_file import RecipeDocument
     from pipelines.text_recognition.photograph import PhotographReading
 
-PIPELINE = "text_recognition"
-
 
 def add_photograph(pipelines: Any) -> None:
     """Register the pipeline below `run`."""
@@ -40,6 +38,7 @@ def add_photograph(pipelines: Any) -> None:
 def run_photograph(flags: argparse.Namespace) -> None:
     """Read every photograph, print its text, and store its words."""
     from pipelines.commands.loading import open_cache, working
+    from pipelines.commands.run_text import document_of
     from pipelines.registry import family
     from pipelines.shared.images import open_image
     from pipelines.text_recognition.any_reader import open_reader
@@ -47,7 +46,7 @@ def run_photograph(flags: argparse.Namespace) -> None:
     from pipelines.text_recognition.options import split
     from pipelines.text_recognition.photograph import read_photograph
 
-    document = asked_for(flags)
+    document = document_of(flags)
     _check_names(flags.inputs)
     detector = open_detector(DetectionSettings(box_threshold=flags.box_threshold))
     images = [open_image(path) for path in flags.inputs]
@@ -59,29 +58,6 @@ def run_photograph(flags: argparse.Namespace) -> None:
         with working("reading"):
             reading = read_photograph(image, detector, read, read.reads_lines)
         print(store(reading, made_with(document, image, cache.device), flags.out / path.stem))
-
-
-def asked_for(flags: argparse.Namespace) -> RecipeDocument:
-    """The recipe file, or the default mix of the family that is named.
-
-    Raises:
-        UserError: a recipe or a family of another pipeline, or of each other.
-    """
-    from pipelines.commands.recipes import read_document
-    from pipelines.commands.run_text import FAMILY
-    from pipelines.registry import family
-    from pipelines.shared.recipe_file import RecipeDocument
-
-    if flags.recipe is None:
-        chosen = family(flags.family or FAMILY)
-        document = RecipeDocument(chosen.pipeline, chosen.name, chosen.default)
-    else:
-        document = read_document(flags.recipe)
-        if flags.family not in (None, document.family):
-            raise UserError(f"{flags.recipe.name} is a recipe of {document.family}; --family says {flags.family}.")
-    if document.pipeline != PIPELINE:
-        raise UserError(f"{document.family} is a family of pipeline {document.pipeline!r}, not of {PIPELINE}.")
-    return document
 
 
 def made_with(document: RecipeDocument, image: OpenedImage, device: str) -> dict[str, Any]:

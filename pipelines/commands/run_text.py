@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.results import RecognitionResult
 
-FAMILY = "igtr"
+PIPELINE, FAMILY = "text_recognition", "igtr"
 
 
 def add_text(pipelines: Any) -> None:
@@ -35,6 +36,7 @@ def add_text(pipelines: Any) -> None:
     parser.add_argument("--charset", metavar="C", help=f"{', '.join(CHARSETS)}, or custom:abc")
     parser.add_argument("--lexicon", type=Path, metavar="FILE", help="a word per line; the reading is one of them")
     parser.add_argument("--ask", action="append", default=[], metavar="QUESTION", help='"How many e?"; may be repeated')
+    parser.add_argument("--family", help="which family reads: igtr, trocr-small, ... (default: that of the recipe)")
     parser.add_argument("--recipe", type=Path, metavar="R.yaml", help="recipe file, or a PNG made by Mixdeck")
     parser.add_argument("--device", help="cpu, cuda or mps (default MIXDECK_DEVICE, else cpu)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets words.json and words.csv")
@@ -46,6 +48,7 @@ def run_text(flags: argparse.Namespace) -> None:
     from pipelines.commands.loading import open_cache, working
     from pipelines.registry import family
     from pipelines.shared.images import open_image
+    from pipelines.text_recognition.any_reader import open_reader
     from pipelines.text_recognition.options import ReadingOptions
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.question_parser import parse_question
@@ -54,10 +57,16 @@ def run_text(flags: argparse.Namespace) -> None:
     options = ReadingOptions.from_dict(document.options)
     questions = [(text, parse_question(text)) for text in flags.ask]
     images = [open_image(path) for path in flags.inputs]
-    pipeline = TextRecognitionPipeline(open_cache(flags.device), family(document.family))
+    cache, chosen = open_cache(flags.device), family(document.family)
+    read = open_reader(cache, chosen, options, document.recipe)
+    if read.reads_lines and (questions or document.options):
+        raise UserError(
+            f"{chosen.name} only reads: it takes no questions and no options. Leave out --ask and "
+            f"{', '.join(document.options) or 'the options'}, or read with --family {FAMILY}."
+        )
     flags.out.mkdir(parents=True, exist_ok=True)
     with working("reading"):
-        results = pipeline.batch(images, options, document.recipe)
+        results, pipeline = read(images), TextRecognitionPipeline(cache, chosen)
         answers = [
             {text: _answered(pipeline, image, question, document) for text, question in questions} for image in images
         ]
@@ -72,17 +81,11 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     Raises:
         UserError: a recipe of another pipeline or for whole photographs, or options that do not fit.
     """
-    from pipelines.commands.recipes import read_document, read_text
-    from pipelines.registry import family
+    from pipelines.commands.recipes import read_text
     from pipelines.shared.recipe_file import RecipeDocument
     from pipelines.text_recognition.options import split
 
-    if flags.recipe is None:
-        document = RecipeDocument("text_recognition", FAMILY, family(FAMILY).default)
-    else:
-        document = read_document(flags.recipe)
-    if document.pipeline != "text_recognition":
-        raise UserError(f"{flags.recipe.name} is a recipe of pipeline {document.pipeline!r}, not of text_recognition.")
+    document = document_of(flags)
     names = ("procedure", "refinements", "pattern", "charset")
     chosen: dict[str, Any] = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
     if flags.lexicon is not None:
@@ -96,9 +99,31 @@ def asked_for(flags: argparse.Namespace) -> RecipeDocument:
     return RecipeDocument(document.pipeline, document.family, document.recipe, options.to_dict())
 
 
+def document_of(flags: argparse.Namespace) -> RecipeDocument:
+    """The recipe file, or the default mix of the family that is named.
+
+    Raises:
+        UserError: a recipe or a family of another pipeline, or of each other.
+    """
+    from pipelines.commands.recipes import read_document
+    from pipelines.registry import family
+    from pipelines.shared.recipe_file import RecipeDocument
+
+    if flags.recipe is None:
+        chosen = family(flags.family or FAMILY)
+        document = RecipeDocument(chosen.pipeline, chosen.name, chosen.default)
+    else:
+        document = read_document(flags.recipe)
+        if flags.family not in (None, document.family):
+            raise UserError(f"{flags.recipe.name} is a recipe of {document.family}; --family says {flags.family}.")
+    if document.pipeline != PIPELINE:
+        raise UserError(f"{document.family} is a family of pipeline {document.pipeline!r}, not of {PIPELINE}.")
+    return document
+
+
 def store(
     images: list[OpenedImage],
-    results: tuple[RecognitionResult, ...],
+    results: Sequence[RecognitionResult],
     answers: list[dict[str, Any]],
     document: RecipeDocument,
     folder: Path,

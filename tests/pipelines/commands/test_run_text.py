@@ -12,13 +12,14 @@ from pipelines import registry
 from pipelines.__main__ import main
 from pipelines.commands.loading import ASSETS
 from pipelines.shared.weights import weights_hashes
+from pipelines.text_recognition.trocr import TROCR_SMALL
 from tests.pipelines.text_recognition.tiny import make_family
 
 
 @pytest.fixture
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Two pictures; the only family there is has a tiny network of random weights."""
-    monkeypatch.setattr(registry, "FAMILIES", (make_family(tmp_path),))
+    """Two pictures; the family that is not of the Hub has a tiny network of random weights."""
+    monkeypatch.setattr(registry, "FAMILIES", (make_family(tmp_path), TROCR_SMALL))
     rng = np.random.default_rng(0)
     paths = [tmp_path / f"{name}.png" for name in ("one", "two")]
     for path in paths:
@@ -72,6 +73,10 @@ def test_a_recipe_for_photographs_names_the_command_that_runs_it(
         (("--ask", "who painted it?"), "no question"),
         (("--refinements", "9"), "0 to 3"),
         (("--charset", "runes"), "alphanumeric"),
+        (("--family", "trocr-small"), "hf download microsoft/trocr-small-stage1"),
+        (("--family", "trocr-small", "--ask", "How many e?"), "trocr-small only reads"),
+        (("--family", "trocr-small", "--pattern", "a?"), "Leave out --ask and pattern"),
+        (("--family", "none"), "No family"),
     ],
 )
 def test_what_does_not_fit_is_one_line(
