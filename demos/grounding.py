@@ -30,7 +30,7 @@ from demos.tab import ON_DEVICE, QUIET, Tab, Workshop, told
 from demos.tab_events import LAST, TabEvents, then_settle, wire
 from demos.tab_links import TabLinks
 from demos.words import hint, tier_line, version_label
-from pipelines.grounding.query import parse_queries
+from pipelines.grounding.query import parse_queries, queries_of
 from pipelines.grounding.random_scene import SceneRef
 from pipelines.grounding.thresholds import Thresholds
 from pipelines.registry import family
@@ -233,9 +233,8 @@ class GroundingTab(MixTab):
         return self._with_options(options) | {self.correction.kept: None}
 
     def _with_options(self, options: dict[str, Any]) -> Updates:
-        """Phrases, and thresholds by name. Raises UserError: an unknown name, or a value out of range."""
-        phrases = options.pop("phrases", [])
-        queries = parse_queries("\n".join(map(str, phrases))) if phrases else ()
+        """Phrases, and thresholds by name. Raises UserError: no texts, an unknown name, or a value out of range."""
+        queries = queries_of(options.pop("phrases", ()))
         return self.settings.shown(Thresholds.from_dict(options)) | self.source.with_queries(queries)
 
     def restored(self, text: str, values: Values | None = None) -> Updates:
@@ -253,7 +252,7 @@ class GroundingTab(MixTab):
         report = (*report, *desk_differences(self.panel, document.recipe, updates), *differences(asked, there))
         updates |= {self.source.network: network, self.correction.kept: None}
         if scene is not None:
-            updates |= self.source.with_scene(SceneRef(**scene))
+            updates |= self.source.with_scene(SceneRef.from_dict(scene))
         return updates | self.reported(report)
 
     def revisited(self, run: PastRun) -> Updates:

@@ -20,9 +20,11 @@ from demos.tab import told
 from demos.tab_events import LAST
 from demos.words import hint, notice_lines
 from pipelines.grounding.random_scene import is_hit
+from pipelines.grounding.results import is_absent
 from pipelines.shared.images import to_bytes
 
 if TYPE_CHECKING:
+    from pipelines.grounding.random_scene import Truth
     from pipelines.grounding.results import GroundingResult
 
 EMPTY = '<div class="phrases"><span>no answer yet</span></div>'
@@ -89,7 +91,7 @@ class AnswerView:
         bench: GroundingBench = self._sight.bench
         colours, truths = colours_of(job.phrases), bench.truths(job)
         own = bench.result(job.uncorrected)[0] if job.corrections else result  # hit or miss is the network's
-        verdicts = {phrase: is_hit(objects_of(own, phrase), truth) for phrase, truth in truths.items()}
+        verdicts = {phrase: verdict_of(own, phrase, truth) for phrase, truth in truths.items()}
         pixels = to_bytes(bench.image(job).pixels)
         return {
             self.picture: answer_picture(pixels, scenery_of(result, looked, colours, truths)),
@@ -103,9 +105,10 @@ class AnswerView:
 
     def pictured(self, job: Job, result: GroundingResult, values: Values) -> Updates:
         """What stands below the picture; where nothing was found, why."""
-        absent = [one.phrase for one in result.phrases if not one.targets]
+        gone = [one for one in result.phrases if is_absent(one, result.thresholds["existence"])]
+        absent = [one.phrase for one in gone]
         dropped = self._sight.bench.why_not(job, absent) if absent else {}
-        failing = {one.phrase: failing_part(one) for one in result.phrases if not one.targets}
+        failing = {one.phrase: failing_part(one) for one in gone}
         return {self.notices: notice_lines(_but_absent(result)), self.absent: absent_panel(result, dropped, failing)}
 
     def seen(self, job: Job, result: GroundingResult, values: Values) -> np.ndarray:
@@ -165,6 +168,14 @@ def words_shown(result: GroundingResult, looked: Looked) -> str:
 def objects_of(result: GroundingResult, phrase: str) -> list[Any]:
     """The objects of one phrase."""
     return [one for one in result.objects if one.phrase == phrase]
+
+
+def verdict_of(result: GroundingResult, phrase: str, truth: Truth) -> bool:
+    """Whether the answer to a phrase is right; where it was only asked, whether there is such a thing."""
+    one = next(one for one in result.phrases if one.phrase == phrase)
+    if not one.decodes:
+        return is_absent(one, result.thresholds["existence"]) != bool(len(truth.boxes))
+    return is_hit(objects_of(result, phrase), truth)
 
 
 def _but_absent(result: GroundingResult) -> list[Any]:

@@ -75,6 +75,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     if "problem" in row:
         return clipped(row["file"]), str(row["problem"]), "–", "–", "–"
     told = clipped(row["file"]), clipped(row["phrase"]), f"{row['existence']:.2f}"
-    if not row["found"]:
-        return *told, "–", "nothing"
-    return *told, f"{row['score']:.2f}", ", ".join(f"{value:.0f}" for value in row["box_xyxy"])
+    if "score" not in row:
+        return *told, "–", "there" if row["found"] else "nothing"
+    return *told, f"{row['score']:.2f}", ", ".join(f"{value:.0f}" for value in row.get("box_xyxy", ())) or "–"

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from demos import drawing
-from demos.grounding_answer import AnswerView, objects_of
+from demos.grounding_answer import AnswerView, objects_of, verdict_of
 from demos.grounding_bench import DIAL, GroundingBench, Job
 from demos.grounding_drawing import answer_picture, colours_of
 from demos.grounding_layers import scenery_of
@@ -20,7 +20,6 @@ from demos.starting_mixes import base_recipe, expert_recipe
 from demos.stills import StillGallery
 from demos.tab import TELLING, told
 from demos.words import hint
-from pipelines.grounding.random_scene import is_hit
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import to_bytes
@@ -105,7 +104,7 @@ def mixes_of(family: ModelFamily, mix: MergeRecipe) -> dict[str, MergeRecipe]:
 def verdicts_of(bench: GroundingBench, job: Job, results: Mapping[str, Any]) -> dict[str, dict[str, bool]]:
     """Phrase -> name of the mix -> whether it is right, where the answer is known."""
     return {
-        phrase: {name: is_hit(objects_of(result, phrase), truth) for name, result in results.items()}
+        phrase: {name: verdict_of(result, phrase, truth) for name, result in results.items()}
         for phrase, truth in bench.truths(job).items()
     }
 

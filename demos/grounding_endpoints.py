@@ -71,16 +71,17 @@ def ground_endpoint(bench: GroundingBench) -> Callable[..., Answers]:
             image: a picture.
             phrase: what to find, in English; several with a semicolon or a line between them. "the red mug | box mask"
                 restricts what is decoded (box, mask, center, heatmap, anchor), "the red mug | none" only asks.
-            thresholds: existence, centre, mask (0 to 1), most (objects per phrase, 1 to 12; default 1), overlap,
-                least_area (0 to 1).
+            thresholds: existence, centre, mask (0 to 1), most (objects per phrase, 1 to 12; default 1: one, or as
+                many as the words say), overlap, least_area (0 to 1).
             recipe: the `merge:` part of a recipe; nothing is the family's own mix.
             network: a published network that is asked instead of the mix, for example "grounding-dino-tiny"; default
                 "", the mix.
 
         Returns:
-            size_wh, triplets (phrase, decode, targets), existence by phrase, objects (id, phrase, box_xyxy in pixels,
-            score, center, area_share, consistency, is_corrected by a person, which only the page does, mask_rle as COCO
-            has it), thresholds, notices, recipe, recipe_hash, weights_version, device, seconds.
+            size_wh, triplets (phrase, decode, targets), existence by phrase, objects (id, phrase, score, is_corrected
+            by a person, which only the page does, and what is decoded: box_xyxy in pixels, center, mask_rle as COCO has
+            it with area_share, and of box and mask consistency; none of phrases that are only asked), thresholds,
+            notices, recipe, recipe_hash, weights_version, device, seconds.
         """
         job = asked_job(bench, image, phrase, thresholds, recipe, network)
         result, is_cached = bench.result(job)
@@ -153,6 +154,6 @@ def describe_at(kind: str = "base", seed: int = 0, x: float = 0, y: float = 0) -
         y: from the top, pixels; default 0.
 
     Returns:
-        expression; null where there is only the ground.
+        expression; null where there is only the ground, or a thing that nothing tells from the others in few words.
     """
     return {"expression": name_at(SceneRef(kind, seed), (int(x), int(y)))}

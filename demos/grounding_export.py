@@ -44,9 +44,11 @@ class GroundingExport(ExportView):
         return write_files(asked, result, image.name, to_bytes(image.pixels), made_with(job), text, start)
 
     def missing(self, asked: Any, job: Job, result: GroundingResult) -> list[str]:
-        """Masks of nothing."""
-        wants = {"masks", "cutout"} & set(asked)
-        return [] if result.objects or not wants else ["Nothing was found, so there is no mask to export."]
+        """Masks of nothing, or that nobody asks for."""
+        if not {"masks", "cutout"} & set(asked) or any(one.has_mask for one in result.objects):
+            return []
+        why = "No phrase asks for a mask" if result.objects else "Nothing was found"
+        return [f"{why}, so there is no mask to export."]
 
 
 def made_with(job: Job) -> dict[str, Any]:
@@ -79,10 +81,11 @@ def write_files(
     for path, content in zip(paths, written.values(), strict=True):
         path.write_text(content, encoding="utf-8")
     pictures: dict[str, np.ndarray] = {}
+    masks = {one.id: one.mask for one in result.objects if one.has_mask}
     if "masks" in asked:
-        pictures = {f"-mask-{one.id}.png": one.mask.astype(np.uint8) * 255 for one in result.objects}
-    if "cutout" in asked and result.objects:
-        pictures["-cutout.png"] = cut_out(pixels, [one.mask for one in result.objects])
+        pictures = {f"-mask-{number}.png": mask.astype(np.uint8) * 255 for number, mask in masks.items()}
+    if "cutout" in asked and masks:
+        pictures["-cutout.png"] = cut_out(pixels, list(masks.values()))
     return [*map(str, paths), *(str(save_png(one, text, start.with_name(start.name + ending)))
                                 for ending, one in pictures.items())]  # fmt: skip
 

@@ -12,6 +12,7 @@ from demos.drawing import Colour
 from demos.grounding_drawing import GREYED, RIGHT, Mark, Scenery
 from demos.grounding_tiers import nearest_box, tells_words
 from demos.grounding_words import label_of
+from pipelines.grounding.results import is_absent
 
 if TYPE_CHECKING:
     from pipelines.grounding.random_scene import Truth
@@ -87,7 +88,8 @@ def _candidates(result: GroundingResult, looked: Looked) -> list[Mark]:
     """Of each phrase of which nothing was found the nearest candidate, greyed."""
     if "box" not in looked.layers or looked.chosen is not None:
         return []
-    absent = [one for one in result.phrases if not one.targets and one.phrase in looked.phrases]
+    least = result.thresholds["existence"]
+    absent = [one for one in result.phrases if is_absent(one, least) and one.phrase in looked.phrases]
     boxes = [(one, nearest_box(one, result.size_wh)) for one in absent]
     return [
         Mark(f"not “{one.phrase[:30]}” {one.existence:.2f}", GREYED, box, is_dashed=True)

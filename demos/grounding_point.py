@@ -15,11 +15,12 @@ from demos.stills import StillImage
 from demos.tab import told
 from demos.tab_events import LAST
 from demos.words import hint
-from pipelines.grounding.random_scene import name_at
+from pipelines.grounding.random_scene import is_thing_at, name_at
 
 ABOUT = "Click the picture: in a generated scene, what stands there is named, and a click on its name asks for it."
 GROUND = "Nothing stands there but the ground."
-UNKNOWN = "Only generated scenes are known thing by thing; a photograph's are named by the full tier."
+ALIKE = "Nothing tells this thing from the others in few words."
+UNKNOWN = "Only generated scenes are known thing by thing; a photograph's things are not named yet."
 
 
 class PointView:
@@ -52,5 +53,6 @@ class PointView:
         if job.scene is None:
             return {self.line: covered + hint(UNKNOWN), self.name: ""}
         name = name_at(job.scene, (x, y))
-        told_of = expression_buttons([(name, "ask")], "This is:") if name else hint(GROUND)
+        nameless = ALIKE if is_thing_at(job.scene, (x, y)) else GROUND
+        told_of = expression_buttons([(name, "ask")], "This is:") if name else hint(nameless)
         return {self.line: covered + told_of, self.name: name or ""}

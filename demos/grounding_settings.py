@@ -18,7 +18,7 @@ TITLES = {
     "existence": ("Existence", "below it nothing is found; raise it against false alarms"),
     "centre": ("Centre", "how sure a second or third object must be; the best one is kept in any case"),
     "mask": ("Mask", "how sure a pixel must be to belong to its object"),
-    "most": ("Objects at most", "of one phrase; 1 is the single best answer"),
+    "most": ("Objects at most", "of one phrase; 1 is one, or as many as the words say"),
     "overlap": ("Overlap", "of two boxes that overlap more, the lesser goes"),
     "least_area": ("Least area", "smaller boxes go, share of the picture"),
 }

@@ -22,6 +22,7 @@ ID = "grounding"
 ABOUT_EXAMPLES = "Examples: each brings its picture, its phrases and its mix."
 ABOUT_SCENES = "Generated scenes know their answers: every expression below is a click away, and is marked hit or miss."
 EXPRESSIONS = "About this scene; click to ask:"
+NO_PHOTOGRAPHS = f"{NETWORK} knows twenty drawn things, not photographs; choose a published network for those."
 FIRST = "the red circle"
 # A quarter of a second after the last key the phrase that then stands there is looked at; what is sent needs no look.
 PAUSE = f"""let rest;
@@ -148,11 +149,15 @@ class GroundingSource:
 
     def wire_quietly(self) -> None:
         """A cleared picture is forgotten, and runs nothing."""
-        self.image.clear(told(self.when_uploaded), None, [self.scene, self.expressions, self.example, self.caption],
+        self.image.clear(told(self.when_cleared), None, [self.scene, self.expressions, self.example, self.caption],
                          **BESIDE_QUEUE)  # fmt: skip
 
     def when_uploaded(self) -> Updates:
-        """A picture of one's own: the page forgets scene and example."""
+        """A picture of one's own: the page forgets scene and example, and says what the tab's own network knows."""
+        return self.when_cleared() | {self.caption: hint(NO_PHOTOGRAPHS)}
+
+    def when_cleared(self) -> Updates:
+        """No picture: the page forgets scene and example."""
         return {self.scene: None, self.expressions: "", self.example: "", self.caption: ""}
 
     def when_scene_wanted(self, values: Values) -> Updates:

@@ -11,6 +11,7 @@ from demos.drawing import Colour
 from demos.grounding_drawing import legend_shades
 from demos.merge_words import describe
 from demos.words import hint, traffic
+from pipelines.grounding.results import is_absent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,7 @@ def phrase_lines(result: GroundingResult, colours: Mapping[str, Colour], verdict
 
 
 def _phrase_line(one: PhraseResult, shade: str, least: float, verdict: bool | None) -> str:
-    told = f"{len(one.targets)} found" if one.targets else "nothing"
+    told = f"{len(one.targets)} found" if one.targets else "nothing" if is_absent(one, least) else "there"
     bar = (
         f'<span class="gauge" style="--at:{one.existence:.3f};--least:{least:.3f}" role="img" '
         f'aria-label="existence {one.existence:.2f}, threshold {least:.2f}"></span>'
@@ -100,10 +101,12 @@ def _phrase_line(one: PhraseResult, shade: str, least: float, verdict: bool | No
 
 
 def _flagged(phrase: str, unknown: Sequence[str]) -> str:
-    """The phrase with unknown words marked."""
+    """The phrase with unknown words marked, "polka-dot" as one."""
+    from pipelines.grounding.tokenizer import split
+
     marked = []
     for word in clipped(phrase, 120).split(" "):
-        is_strange = "".join(letter for letter in word.lower() if letter.isalnum()) in unknown
+        is_strange = not set(unknown).isdisjoint(split(word))
         told = html.escape(word)
         marked.append(f'<mark class="strange" title="no training said this">{told}</mark>' if is_strange else told)
     return " ".join(marked)
@@ -119,7 +122,9 @@ def badge(verdict: bool | None) -> str:
 def object_table(result: GroundingResult, colours: Mapping[str, Colour], chosen: int | None) -> str:
     """A row per object; its number is a button that shows it alone, another copies its box."""
     if not result.objects:
-        return hint(ASK_FIRST if not result.phrases else "Nothing was found.")
+        is_asked = any(not one.decodes for one in result.phrases)
+        nothing = "No object is asked for." if is_asked else "Nothing was found."
+        return hint(nothing if result.phrases else ASK_FIRST)
     shades, exist = legend_shades(colours), {one.phrase: one.existence for one in result.phrases}
     told = {"box, px": "left, top, right, bottom", "agree": "IoU of the box and the tight box of the mask"}
     head = ("", "phrase", "score", "existence", "box, px", "area", "agree")
@@ -131,15 +136,17 @@ def object_table(result: GroundingResult, colours: Mapping[str, Colour], chosen:
 
 def _object_row(one: GroundedObject, shade: str, existence: float, is_chosen: bool) -> str:
     box = ", ".join(f"{value:.0f}" for value in one.box_xyxy)
-    agree = f"{one.consistency:.2f}" + (" disagree" if one.consistency < 0.5 else "")
+    agree = "–"
+    if one.has_box and one.has_mask:
+        agree = f"{one.consistency:.2f}" + (" disagree" if one.consistency < 0.5 else "")
     pick = (
         f'<button type="button" class="pick" data-index="{one.id}" aria-pressed="{str(is_chosen).lower()}" '
         f'style="--shade:{shade}" title="show it alone">#{one.id}</button>'
     )
     copy = f'<button type="button" class="copy" data-copy="{box}" title="copy the box">copy</button>'
     phrase = html.escape(clipped(one.phrase)) + (" <small>corrected by hand</small>" if one.is_corrected else "")
-    cells = (pick, phrase, f"{one.score:.2f}", f"{existence:.2f}", f"{box} {copy}",
-             f"{one.area_share:.1%}", agree)  # fmt: skip
+    cells = (pick, phrase, f"{one.score:.2f}", f"{existence:.2f}", f"{box} {copy}" if one.has_box else "–",
+             f"{one.area_share:.1%}" if one.has_mask else "–", agree)  # fmt: skip
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
@@ -206,7 +213,7 @@ def absent_panel(
     parts = [
         _absent(one, dropped.get(one.phrase, ()), least, failing.get(one.phrase, ""))
         for one in result.phrases
-        if not one.targets
+        if is_absent(one, least)
     ]
     return f'<div class="absent" role="status">{"".join(parts)}</div>' if parts else ""
 

@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pipelines.grounding.formats import Coco, mask_picture
+from pipelines.grounding.query import restricted
+from pipelines.grounding.results import is_absent
 from pipelines.shared.errors import UserError
 from pipelines.shared.tables import csv_table
 
@@ -40,7 +42,7 @@ def run_batch(
 ) -> Iterator[BatchStep]:  # fmt: skip
     """Look at every picture; one that cannot be read is told in its row, and the others go on.
 
-    `out` is a zip: masks/<picture>-<object>.png, coco.json, objects.csv; complete once the steps are over, also when
+    `out` is a zip: masks/<file>-<object>.png, coco.json, objects.csv; complete once the steps are over, also when
     they are given up.
 
     Raises:
@@ -72,27 +74,31 @@ def _picture_rows(
         image = open_image(content, PurePosixPath(name).name)
     except UserError as error:
         return [{"file": name, "problem": str(error)}]
-    result = pipeline(image, [query.phrase for query in queries], thresholds, recipe)
-    document.add(name, result)
+    result = restricted(pipeline(image, [query.phrase for query in queries], thresholds, recipe), queries)
+    files = {one.id: f"masks/{name}-{one.id}.png" for one in result.objects if one.has_mask}
+    document.add(name, result, files)
     for one in result.objects:
-        archive.writestr(f"masks/{PurePosixPath(name).with_suffix('')}-{one.id}.png", mask_picture(one.mask))
+        if one.id in files:
+            archive.writestr(files[one.id], mask_picture(one.mask))
     return rows_of(name, result)
 
 
 def rows_of(name: str, result: GroundingResult) -> list[Row]:
-    """A row per object, and one for each phrase of which nothing was found."""
+    """A row per object, and one for each phrase of which nothing was found or that was only asked."""
     rows: list[Row] = []
     for phrase in result.phrases:
         told = {"file": name, "phrase": phrase.phrase, "existence": phrase.existence}
         found = [one for one in result.objects if one.id in phrase.targets]
-        rows += [told | _object(one) for one in found] if found else [told | {"found": False}]
+        is_found = not is_absent(phrase, result.thresholds["existence"])
+        rows += [told | _object(one) for one in found] if found else [told | {"found": is_found}]
     return rows
 
 
 def _object(one: GroundedObject) -> dict[str, Any]:
-    box = [round(value, 1) for value in one.box_xyxy]
-    return {"found": True, "id": one.id, "score": one.score, "box_xyxy": box, "area_share": one.area_share,
-            "consistency": one.consistency}  # fmt: skip
+    told: dict[str, Any] = {"found": True, "id": one.id, "score": one.score}
+    told |= {"box_xyxy": [round(value, 1) for value in one.box_xyxy]} if one.has_box else {}
+    told |= {"area_share": one.area_share} if one.has_mask else {}
+    return told | ({"consistency": one.consistency} if one.has_box and one.has_mask else {})
 
 
 def table_of(rows: Sequence[Row]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.grounding.results import disagreement
 from pipelines.shared.errors import UserError
 from pipelines.shared.notice import info
 
@@ -62,7 +63,7 @@ def corrected(result: GroundingResult, corrections: Sequence[Correction]) -> Gro
         _check(one, result)
         objects[one.object_id] = _with_mask(objects[one.object_id], one.mask)
     theirs = [objects[one.object_id] for one in corrections]
-    outdated = {f"Box and mask of #{one.id} disagree." for one in theirs}
+    outdated = {disagreement(one.id) for one in theirs}
     said = [one for one in result.notices if one.text not in outdated]
     said += [info(f"The mask of #{one.id} “{one.phrase[:40]}” was corrected by hand; its box and centre follow it.")
              for one in theirs]  # fmt: skip

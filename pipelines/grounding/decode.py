@@ -72,7 +72,10 @@ def raw_outputs(outputs: Outputs) -> list[Raw]:
 
 
 def found_in(raw: Raw, thresholds: Thresholds = USUAL) -> list[Found]:
-    """Objects, the surest first; none if the referent does not exist. Asked for one, the whole mask is its mask."""
+    """Objects, the surest first; none if the referent does not exist. Asked for one, the whole mask is its mask.
+
+    The least area is here a share of the canvas, as boxes are.
+    """
     if raw.existence < thresholds.existence:
         return []
     cells = peaks(raw.centre, thresholds, raw.boxes)

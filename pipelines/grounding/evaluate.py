@@ -14,13 +14,15 @@ from pipelines.grounding.metrics import Case, anchor_hits, set_scores, single_sc
 from pipelines.grounding.probe import SETS as EXPERT_SETS
 from pipelines.grounding.validation import HELD_OUT, answers, drawn
 from pipelines.merging.recipe import MergeRecipe
+from pipelines.shared.errors import UserError
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
 
 SPLITS = (
-    "iid", "comp", "long", "phrase", "count", "notarget", "multi", "photo", "attr-hard", "rel-hard", "ord-hard",
+    "iid", "comp", "long", "phrase", "count", "notarget", "multi", "photo", "photo-hard", "attr-hard", "rel-hard",
+    "ord-hard",
 )  # fmt: skip
 SCENES = 2000
 TEST = HELD_OUT + 1
@@ -39,13 +41,21 @@ def evaluate(
 
     Args:
         cache: lends the network.
-        data: unused; the embedded network is not for photographs of arbitrary objects.
+        data: None; the embedded network is not for photographs of arbitrary objects.
         recipe: which mix is scored; None is the family's default.
         limit: scenes per split.
 
     Returns:
         split -> {"n": expressions, "methods": {"single" | "sets" | "anchors" | "by ...": {metric: number}}}.
+
+    Raises:
+        UserError: there is a folder of data.
     """
+    if data is not None:
+        raise UserError(
+            f"{family.name} is scored on generated scenes alone, so nothing in {data} would be read: leave --data out.",
+            "No data needed",
+        )  # fmt: skip
     with cache.lease(family, family.default if recipe is None else recipe) as lease:
         thresholds = chosen_thresholds(lease.model, limit)
         return {name: split_report(lease.model, name, thresholds, limit) for name in SPLITS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.grounding.results import run_lengths
@@ -30,15 +31,16 @@ class Coco:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def add(self, name: str, result: GroundingResult) -> None:
-        """One picture by its file name, and what was found in it."""
+    def add(self, name: str, result: GroundingResult, mask_files: Mapping[int, str] = MappingProxyType({})) -> None:
+        """One picture by its file name, and what was found in it; by number the files of masks beside the document."""
         picture = len(self._images) + 1
         width, height = result.size_wh
         self._images.append({"id": picture, "file_name": name, "width": width, "height": height})
         self._phrases += [phrase for phrase in phrases_of(result) if phrase not in self._phrases]
         for one in result.objects:
             category = self._phrases.index(one.phrase) + 1
-            self._annotations.append(_annotation(one, len(self._annotations) + 1, picture, category))
+            told = _annotation(one, len(self._annotations) + 1, picture, category)
+            self._annotations.append(told | ({"mask_file": mask_files[one.id]} if one.id in mask_files else {}))
 
     def document(self, about: Mapping[str, Any]) -> dict[str, Any]:
         """JSON-able; `about` is what the answers were made with."""
@@ -53,14 +55,16 @@ def phrases_of(result: GroundingResult) -> list[str]:
 
 
 def _annotation(one: GroundedObject, number: int, picture: int, category: int) -> dict[str, Any]:
+    """COCO has a box in any case; without a mask the area is the box's."""
     left, top, right, bottom = one.box_xyxy
+    mask = {"area": int(one.mask.sum()), "segmentation": run_lengths(one.mask)} if one.has_mask else {}
     return {
         "id": number,
         "image_id": picture,
         "category_id": category,
         "bbox": [left, top, right - left, bottom - top],
-        "area": int(one.mask.sum()),
-        "segmentation": run_lengths(one.mask),
+        "area": (right - left) * (bottom - top),
+        **mask,
         "iscrowd": 0,
         "score": one.score,
         "is_corrected": one.is_corrected,
@@ -68,10 +72,12 @@ def _annotation(one: GroundedObject, number: int, picture: int, category: int) -
 
 
 def yolo(result: GroundingResult, classes: Sequence[str]) -> str:
-    """A line per object: class (from 0), middle x and y, width and height, all as shares of the picture."""
+    """A line per box that is wanted: class (from 0), middle x and y, width and height, as shares of the picture."""
     width, height = result.size_wh
     lines = []
     for one in result.objects:
+        if not one.has_box:
+            continue
         left, top, right, bottom = one.box_xyxy
         numbers = ((left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width,
                    (bottom - top) / height)  # fmt: skip

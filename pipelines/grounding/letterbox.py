@@ -29,6 +29,11 @@ class Letterbox:
         left, top = (side - w) // 2, (side - h) // 2
         return Letterbox(width, height, side, left, top, left + w, top + h)
 
+    @property
+    def share(self) -> float:
+        """Of the canvas that the picture covers, 0 to 1."""
+        return (self.right - self.left) * (self.bottom - self.top) / self.side**2
+
     def place(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels (H, W, 3) uint8 on the canvas, (side, side, 3)."""
         import cv2

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.grounding.decode import Raw, Thresholds, found_in
+from pipelines.grounding.full.expression import most_meant
 from pipelines.grounding.letterbox import Letterbox
-from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult
-from pipelines.grounding.tokenizer import TOKENS, WORD, split, tokenize, unknown
+from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult, check_masks, disagreement
+from pipelines.grounding.tokenizer import TOKENS, WORD, every_word, split, tokenize, unknown
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
@@ -122,7 +123,11 @@ def look(network: Any, pixels: np.ndarray, phrases: Sequence[str]) -> list[Raw]:
 def described(
     image: OpenedImage, phrases: Sequence[str], raws: Sequence[Raw], thresholds: Thresholds, run: RunInfo
 ) -> GroundingResult:
-    """The result of raw answers under thresholds; no network runs, so a moved threshold costs little."""
+    """The result of raw answers under thresholds; no network runs, so a moved threshold costs little.
+
+    Raises:
+        UserError: so much was found that the masks would not fit into memory.
+    """
     height, width = image.pixels.shape[:2]
     objects: list[GroundedObject] = []
     found: list[PhraseResult] = []
@@ -140,12 +145,20 @@ def described(
 
 def _objects(phrase: str, raw: Raw, canvas: Letterbox, thresholds: Thresholds, first: int) -> list[GroundedObject]:
     objects = []
-    for number, one in enumerate(found_in(raw, thresholds), first + 1):
+    found = found_in(raw, _meant(phrase, canvas, thresholds))
+    check_masks(first + len(found), (canvas.width, canvas.height))
+    for number, one in enumerate(found, first + 1):
         box = canvas.box(one.box)
         centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         mask = canvas.map(one.mask) >= 0.5
         objects.append(GroundedObject(number, phrase, box, one.score, mask, centre, one.consistency, one.cell))
     return objects
+
+
+def _meant(phrase: str, canvas: Letterbox, thresholds: Thresholds) -> Thresholds:
+    """Thresholds for a phrase that may mean several things, and for boxes in shares of the canvas."""
+    most = max(thresholds.most, most_meant(phrase))
+    return replace(thresholds, most=most, least_area=thresholds.least_area * canvas.share)
 
 
 def _notices(one: PhraseResult, objects: Sequence[GroundedObject]) -> list[Notice]:
@@ -157,9 +170,9 @@ def _notices(one: PhraseResult, objects: Sequence[GroundedObject]) -> list[Notic
     elif one.unknown:
         owner = "its" if len(one.unknown) == 1 else "their"
         said.append(warning(f"No training said {', '.join(one.unknown)}: only {owner} letters are known."))
-    if len(WORD.findall(one.phrase)) >= TOKENS:
+    if len(every_word(one.phrase)) >= TOKENS:
         said.append(warning(f"“{one.phrase[:40]}…” is long: its first {TOKENS - 1} words are read."))
     for number in one.targets:
         if objects[number - 1].consistency < 0.5:
-            said.append(warning(f"Box and mask of #{number} disagree."))
+            said.append(warning(disagreement(number)))
     return said

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from pipelines.grounding.results import DECODES, GroundingResult
+from pipelines.grounding.results import DECODES, GroundingResult, disagreement
 from pipelines.shared.errors import UserError
+from pipelines.shared.notice import Notice
 
 MOST_CHARACTERS = 1000  # of a phrase
 SEPARATORS = re.compile(r"[\n;]|\s\.\s")  # a line, a semicolon, and the " . " of other detectors
@@ -42,6 +44,18 @@ def parse_queries(text: str) -> tuple[Query, ...]:
     return tuple({query.phrase: query for query in queries}.values())
 
 
+def queries_of(phrases: Any) -> tuple[Query, ...]:
+    """The phrases of a recipe, a list of texts or one text; none of nothing. Raises UserError as `parse_queries`, and
+    where they are something else."""
+    texts = [phrases] if isinstance(phrases, str) else phrases or []
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise UserError(
+            f"The phrases of a recipe are {str(phrases)[:60]!r}; expected is a list of texts, for example "
+            "[the red mug, a star | box].", "Unknown phrases",
+        )  # fmt: skip
+    return parse_queries("\n".join(texts)) if texts else ()
+
+
 def _query(part: str) -> Query:
     phrase, bar, wanted = part.partition("|")
     phrase = " ".join(phrase.split())
@@ -65,6 +79,21 @@ def _decodes(wanted: str) -> tuple[str, ...]:
 
 
 def restricted(result: GroundingResult, queries: Sequence[Query]) -> GroundingResult:
-    """The result of the queries' phrases with what each of them wants."""
+    """The result of the queries' phrases with what each of them wants; no objects of those that are only asked."""
     wanted = {query.phrase: query.decodes for query in queries}
-    return replace(result, phrases=tuple(replace(one, decodes=wanted[one.phrase]) for one in result.phrases))
+    kept = [replace(one, decodes=wanted[one.phrase]) for one in result.objects if wanted[one.phrase]]
+    numbers = {one.id: number for number, one in enumerate(kept, 1)}
+    phrases = [
+        replace(one, decodes=wanted[one.phrase], targets=tuple(numbers[id] for id in one.targets if id in numbers))
+        for one in result.phrases
+    ]  # fmt: skip
+    objects = tuple(replace(one, id=numbers[one.id]) for one in kept)
+    whole = {one.id: numbers[one.id] for one in kept if one.has_box and one.has_mask}
+    return replace(result, objects=objects, phrases=tuple(phrases), notices=_renumbered(result, whole))
+
+
+def _renumbered(result: GroundingResult, numbers: Mapping[int, int]) -> tuple[Notice, ...]:
+    """Its notices, with the new numbers of objects; what is said of others goes."""
+    told = {disagreement(one.id): disagreement(numbers[one.id]) if one.id in numbers else "" for one in result.objects}
+    said = [replace(one, text=told.get(one.text, one.text)) for one in result.notices]
+    return tuple(one for one in said if one.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,16 @@ class SceneRef:
             raise UserError(f"No kind of scene {self.kind!r}; known are {', '.join(kinds())}.", "Unknown scene")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MOST_SEED:
             raise UserError(f"The seed of a scene is a whole number from 0 to {MOST_SEED:,}.", "Unknown scene")
+
+    @staticmethod
+    def from_dict(values: Any) -> SceneRef:
+        """As a recipe has it. Raises UserError: no kind and seed by name, or such as there is none."""
+        if not isinstance(values, Mapping) or not set(values) <= {"kind", "seed"}:
+            raise UserError(
+                f"The scene of a recipe is {str(values)[:60]!r}; expected are a kind and a seed by name, for example "
+                "{kind: base, seed: 0}.", "Unknown scene",
+            )  # fmt: skip
+        return SceneRef(**values)
 
     @property
     def name(self) -> str:
@@ -97,16 +107,26 @@ def _plain(text: str) -> str:
 
 
 def name_at(ref: SceneRef, point_xy: tuple[int, int]) -> str | None:
-    """The shortest expression for what is seen at a point, pixels; None on the ground and outside the picture."""
+    """The shortest expression for what is seen at a point, pixels; None on the ground, outside the picture, and where
+    nothing tells the thing from the others."""
     from pipelines.grounding.synthetic.describe import describe
     from pipelines.grounding.synthetic.predicates import Facts
 
-    scene = drawn(ref)
-    (height, width), (x, y) = scene.ids.shape, point_xy
-    if not (0 <= x < width and 0 <= y < height) or not scene.ids[y, x]:
-        return None
-    named = describe(Facts.of(scene), int(scene.ids[y, x]) - 1)
+    number = _number_at(ref, point_xy)
+    named = describe(Facts.of(drawn(ref)), number - 1) if number else None
     return named[0] if named else None
+
+
+def is_thing_at(ref: SceneRef, point_xy: tuple[int, int]) -> bool:
+    """Whether something stands at a point, pixels, with or without a name."""
+    return _number_at(ref, point_xy) > 0
+
+
+def _number_at(ref: SceneRef, point_xy: tuple[int, int]) -> int:
+    """Of a thing, from 1; 0 is the ground, and what is outside the picture."""
+    ids, (x, y) = drawn(ref).ids, point_xy
+    height, width = ids.shape
+    return int(ids[y, x]) if 0 <= x < width and 0 <= y < height else 0
 
 
 def is_hit(objects: Sequence[GroundedObject], truth: Truth) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipelines.shared.errors import UserError
 from pipelines.shared.notice import Notice
 from pipelines.shared.run_info import RunInfo
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pipelines.grounding.decode import Raw
 
 DECODES = ("box", "mask", "center", "heatmap", "anchor")
+MOST_PIXELS = 1_000_000_000  # of all masks of a result, a byte each
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class GroundedObject:
         consistency: IoU of box and mask, 0 to 1; below 0.5 they disagree.
         cell: row and column of the network's grid that it was found at; None where there is no grid.
         is_corrected: whether the mask, and with it box and centre, is a person's and not the network's.
+        decodes: what of it is wanted, of DECODES; the rest is in no file and no table.
     """
 
     id: int
@@ -41,6 +44,17 @@ class GroundedObject:
     consistency: float
     cell: tuple[int, int] | None = None
     is_corrected: bool = False
+    decodes: tuple[str, ...] = DECODES
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether its mask is wanted."""
+        return "mask" in self.decodes
+
+    @property
+    def has_box(self) -> bool:
+        """Whether its box is wanted."""
+        return "box" in self.decodes
 
     @property
     def area_share(self) -> float:
@@ -54,7 +68,7 @@ class PhraseResult:
 
     Attributes:
         existence: probability of there being a referent, 0 to 1.
-        targets: ids of its objects; none says that nothing matches.
+        targets: ids of its objects; none says that nothing matches, or that it was only asked whether anything does.
         heat, anchor: where the centre is, and where the objects are that it refers to besides; (h, w), 0 to 1,
             with the picture's proportions and a megapixel at most.
         unknown: words that no training said.
@@ -114,17 +128,35 @@ class GroundingResult:
 
 
 def _object(one: GroundedObject) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "phrase": one.phrase,
-        "box_xyxy": list(one.box_xyxy),
-        "score": one.score,
-        "center": list(one.center),
-        "area_share": one.area_share,
-        "consistency": one.consistency,
-        "is_corrected": one.is_corrected,
-        "mask_rle": run_lengths(one.mask),
-    }
+    told: dict[str, Any] = {"id": one.id, "phrase": one.phrase, "score": one.score, "is_corrected": one.is_corrected}
+    if one.has_box:
+        told["box_xyxy"] = list(one.box_xyxy)
+    if "center" in one.decodes:
+        told["center"] = list(one.center)
+    if one.has_mask:
+        told |= {"area_share": one.area_share, "mask_rle": run_lengths(one.mask)}
+    return told | ({"consistency": one.consistency} if one.has_box and one.has_mask else {})
+
+
+def is_absent(one: PhraseResult, least: float) -> bool:
+    """Whether nothing was found of a phrase; of one that was only asked, whether it exists less surely than `least`."""
+    return not one.targets and (bool(one.decodes) or one.existence < least)
+
+
+def disagreement(number: int) -> str:
+    """What is said of an object whose box and mask do not fit each other."""
+    return f"Box and mask of #{number} disagree."
+
+
+def check_masks(count: int, size_wh: tuple[int, int]) -> None:
+    """Raises UserError: so many masks of a picture of that size would not fit into memory."""
+    pixels = size_wh[0] * size_wh[1]
+    if count * pixels > MOST_PIXELS:
+        raise UserError(
+            f"{count} objects were found in a picture of {pixels / 1e6:.0f} megapixels: their masks are too much for "
+            f"memory, {MOST_PIXELS / 1e6:,.0f} megapixels together at most. Choose fewer phrases or a smaller picture.",
+            "Too many masks",
+        )  # fmt: skip
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, Any]:

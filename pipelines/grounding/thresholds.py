@@ -19,7 +19,7 @@ class Thresholds:
         existence: least probability of there being a referent.
         centre: least probability of a peak beside the highest one.
         mask: least probability of a pixel.
-        most: objects at most.
+        most: objects at most; a phrase that means more ("both mugs", "the keys") is taken at its word.
         overlap: of two boxes that overlap more, the lesser goes.
         least_area: smaller boxes go, share of the picture.
     """

@@ -11,6 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from pipelines.grounding.synthetic.said import words_said
 from pipelines.grounding.vocabulary import WORDS
 
 TOKENS = 24  # of an expression, the summary first
@@ -19,6 +20,7 @@ GRAMS = 2048  # buckets of letter runs
 MOST_GRAMS = 10  # of a word; the rest of a longer word is not looked at
 NOTHING, SUMMARY, UNKNOWN, FIRST = 0, 1, 2, 3  # rows: padding, summary, words not in the vocabulary, the first word
 WORD = re.compile(r"[^\W_]+", re.UNICODE)
+POSSESSIVE = re.compile(r"['’]s\b")
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,18 @@ class Tokens:
 
 
 def split(text: str) -> list[str]:
-    """Lower-case words of an expression, as many as the network reads."""
-    return WORD.findall(text.lower())[: TOKENS - 1]
+    """Lower-case words of an expression, as many as the network reads; "the man's hat" is the man hat."""
+    return every_word(text)[: TOKENS - 1]
+
+
+def every_word(text: str) -> list[str]:
+    """Lower-case words of an expression, however many."""
+    return WORD.findall(POSSESSIVE.sub("", text.lower()))
 
 
 def unknown(text: str) -> list[str]:
-    """Words of an expression that no training said, in order, each once."""
-    return list(dict.fromkeys(word for word in split(text) if word not in _rows()))
+    """Words of an expression that no training said, in order, each once; some of them have a row all the same."""
+    return list(dict.fromkeys(word for word in split(text) if word not in words_said()))
 
 
 def tokenize(texts: Sequence[str]) -> Tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,17 @@ def test_a_recipe_with_a_strange_value_is_refused(grounding_page: Any, values: A
         tab.when_yaml_used(values({tab.desk.yaml: text}))
 
 
+def test_one_phrase_of_a_recipe_may_stand_without_a_list(grounding_page: Any, values: Any, ran: Any) -> None:
+    tab = grounding_page.tab
+    text = ran(values())[tab.desk.yaml]
+    listed = re.sub(r"phrases:\s*(\[.*\]|\n\s*- .*)", "phrases: the red mug", text)
+    assert listed != text
+    restored = tab.when_yaml_used(values({tab.desk.yaml: listed}))
+    assert restored[tab.source.phrase] == "the red mug" and restored[tab.source.more] == ""
+    with pytest.raises(UserError, match="a kind and a seed"):
+        tab.when_yaml_used(values({tab.desk.yaml: text.replace("kind: base", "sort: base")}))
+
+
 def test_an_earlier_run_comes_back(grounding_page: Any, values: Any, crop_file: Path) -> None:
     tab = grounding_page.tab
     job = tab.job(values({tab.source.more: "a mug", tab.settings["most"]: 3, tab.panel.scale: 0.2}))
@@ -211,6 +223,20 @@ def test_exports_carry_recipe_masks_and_data(
     cutout = np.asarray(Image.open(next(path for path in paths if path.endswith("cutout.png"))))
     found = tab.bench.result(updates[tab.shown])[0].objects
     assert (cutout[..., 3] > 0).sum() == found[0].mask.sum()
+
+
+def test_masks_that_nobody_asks_for_are_not_exported(
+    grounding_page: Any, values: Any, ran: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tab = grounding_page.tab
+    monkeypatch.setattr(tab.export.exported, "GRADIO_CACHE", str(tmp_path))
+    asked = {tab.source.phrase: "the red star | box", tab.source.more: "a mug | none", tab.settings["mask"]: 0.05}
+    sent = values({**asked, tab.shown: ran(values(asked))[tab.shown], tab.export.extras: ["masks", "cutout", "yolo"]})
+    names = " ".join(Path(path).name for path in tab.export.when_exported(sent)[tab.export.exported])
+    assert "-mask-" not in names and "-cutout" not in names and "-yolo.txt" in names
+    job = sent[tab.shown]
+    (told,) = tab.export.missing(["masks"], job, tab.bench.result(job)[0])
+    assert told == "No phrase asks for a mask, so there is no mask to export."
 
 
 def test_a_link_names_the_scene(grounding_page: Any, values: Any, ran: Any) -> None:

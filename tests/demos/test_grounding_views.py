@@ -16,7 +16,7 @@ from demos.grounding_bench import DIAL_STEPS
 from demos.grounding_drawing import Mark, Scenery, answer_picture, colours_of, cut_out, factor_of
 from demos.grounding_words import absent_panel, expression_buttons, phrase_lines, word_grid
 from pipelines.grounding.counterfactual import Dropped
-from pipelines.grounding.random_scene import SceneRef, drawn, is_hit, kinds, name_at, truth_of
+from pipelines.grounding.random_scene import SceneRef, drawn, is_hit, is_thing_at, kinds, name_at, truth_of
 from pipelines.shared.errors import UserError
 
 SCENE = SceneRef("base", 1)
@@ -57,6 +57,13 @@ def test_one_unknown_word_is_marked_among_known_ones(asked: Any, grounding_page:
     assert page[tab.answer.lines].count('class="strange"') == 1
 
 
+def test_a_word_with_a_hyphen_is_marked_whole() -> None:
+    one = SimpleNamespace(phrase="the polka-dot star", targets=(1,), existence=0.5, unknown=("polka", "dot"))
+    result: Any = SimpleNamespace(phrases=[one], thresholds={"existence": 0.5})
+    line = phrase_lines(result, colours_of([one.phrase]), {})
+    assert line.count('class="strange"') == 1 and ">polka-dot</mark> star" in line
+
+
 def test_two_hundred_words_are_read_as_far_as_they_go(asked: Any, grounding_page: Any) -> None:
     page = asked("a red star " * 66 + "there now")
     assert "its first 23 words are read" in page[grounding_page.tab.answer.notices]
@@ -87,8 +94,26 @@ def test_markup_is_shown_not_rendered(asked: Any, grounding_page: Any) -> None:
 def test_only_existence_is_asked_with_none(asked: Any, grounding_page: Any) -> None:
     tab, page = grounding_page.tab, asked("the star | none")
     result = tab.bench.result(page[tab.shown])[0]
-    assert result.triplets() == [] and result.phrases[0].existence > 0
+    assert result.triplets() == [] and result.phrases[0].existence > 0 and result.objects == ()
+    assert "No object is asked for" in page[tab.answer.table] and page[tab.answer.absent] == ""
+    assert "· there</span>" in page[tab.answer.lines]
+    refused = asked("the star | none", {tab.settings["existence"]: 1.0})
+    assert "Nothing in the picture matches" in refused[tab.answer.absent]
     assert np.array_equal(page[tab.answer.picture], asked("the star", {tab.answer.layers: []})[tab.answer.picture])
+
+
+def test_a_phrase_that_is_only_asked_is_a_hit_where_existence_is_right(asked: Any, grounding_page: Any) -> None:
+    lines = grounding_page.tab.answer.lines
+    assert 'class="badge hit"' in asked(f"{true_phrase()} | none")[lines]
+    assert (
+        'class="badge miss"' in asked(f"{true_phrase()} | none", {grounding_page.tab.settings["existence"]: 1.0})[lines]
+    )
+
+
+def test_a_mask_that_is_not_asked_for_is_in_no_table(asked: Any, grounding_page: Any) -> None:
+    table = asked("the star | box")[grounding_page.tab.answer.table]
+    assert table.count("<td>–</td>") == 2 and "data-copy" in table
+    assert "data-copy" not in asked("the star | mask")[grounding_page.tab.answer.table]
 
 
 # --- pictures
@@ -164,7 +189,9 @@ def test_an_upload_forgets_the_scene(grounding_page: Any, crop_file: Path) -> No
     tab = grounding_page.tab
     sent = grounding_page.values({tab.source.image: str(crop_file), tab.source.scene: SCENE})
     assert tab.job(sent).path == "" and tab.job(sent).scene == SCENE
-    assert tab.job({**sent, **tab.source.when_uploaded()}).path == str(crop_file)
+    uploaded = tab.source.when_uploaded()
+    assert tab.job({**sent, **uploaded}).path == str(crop_file)
+    assert "not photographs" in uploaded[tab.source.caption] and tab.source.when_cleared()[tab.source.caption] == ""
 
 
 def test_what_was_clicked_is_named_and_can_be_asked(asked: Any, grounding_page: Any) -> None:
@@ -182,6 +209,27 @@ def test_what_was_clicked_is_named_and_can_be_asked(asked: Any, grounding_page: 
 def test_ground_and_outside_have_no_name() -> None:
     row, column = (int(values[0]) for values in np.nonzero(drawn(SCENE).ids == 0))
     assert name_at(SCENE, (column, row)) is None and name_at(SCENE, (-1, 5)) is None
+    assert not is_thing_at(SCENE, (column, row)) and not is_thing_at(SCENE, (-1, 5))
+
+
+def test_a_thing_that_nothing_tells_from_the_others_is_no_ground(
+    asked: Any, grounding_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, page, ids = grounding_page.tab, asked("the star"), drawn(SCENE).ids
+    monkeypatch.setattr("pipelines.grounding.synthetic.describe.describe", lambda *_: None)
+    factor = factor_of(*ids.shape[::-1])
+    for number, said in ((0, "Nothing stands there but the ground."), (1, "Nothing tells this thing from the others")):
+        row, column = (int(values[0]) for values in np.nonzero(ids == number))
+        event: Any = SimpleNamespace(index=[(column + 0.5) * factor, (row + 0.5) * factor])
+        told = tab.point.when_pointed(event, page)
+        assert said in told[tab.point.line] and told[tab.point.name] == ""
+
+
+def test_the_things_of_a_photograph_have_no_name_yet(asked: Any, grounding_page: Any, crop_file: Path) -> None:
+    tab = grounding_page.tab
+    page = asked("a star", {tab.source.scene: None, tab.source.image: str(crop_file)})
+    event: Any = SimpleNamespace(index=[3, 3])
+    assert "not named yet" in tab.point.when_pointed(event, page)[tab.point.line]
 
 
 def test_a_name_means_that_thing_alone() -> None:
@@ -228,7 +276,7 @@ def test_nothing_there_says_so_with_the_words_that_spoil_it(
 
 
 def test_the_word_that_spoils_it_is_named() -> None:
-    one = SimpleNamespace(phrase="purple star", targets=(), existence=0.1)
+    one = SimpleNamespace(phrase="purple star", targets=(), existence=0.1, decodes=("box",))
     result: Any = SimpleNamespace(phrases=[one], thresholds={"existence": 0.5})
     panel = absent_panel(result, {"purple star": [Dropped("purple", "star", 0.93), Dropped("star", "purple", 0.2)]})
     assert "Without the word <b>purple</b> (0.93)" in panel and "star</b>" not in panel

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.grounding.full.candidates import Candidates
-from pipelines.grounding.full.expression import Expression
+from pipelines.grounding.full.references import Expression
 from pipelines.grounding.full.rerank import Ranking, Term
 
 SHORT = 12  # candidates that get a mask
@@ -21,7 +21,8 @@ class FullRaw:
     Attributes:
         rankings: one for each reference.
         shortlist: numbers of the candidates that have a mask, best first.
-        masks: their logits, (k, h, w) float16 over the picture; None where there is no network for masks.
+        masks: their logits, (k, h, w) float16 over the picture, NaN of a candidate without a mask; None where none
+            has one.
         usual: probability that becomes an existence of one half.
         is_scored: False where probabilities are not the network's own.
     """
@@ -35,18 +36,27 @@ class FullRaw:
     is_scored: bool = True
 
     @property
+    def maskless(self) -> tuple[int, ...]:
+        """Places in the shortlist whose candidates have no mask."""
+        places = range(len(self.shortlist))
+        return tuple(k for k in places if self.masks is None or np.isnan(self.masks[k, 0, 0]))
+
+    def sureness_of(self, ranking: Ranking) -> np.ndarray:
+        """Of each candidate being what one reference means, (n,), 0 to 1: one half at the probability at which things
+        count as found."""
+        return ranking.probability / (ranking.probability + self.usual)
+
+    @property
     def sureness(self) -> np.ndarray:
-        """Of each candidate being meant, (n,), 0 to 1: one half at the probability at which things count as found."""
-        if not len(self.candidates):
-            return np.empty(0)
-        best = np.max([ranking.probability for ranking in self.rankings], 0)
-        return best / (best + self.usual)
+        """Of each candidate being what any reference means, (n,), 0 to 1."""
+        return np.max([self.sureness_of(ranking) for ranking in self.rankings], 0)
 
     @property
     def existence(self) -> float:
         """Of there being what is meant: the sureness of the best candidate of any reference."""
-        sure = self.sureness
-        return max((float(sure[ranking.order[0]]) for ranking in self.rankings if len(sure)), default=0.0)
+        if not len(self.candidates):
+            return 0.0
+        return max(float(self.sureness_of(ranking)[ranking.order[0]]) for ranking in self.rankings)
 
     @property
     def nbytes(self) -> int:

@@ -17,7 +17,8 @@ _PART = "(?: (?:hand side|side|part|edge|half|third|quarter|corner))"
 _WHOLE_TAIL = f"(?=(?P<tail>{_PART}?{_PICTURE}?))(?P=tail)"
 _THIS = "(?! the (?:picture|image|photo))"
 _WHERE = "(?:(?:on|at|in|near|to|towards|within|around|close to|along) )?(?:the )?"
-_RANK = rf"(?P<rank>{'|'.join(ORDINALS)}|\d{{1,2}}(?:st|nd|rd|th)|last)"
+_NTH = rf"(?:{'|'.join(ORDINALS)}|\d{{1,2}}(?:st|nd|rd|th))"
+_RANK = rf"(?P<rank>{_NTH} (?:(?:to|from) (?:the )?)?last|{_NTH}|last)"
 _FROM = r"(?:counting )?from (?:the )?(?P<side>left|right|top|bottom)"
 
 
@@ -44,7 +45,7 @@ def _relation(name: str, pattern: str) -> Saying:
 
 SAYINGS = (
     _saying("look", "", r"pointing (?:to the )?(?:left|right|up|down)(?! of)|with (?:stripes|dots|checks|spots)"),
-    _saying("lack", "", r"without (?:\w+)"),
+    _saying("lack", "", "without"),
     _pick("leftmost", "leftmost", "far left", "furthest left", "farthest left", "outermost left", "extreme left",
           "most (?:to|on) the left"),
     _pick("rightmost", "rightmost", "far right", "furthest right", "farthest right", "outermost right",
@@ -84,6 +85,19 @@ SAYINGS = (
     _relation("on", "on"),
     _relation("with", "with|holding|wearing|carrying"),
 )  # fmt: skip
+# Applied in this order to lower-case text: "the man's hat" and "who hasn't got a hat" become words of this list.
+PLAINER = tuple(
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        (r"\b(where|that|who|which|it|there)['’]s\b", r"\1 is"),
+        (r"['’]s\b|(?<=s)['’](?=\s)", ""),
+        (r"\b(is|are|was|were|does|do|has|have)n['’]?t\b", r"\1 not"),
+        (r"\b(?:(?:does|do) not have|(?:has|have) not(?: got)?|(?:with|has|have|having) no)\b", "without"),
+        (r"\b(and|or|but) no\b", r"\1 without"),
+        (r"\bneither\b", "not"),
+        (r"\bnor\b", "and not"),
+    )
+)
 FRAMES = re.compile(
     r"(?:please |can you |could you |would you |kindly )*"
     r"(?:(?:find|see|locate|show|click on|click|look for|select|point to|point at|pick|mark|highlight|give)(?: me)?"
@@ -93,6 +107,7 @@ TAILS = re.compile(r" (?:is|are|for me|please)$")
 WHOLE = re.compile(r"(?:all|both|each|every)(?: of)?(?: the)?(?: (?P<count>two|three|four|five|six))?(?: of the)?(?= )")
 COUNTED = re.compile(r"(?:the )?(?P<count>two|three|four|five|six)(?= )")
 ARTICLES = frozenset(("the", "a", "an", "this", "these", "those", "some"))
+INDEFINITE = frozenset(("a", "an", "any"))
 JOINS = frozenset(
     ("that", "which", "who", "is", "are", "was", "were", "has", "have", "located", "placed", "lying", "sitting",
      "standing", "positioned", "being", "one", "there")

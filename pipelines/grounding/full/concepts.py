@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.grounding.full.candidates import MOST_BOXES, chosen, overlaps, suppressed
-from pipelines.grounding.full.expression import Expression
 from pipelines.grounding.full.offers import Offer, mean_colours
+from pipelines.grounding.full.references import Expression
 from pipelines.grounding.full.resizing import HALF, stretch
 from pipelines.grounding.full.segmenting import over_picture
 from pipelines.shared.errors import UserError

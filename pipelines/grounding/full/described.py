@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.grounding.decode import box_iou, tight_box
 from pipelines.grounding.full.answers import FullRaw
 from pipelines.grounding.full.candidates import overlaps
-from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult
+from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult, check_masks
 from pipelines.grounding.thresholds import MOST_OBJECTS, Thresholds
 from pipelines.shared.notice import Notice, info, warning
 
@@ -26,32 +26,38 @@ HEAT_SIDE = 64
 def described(
     image: OpenedImage, phrases: Sequence[str], raws: Sequence[FullRaw], thresholds: Thresholds, run: RunInfo
 ) -> GroundingResult:
-    """The result of raw answers under thresholds."""
+    """The result of raw answers under thresholds.
+
+    Raises:
+        UserError: so much was found that the masks would not fit into memory.
+    """
     size_hw = image.pixels.shape[0], image.pixels.shape[1]
     objects: list[GroundedObject] = []
     found: list[PhraseResult] = []
     said = [info(text) for text in image.notices] + [warning(text) for text in image.warnings]
     for phrase, raw in zip(phrases, raws, strict=True):
         numbers = kept(raw, thresholds)
+        check_masks(len(objects) + len(numbers), size_hw[::-1])
         ids = range(len(objects) + 1, len(objects) + 1 + len(numbers))
         objects += [_object(one, phrase, raw, number, thresholds, size_hw) for one, number in zip(ids, numbers)]  # noqa: B905
         maps = heat(raw, size_hw), anchor_heat(raw, size_hw)
         found.append(PhraseResult(phrase, raw.existence, tuple(ids), *maps, (), raw))  # type: ignore[arg-type]
-        said += list(_notices(phrase, raw, bool(numbers)))
+        said += list(_notices(phrase, raw, numbers))
     return GroundingResult(size_hw[::-1], tuple(objects), tuple(found), run, asdict(thresholds), tuple(said))
 
 
 def kept(raw: FullRaw, thresholds: Thresholds) -> list[int]:
     """Numbers of the candidates that are answers, in the order of the references, best first."""
-    if raw.existence < thresholds.existence:
-        return []
     numbers: list[int] = []
     for ranking in raw.rankings:
+        sure = raw.sureness_of(ranking)
+        if not len(sure) or sure[ranking.order[0]] < thresholds.existence:
+            continue  # there is no such thing, whatever else is meant
         best = ranking.scores.max(initial=0)
         more = [int(i) for i in ranking.order if ranking.scores[i] >= thresholds.centre * best]
         limit = thresholds.most if ranking.count == 1 else max(thresholds.most, ranking.count or MOST_OBJECTS)
         wanted = ranking.meant if ranking.count != 1 and thresholds.most == 1 else more
-        some = [i for i in wanted if i in raw.shortlist and raw.sureness[i] >= thresholds.existence]
+        some = [i for i in wanted if i in raw.shortlist and sure[i] >= thresholds.existence]
         numbers += _apart(raw, some, numbers, thresholds)[:limit]
     return numbers
 
@@ -87,8 +93,9 @@ def picture_mask(raw: FullRaw, number: int, threshold: float, size_hw: tuple[int
     import cv2
 
     height, width = size_hw
-    if raw.masks is not None:
-        logits = raw.masks[raw.shortlist.index(number)].astype(np.float32)
+    place = raw.shortlist.index(number)
+    if raw.masks is not None and place not in raw.maskless:
+        logits = raw.masks[place].astype(np.float32)
         least = np.log(max(threshold, 1e-6) / max(1 - threshold, 1e-6))
         return cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR) > least
     x0, y0, x1, y1 = np.round(raw.candidates.boxes[number] * (width, height, width, height)).astype(int)
@@ -126,14 +133,14 @@ def _hills(raw: FullRaw, heights, size_hw: tuple[int, int]) -> np.ndarray:
     return field.astype(np.float32)
 
 
-def _notices(phrase: str, raw: FullRaw, is_found: bool):
-    if not is_found:
+def _notices(phrase: str, raw: FullRaw, numbers: Sequence[int]):
+    if not numbers:
         yield _nothing(phrase, raw)
     for said in raw.unjudged:
         yield warning(f"Boxes do not tell “{said}”: that part of “{phrase[:40]}” was left out.")
-    if not raw.is_scored and is_found:
+    if not raw.is_scored and numbers:
         yield info("This network gives no probabilities: the score says how well its labels, places and relations fit.")
-    if raw.masks is None and is_found:
+    if any(raw.shortlist[place] in numbers for place in raw.maskless):
         yield warning("No network for masks is on this machine: the masks are the boxes.")
 
 

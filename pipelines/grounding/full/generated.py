@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.grounding.full.candidates import chosen
-from pipelines.grounding.full.expression import Expression
 from pipelines.grounding.full.offers import Offer, mean_colours
+from pipelines.grounding.full.references import Expression
 from pipelines.grounding.full.segmenting import small_hw
 from pipelines.shared.errors import UserError
 

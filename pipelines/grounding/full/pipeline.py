@@ -21,7 +21,7 @@ from pipelines.grounding.full.families import SAM2_TINY, Grounder, Segmenter
 from pipelines.grounding.full.generated import CERTAIN
 from pipelines.grounding.full.offers import Offer
 from pipelines.grounding.full.rerank import rankings
-from pipelines.grounding.full.segmenting import mask_logits, small_hw
+from pipelines.grounding.full.segmenting import mask_logits
 from pipelines.grounding.pipeline import checked
 from pipelines.grounding.results import GroundingResult
 from pipelines.grounding.thresholds import Thresholds
@@ -35,6 +35,8 @@ from pipelines.shared.run_info import RunInfo
 if TYPE_CHECKING:
     from pipelines.shared.cache import Lease, ModelCache
     from pipelines.shared.family import ModelFamily
+
+COVERED = 0.25  # share of its box from which on an expression's mask is a candidate's
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,13 @@ class FullGroundingPipeline:
         short = shortlist(found)
         masks = None if offer.masks is None else offer.masks[list(short)]
         if offer.whole is not None and short:
-            rest = [_box_logits(offer.candidates.boxes[i], *small_hw(*picture.shape[:2])) for i in short[1:]]
-            masks = np.stack([offer.whole, *rest])
+            masks = np.stack([cut_to_box(offer.whole, offer.candidates.boxes[i]) for i in short])
         is_scored = self._build.way != "generated"
         return FullRaw(expression, offer.candidates, found, short, masks, self._build.usual, is_scored)
 
     def _segmented(self, raws: list[FullRaw], picture: np.ndarray) -> list[FullRaw]:
-        """With masks, where the segmenter's weights are at hand."""
-        bare = [k for k, raw in enumerate(raws) if raw.masks is None and raw.shortlist]
+        """With masks of all candidates, where the segmenter's weights are at hand."""
+        bare = [k for k, raw in enumerate(raws) if raw.maskless]
         if not bare:
             return raws
         assert isinstance(self.segmenter.build, Segmenter)
@@ -134,12 +135,12 @@ class FullGroundingPipeline:
             folder_of(self.segmenter.base)
         except UserError:
             return raws
-        boxes = [raws[k].candidates.boxes[list(raws[k].shortlist)] for k in bare]
+        boxes = [raws[k].candidates.boxes[[raws[k].shortlist[place] for place in raws[k].maskless]] for k in bare]
         with self.cache.lease(self.segmenter) as lease:
             logits = mask_logits(lease.model, self.segmenter.build, picture, np.concatenate(boxes))
         parts = np.split(logits, np.cumsum([len(some) for some in boxes])[:-1])
         made = dict(zip(bare, parts, strict=True))
-        return [replace(raw, masks=made[k]) if k in made else raw for k, raw in enumerate(raws)]
+        return [_with_masks(raw, made[k]) if k in made else raw for k, raw in enumerate(raws)]
 
     def _run_info(self, lease: Lease) -> RunInfo:
         return RunInfo(
@@ -155,9 +156,21 @@ class FullGroundingPipeline:
         )
 
 
-def _box_logits(box: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A box as logits (h, w) of a mask."""
+def _with_masks(raw: FullRaw, made: np.ndarray) -> FullRaw:
+    """With masks (n, h, w) for the candidates that have none."""
+    masks = np.empty((len(raw.shortlist), *made.shape[1:]), made.dtype) if raw.masks is None else raw.masks.copy()
+    masks[list(raw.maskless)] = made
+    return replace(raw, masks=masks)
+
+
+def cut_to_box(whole: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The part of an expression's mask, logits (h, w), that lies in the box of a candidate, x0, y0, x1, y1 in shares;
+    NaN where that is too little of the box to be the candidate's own."""
+    height, width = whole.shape
     x0, y0, x1, y1 = np.round(box * (width, height, width, height)).astype(int)
-    logits = np.full((height, width), -CERTAIN, np.float16)
-    logits[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = CERTAIN
-    return logits
+    inside = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
+    if not whole[inside].size or (whole[inside] > 0).mean() < COVERED:
+        return np.full_like(whole, np.nan)
+    cut = np.full_like(whole, -CERTAIN)
+    cut[inside] = whole[inside]
+    return cut

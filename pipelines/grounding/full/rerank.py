@@ -18,7 +18,7 @@ import numpy as np
 
 from pipelines.grounding.full import soft_predicates as soft
 from pipelines.grounding.full.candidates import Candidates
-from pipelines.grounding.full.expression import Clause, Expression, Reference
+from pipelines.grounding.full.references import Clause, Expression, Reference
 
 LEAST_WORD = 0.25  # a word that fits nothing better than this is not taken from its best candidate
 PASS, PASS_WIDTH = 0.5, 0.08  # share of the best score that still passes
@@ -121,9 +121,9 @@ def _judged(clause: Clause, reference: Reference, candidates: Candidates, member
     else:
         rank, order = (clause.rank, clause.name) if clause.kind == "nth" else (1, clause.name)
         if rank < 0:
-            rank, order = 1, {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}[order]
+            rank, order = -rank, {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}[order]
         term = Term(clause.said, soft.nth(soft.before(boxes, order), belonging(members), rank), nobody)
-    if clause.is_negated:
+    if clause.is_negated and term.is_judged:
         return Term(term.said, 1 - term.values, term.anchors, term.is_judged)
     return term
 
@@ -145,7 +145,8 @@ def _place(clause: Clause, boxes: np.ndarray, members: np.ndarray) -> np.ndarray
 
 def _look(clause: Clause, reference: Reference, candidates: Candidates) -> np.ndarray:
     """How surely each candidate has a look that the others may lack."""
-    fits = candidates.evidence[f"{clause.name} {reference.noun}"][:, 0]
+    words = candidates.evidence[f"{clause.name} {reference.noun}"]
+    fits = words[:, : len(clause.name.split())].min(1)
     return soft.step(fits / max(float(fits.max(initial=0)), LEAST_WORD), LACK, LACK_WIDTH)
 
 

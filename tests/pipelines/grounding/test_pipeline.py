@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pipelines.grounding.decode import Thresholds
-from pipelines.grounding.evaluate import chosen_thresholds, split_report
+from pipelines.grounding.decode import Raw, Thresholds
+from pipelines.grounding.evaluate import SPLITS, chosen_thresholds, evaluate, split_report
 from pipelines.grounding.family import PLVL_FAMILY
 from pipelines.grounding.letterbox import Letterbox
 from pipelines.grounding.pipeline import GroundingPipeline, described
@@ -18,13 +19,16 @@ from pipelines.grounding.plvl import PLVL, SHAPES
 from pipelines.grounding.probe import score_model
 from pipelines.grounding.publishing import geometry
 from pipelines.grounding.results import run_lengths
+from pipelines.grounding.synthetic.recipes import TEST_SETS
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import OpenedImage
+from pipelines.shared.run_info import RunInfo
 from pipelines.training.checkpoints import store
 
 OPEN = Thresholds(existence=0.0, centre=0.0, most=3)
+RUN = RunInfo("plvl", "embedded", {}, "", 0, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,43 @@ def test_moved_thresholds_need_no_network(pipeline: GroundingPipeline) -> None:
     assert none.thresholds == asdict(replace(OPEN, existence=1.0))
 
 
+def two_peaks(side: int = 4) -> Raw:
+    """A perfect answer of two objects of one cell each, the surer one at the right."""
+    centre, mask = np.full((side, side), 0.01), np.zeros((4 * side, 4 * side))
+    for column, sure in ((0, 0.8), (2, 0.9)):
+        centre[1, column] = sure
+        mask[4:8, 4 * column : 4 * column + 4] = 1
+    rows, columns = np.indices((side, side))
+    boxes = np.stack([columns, rows, columns + 1, rows + 1], 2) / side
+    return Raw(centre, np.zeros((side, side)), boxes, mask, 0.9, np.zeros((1, side * side, 24)))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "count"), [("the star", 1), ("the black and white star", 1), ("both stars", 2), ("the stars", 2)]
+)
+def test_as_many_are_found_as_the_words_say(phrase: str, count: int) -> None:
+    result = described(picture(64, 64), [phrase], [two_peaks()], Thresholds(), RUN)
+    assert len(result.objects) == count
+    if count > 1:
+        assert all(one.consistency == 1 for one in result.objects) and not result.notices
+        assert [one.area_share for one in result.objects] == pytest.approx([1 / 16] * 2, abs=0.02)
+
+
+def test_the_least_area_is_a_share_of_the_picture_and_not_of_the_canvas() -> None:
+    flat = picture(32, 64)  # a cell of the canvas is an eighth of it
+    for least, count in ((0.1, 1), (0.13, 0)):
+        found = described(flat, ["the star"], [two_peaks()], Thresholds(least_area=least), RUN)
+        assert len(found.objects) == count
+
+
+def test_more_masks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    phrases, raws = ["both stars", "the star"], [two_peaks()] * 2
+    monkeypatch.setattr("pipelines.grounding.results.MOST_PIXELS", 3 * 64 * 64)
+    assert len(described(picture(64, 64), phrases, raws, Thresholds(), RUN).objects) == 3
+    with pytest.raises(UserError, match=r"4 objects .* fewer phrases or a smaller picture"):
+        described(picture(64, 64), ["both stars"] * 2, raws, Thresholds(), RUN)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (500, 7)])
 def test_pictures_of_odd_sizes_are_read(pipeline: GroundingPipeline, size: tuple[int, int]) -> None:
     result = pipeline(picture(*size), ["a star"], OPEN)
@@ -105,6 +146,15 @@ def test_every_split_is_scored_with_the_chosen_threshold(world: None, network: P
     assert report["n"] == 20
     assert {"single", "sets", "by kind: attribute"} <= set(report["methods"])
     assert report["methods"]["sets"]["T-acc"] > 0.5  # kept on another draw of the same world
+
+
+def test_every_test_set_is_scored() -> None:
+    assert {recipe.name for recipe in TEST_SETS} - {"val"} | {"photo"} == set(SPLITS)
+
+
+def test_a_folder_of_data_is_refused_and_not_ignored(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leave --data out"):
+        evaluate(PLVL_FAMILY, ModelCache(tmp_path, device="cpu"), data=tmp_path)
 
 
 def test_probe_scores_are_shares(world: None, network: PLVL) -> None:

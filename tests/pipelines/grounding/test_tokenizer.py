@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from pipelines.grounding.tokenizer import FIRST, ROWS, SUMMARY, TOKENS, UNKNOWN, tokenize, unknown
+from pipelines.grounding.tokenizer import FIRST, ROWS, SUMMARY, TOKENS, UNKNOWN, split, tokenize, unknown
 from pipelines.grounding.vocabulary import WORDS
 
 
@@ -23,6 +24,16 @@ def test_unknown_words_share_a_row_and_differ_by_their_letters() -> None:
     assert tokens.words[:, 1].tolist() == [UNKNOWN, UNKNOWN]
     assert not torch.equal(tokens.grams[0], tokens.grams[1])
     assert unknown("the red zebra, the zebra") == ["zebra"]
+
+
+@pytest.mark.parametrize("word", ["last", "other", "row", "seventh", "this", "lefthand"])
+def test_a_word_with_a_row_that_no_training_said_is_unknown(word: str) -> None:
+    assert word in WORDS and unknown(f"the {word} red star") == [word]
+
+
+def test_possessives_are_no_words() -> None:
+    assert split("the man's hat") == split("the man’s hat") == ["the", "man", "hat"]
+    assert unknown("the star's ring") == []
 
 
 def test_empty_and_endless_expressions_are_defined() -> None:

@@ -9,6 +9,7 @@ from pipelines.grounding.full.described import described, kept
 from pipelines.grounding.full.expression import parse
 from pipelines.grounding.full.rerank import rankings
 from pipelines.grounding.thresholds import Thresholds
+from pipelines.shared.errors import UserError
 from pipelines.shared.images import OpenedImage
 from pipelines.shared.run_info import RunInfo
 
@@ -53,6 +54,24 @@ def test_one_answer_unless_more_are_asked_for_or_meant() -> None:
     assert kept(raw("the left mug or the right mug", 0.6, 0.55), Thresholds()) == [0, 1]
 
 
+def test_a_thing_that_is_not_there_is_not_taken_from_another_that_is() -> None:
+    expression = parse("the cat and the zebra")
+    candidates = Candidates(
+        np.array((LEFT, RIGHT), np.float32), {"cat": np.array([[0.7], [0.65]]), "zebra": np.array([[0.02], [0.05]])}
+    )
+    found = rankings(expression, candidates)
+    one = FullRaw(expression, candidates, found, shortlist(found), None, usual=0.3)
+    assert kept(one, Thresholds()) == [0] and one.existence == pytest.approx(0.7)
+
+
+def test_more_masks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = raw("mug", 0.6, 0.55), raw("mugs", 0.6, 0.55)
+    monkeypatch.setattr("pipelines.grounding.results.MOST_PIXELS", 2 * 100 * 200)
+    assert len(described(PICTURE, ["mugs"], [two], Thresholds(), RUN).objects) == 2
+    with pytest.raises(UserError, match="fewer phrases or a smaller picture"):
+        described(PICTURE, ["mugs", "mug"], [two, one], Thresholds(), RUN)
+
+
 def test_small_and_covered_boxes_go() -> None:
     boxes = (LEFT, (0.1, 0.2, 0.3, 0.75), (0.5, 0.5, 0.51, 0.51))
     assert len(kept(raw("mugs", 0.6, 0.6, 0.6, boxes=boxes), Thresholds(overlap=0.5, least_area=0.01))) == 1
@@ -63,6 +82,16 @@ def test_a_box_is_tightened_to_a_mask_that_agrees_with_it() -> None:
     (one,) = described(PICTURE, ["mug"], [raw("mug", 0.6, 0.1, masks=masks)], Thresholds(), RUN).objects
     assert one.box_xyxy == pytest.approx((20, 24, 60, 80)) and one.consistency == pytest.approx(56 / 60, abs=0.01)
     assert one.mask.sum() == 56 * 40
+
+
+def test_a_candidate_without_a_mask_has_its_box_and_it_is_said() -> None:
+    masks = painted((slice(24, 80), slice(20, 60)), (slice(0, 5), slice(0, 5)))
+    masks[1] = np.nan
+    for most, is_said in ((1, False), (2, True)):
+        result = described(PICTURE, ["mug"], [raw("mug", 0.6, 0.55, masks=masks)], Thresholds(most=most), RUN)
+        assert any("the masks are the boxes" in one.text for one in result.notices) is is_said
+    first, second = result.objects
+    assert first.mask.sum() == 56 * 40 and second.mask.sum() == 60 * 40 and second.mask[20:80, 120:160].all()
 
 
 def test_a_box_whose_mask_disagrees_stays() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.grounding.full.expression import Clause, Reference, parse
+from pipelines.grounding.full.expression import Clause, Reference, most_meant, parse
 
 
 def told(reference: Reference) -> str:
@@ -42,6 +42,29 @@ READINGS = {
     "the arrow pointing to the left": "pointing left arrow",
     "please show me where the traffic light is": "traffic light",
     "leftmost": "object [leftmost]",
+    "the dog without a collar": "dog [not collar]",
+    "person without sun glasses on the left": "person [not sun glasses] [left]",
+    "dog without a collar or a leash": "dog [not collar] [not leash]",
+    "person with no hat": "person [not hat]",
+    "person with no hat and no glasses": "person [not hat] [not glasses]",
+    "the man who doesn't have a hat": "man [not hat]",
+    "the man who hasn’t got a hat": "man [not hat]",
+    "the cube that has no dots": "cube [not dots]",
+    "the man's hat": "man hat",
+    "the mug that's red": "red mug",
+    "where's the boys' ball": "boys ball",
+    "the black and white cow": "black white cow",
+    "man with hat and jacket": "man [with hat] [with jacket]",
+    "a man with a red and white hat and a bag": "man [with red white hat] [with bag]",
+    "man with hat and on the left": "man [with hat] [left]",
+    "cup with handle and striped": "striped cup [with handle]",
+    "ball that is not red or blue": "ball [not red] [not blue]",
+    "ball that is not red and not blue": "ball [not red] [not blue]",
+    "ball that is neither red nor blue": "ball [not red] [not blue]",
+    "the square that is not medium sized": "square [not medium]",
+    "not the red one": "object [not red]",
+    "the second to last car": "car [left -2]",
+    "the third last car from the right": "car [right -3]",
 }  # fmt: skip
 
 
@@ -58,6 +81,28 @@ def test_an_expression_is_taken_apart(text: str, reading: str) -> None:
 )  # fmt: skip
 def test_how_many_are_meant(text: str, count: int) -> None:
     assert parse(text).references[0].count == count
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("the dog", 1), ("the black and white cow", 1), ("man with hat and jacket", 1), ("the bus with no stripes", 1),
+     ("both yellow triangles", 2), ("the three stars", 3), ("the fish or the red disc", 2), ("all the keys", 12),
+     ("people on the left", 12), ("the mugs and the lamp", 12)],
+)  # fmt: skip
+def test_how_many_answers_an_expression_means(text: str, count: int) -> None:
+    assert most_meant(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [("cup without stripes or the red star", ["cup [not stripes]", "red star"]),
+     ("cup without stripes or a red star", ["cup [not stripes]", "red star"]),
+     ("ball that is not red or blue cube", ["ball [not red]", "blue cube"]),
+     ("man with hat and woman with bag", ["man [with hat]", "woman [with bag]"]),
+     ("the man with the hat and the woman", ["man [with hat]", "woman"])],
+)  # fmt: skip
+def test_another_thing_is_no_part_of_the_first(text: str, readings: list[str]) -> None:
+    assert [told(one) for one in parse(text).references] == readings
 
 
 def test_either_of_two_may_be_meant() -> None:

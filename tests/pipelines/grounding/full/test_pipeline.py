@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from pipelines.grounding.full import concepts, generated, phrase_detector
+from pipelines.grounding.full.candidates import Candidates
 from pipelines.grounding.full.expression import parse
 from pipelines.grounding.full.families import DINO_TINY
+from pipelines.grounding.full.offers import Offer
 from pipelines.grounding.full.pipeline import FullGroundingPipeline
 from pipelines.grounding.full.segmenting import mask_logits
 from pipelines.grounding.thresholds import Thresholds
@@ -149,6 +151,34 @@ def test_masks_of_boxes_lie_over_the_picture(folder: Callable[[str], Path], tiny
     logits = mask_logits(model, build, wide, boxes)
     assert logits.shape == (2, 50, 100) and np.isfinite(logits).all() and (logits[0] != logits[1]).any()
     assert mask_logits(model, build, wide, boxes[:0]).shape == (0, 50, 100)
+
+
+def painted_offer(picture: np.ndarray) -> Offer:
+    """Two mugs and a lamp; the left mug and half of the lamp are painted."""
+    boxes = np.array([(0.1, 0.2, 0.4, 0.8), (0.6, 0.2, 0.9, 0.8), (0.4, 0.0, 0.5, 0.2)], np.float32)
+    whole = np.full(picture.shape[:2], -12, np.float16)
+    whole[12:48, 8:32] = 12
+    whole[0:6, 32:40] = 12
+    evidence = {"mug": np.array([[1.0], [0.9], [0.1]]), "lamp": np.array([[0.1], [0.1], [1.0]])}
+    return Offer(Candidates(boxes, evidence), whole=whole)
+
+
+@pytest.mark.parametrize("has_segmenter", [False, True])
+def test_what_is_painted_goes_to_the_candidates_that_it_covers(
+    tmp_path: Path, tiny_family: Family, picture: OpenedImage, monkeypatch: pytest.MonkeyPatch, has_segmenter: bool
+) -> None:
+    sam = tiny_family("sam-base")
+    gone = replace(sam, base=ModelSpec("sam", f"folder:{tmp_path / 'gone'}", None, "MIT"))
+    monkeypatch.setattr(generated, "offer", lambda _, __, seen, *rest: painted_offer(seen))
+    pipeline = FullGroundingPipeline(
+        ModelCache(tmp_path), tiny_family("florence-2-base"), sam if has_segmenter else gone
+    )
+    (raw,), run = pipeline.raws(picture, ["mug and lamp"])
+    assert raw.shortlist == (0, 2, 1) and raw.maskless == (() if has_segmenter else (2,))
+    assert (raw.masks[0] > 0).sum() == 36 * 24 and (raw.masks[1] > 0).sum() == 6 * 8
+    result = pipeline.described(picture, ["mug and lamp"], [raw], replace(ALL, most=2, overlap=0.6), run)
+    is_said = any("the masks are the boxes" in notice.text for notice in result.notices)
+    assert len(result.objects) == 3 and is_said is not has_segmenter
 
 
 def test_what_florence_writes_is_read() -> None:

@@ -33,7 +33,8 @@ def row(text: str, *boxes: tuple[float, float, float, float], **evidence: list[f
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [("the left dog", 0), ("the rightmost dog", 2), ("second dog from the left", 1), ("second dog from the right", 1),
-     ("the last dog", 2), ("dog in the middle", 1), ("the lowest dog", 1), ("the biggest dog", 2)],
+     ("the last dog", 2), ("the second to last dog", 1), ("third last dog", 0), ("dog in the middle", 1),
+     ("the lowest dog", 1), ("the biggest dog", 2)],
 )  # fmt: skip
 def test_places_and_orders_are_judged_by_the_boxes(text: str, wanted: int) -> None:
     assert row(text, box(0.2, 0.4), box(0.5, 0.6), box(0.8, 0.4, 0.2))[0] == wanted
@@ -48,6 +49,19 @@ def test_relations_take_the_thing_that_is_named(text: str, wanted: int) -> None:
     mugs, lamp = (box(0.1, 0.5), box(0.65, 0.5)), box(0.5, 0.5)
     seen, _ = row(text, *mugs, lamp, mug=[0.5, 0.5, 0.05], lamp=[0.05, 0.05, 0.5])
     assert seen == wanted
+
+
+def test_what_boxes_cannot_tell_says_nothing_when_it_is_denied_either() -> None:
+    for text in ("arrow pointing at the star", "arrow not pointing at the star"):
+        _, candidates = row(text, box(0.2, 0.5), box(0.8, 0.5), arrow=[0.6, 0.1], star=[0.1, 0.6])
+        (ranking,) = rankings(parse(text), candidates)
+        assert ranking.order[0] == 0 and not ranking.terms[1].is_judged
+        assert ranking.probability[0] == pytest.approx(0.6)
+
+
+def test_all_the_words_of_what_is_lacked_count() -> None:
+    boxes = box(0.2, 0.5), box(0.8, 0.5)
+    assert row("man without a red hat", *boxes, red=[0.9, 0.9], hat=[0.9, 0.1])[0] == 1
 
 
 def test_the_left_one_of_several_need_not_lie_on_the_left() -> None:
