@@ -1,7 +1,8 @@
 """What leaves the answers of the shipped plvl mix as they are, on scenes of "iid" that no training and no test draws.
 
 How often an answer stays with picture and words mirrored, with a thing more that nobody asked for, and in other words
-of the same meaning; how far a batch moves any output; and which thresholds add something when they are raised.
+of the same meaning; what relational expressions lose when their words are shuffled; how far a batch moves any output;
+and which thresholds add something when they are raised.
 
     python -m benchmarks.bench_grounding_properties [--scenes 300] [--json FILE]
 """
@@ -30,6 +31,7 @@ from pipelines.grounding.properties import (
     newcomer_twins,
     paraphrase_twins,
     threshold_faults,
+    word_order,
 )
 from pipelines.grounding.synthetic.world import Sample, sample
 from pipelines.registry import family as family_named
@@ -47,13 +49,15 @@ def run(count: int) -> dict[str, Any]:
     scenes = [sample((SEED, number), "iid", 1) for number in range(count)]
     with open_cache("cpu").lease(plvl, plvl.default) as lease:
         found = {name: agreement(lease.model, list(make(scenes))) for name, make in TWINS.items()}
+        related = [sample((SEED + 1, number), "iid", 4) for number in range(count)]
+        order = word_order(lease.model, related)
         gaps = [batch_gap(lease.model, scenes[first : first + 25]) for first in range(0, count, 25)]
         faults = Counter(name for scene in scenes for name in threshold_faults(_raw(lease.model, scene)))
     return {
         "bench": "grounding_properties", "device": platform.machine(), "scenes": count,
         "twins": {name: told(one) for name, one in found.items()},
         "met": {name: getattr(found[name], measure) >= least for name, (measure, least) in ASKED.items()},
-        "batch_gap": max(gaps), "threshold_faults": dict(faults),
+        "word_order": asdict(order), "batch_gap": max(gaps), "threshold_faults": dict(faults),
     }  # fmt: skip
 
 
@@ -70,7 +74,7 @@ def told(found: Agreement) -> dict[str, Any]:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """Markdown, and two lines below it."""
+    """Markdown, and lines below it."""
     lines = ["| changed | n | same answer | box within 0.1 IoU | asked for |", "| --- | ---: | ---: | ---: | --- |"]
     for name, row in report["twins"].items():
         measure, least = ASKED.get(name, ("", 0.0))
@@ -79,9 +83,14 @@ def table(report: Mapping[str, Any]) -> str:
             f"{row[one]:.3f} ({row[f'{one}_95'][0]:.3f} to {row[f'{one}_95'][1]:.3f})" for one in ("same", "close")
         )
         lines.append(f"| {name} | {row['n']} | {' | '.join(cells)} | {wanted} |")
-    faults = report["threshold_faults"] or "none"
-    lines += ["", f"In a batch and alone: outputs differ by {report['batch_gap']:.1e} at most (asked for: {MOST_GAP}).",
-              f"Thresholds that add something when they are raised: {faults}."]  # fmt: skip
+    faults, order = report["threshold_faults"] or "none", report["word_order"]
+    lines += [
+        "",
+        f"Relational expressions, {order['n']}: acc@0.5 {order['said']:.3f} as said, {order['shuffled']:.3f} with "
+        "their words shuffled.",
+        f"In a batch and alone: outputs differ by {report['batch_gap']:.1e} at most (asked for: {MOST_GAP}).",
+        f"Thresholds that add something when they are raised: {faults}.",
+    ]
     return "\n".join(lines)
 
 

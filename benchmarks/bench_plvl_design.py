@@ -34,7 +34,9 @@ DESIGNS: Mapping[str, Shape] = {
     "late fusion": replace(SHAPES["C"], is_progressive=False),
     "separate heads": replace(SHAPES["C"], is_joint=False),
 }
-PLAN = replace(PRESETS["cpu"], base_steps=400, shards=4, sides=((0.6, 96), (1.0, 128)), checkpoint_every=500)
+PLAN = replace(
+    PRESETS["cpu"], base_steps=400, look_steps=0, shards=4, sides=((0.6, 96), (1.0, 128)), checkpoint_every=500
+)
 SPLITS = ("iid", "comp", "long", "rel-hard", "notarget")
 SCENES, SIDE_PX = 500, 128
 MEASURES = ("acc@0.5", "mIoU", "consistency")

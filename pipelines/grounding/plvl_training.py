@@ -20,6 +20,7 @@ from pipelines.grounding.freeze import frozen, settle_statistics
 from pipelines.grounding.losses import Truth, losses
 from pipelines.grounding.plvl import PLVL, SHAPES, Shape
 from pipelines.grounding.scene_cache import Shard
+from pipelines.grounding.taught import Taught, look_loss
 from pipelines.grounding.tokenizer import Tokens
 from pipelines.grounding.training_data import Batches, Source, side_at
 from pipelines.shared.family import ModelFamily
@@ -30,6 +31,8 @@ from pipelines.training.shards import start_making
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
 SETTLING = 60  # batches that give the averaged weights their statistics
 PAPER_BOXES = 0.8  # share of the steps after which boxes are supervised at the predicted peak as well
+LOOKS = 0.5  # weight of what every cell shows
+FALSE = 4.0  # in the second lesson, twice as many expressions have a false premise: an eighth
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +42,7 @@ class Preset:
 
     shape: str
     base_steps: int
+    look_steps: int
     expert_steps: int
     scenes: int
     phrases: int
@@ -47,6 +51,7 @@ class Preset:
     sides: tuple[tuple[float, int], ...]
     shard_size: int = 2000
     base_rate: float = 1e-3
+    look_rate: float = 7e-4
     expert_rate: float = 8e-4
     easy: float = 0.25
     ema: float = 0.999
@@ -59,14 +64,14 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("C", 5_000, 400, 16, 4, 16, 2, ((0.6, 128), (1.0, 160))),
+    "cpu": Preset("C", 5_000, 3_000, 400, 16, 4, 16, 2, ((0.6, 128), (1.0, 160))),
     "gpu": Preset(
-        "G", 14_000, 1_200, 128, 4, 300, 20, ((0.5, 160), (1.0, 224)), easy=0.2, ema=0.9995, drawers=14, workers=8,
-        checkpoint_every=500,
+        "G", 14_000, 4_000, 1_200, 128, 4, 300, 20, ((0.5, 160), (1.0, 224)), easy=0.2, ema=0.9995, drawers=14,
+        workers=8, checkpoint_every=500,
     ),
-    "smoke": Preset("C", 550, 20, 16, 4, 2, 1, ((1.0, 96),), shard_size=1000, easy=1.0, recipe="simple"),
+    "smoke": Preset("C", 550, 0, 20, 16, 4, 2, 1, ((1.0, 96),), shard_size=1000, easy=1.0, recipe="simple"),
     "test": Preset(
-        "test", 2, 1, 2, 2, 1, 1, ((0.5, 32), (1.0, 64)), shard_size=4, workers=0, checkpoint_every=2, watched=4,
+        "test", 2, 1, 1, 2, 2, 1, 1, ((0.5, 32), (1.0, 64)), shard_size=4, workers=0, checkpoint_every=2, watched=4,
     ),
 }  # fmt: skip
 
@@ -103,14 +108,25 @@ def source(folder: Path, name: str, plan: Preset, seed: int) -> Source:
 
 
 def train_base(plan: Preset, shape: Shape, scenes: Source, run: Run) -> Trained:
-    """The base, stored frozen. The shape says whether fusion is late or heads are apart."""
+    """The base, stored frozen, after both of its lessons. The shape says whether fusion is late or heads are apart."""
     torch.manual_seed(run.seed)
     model = by_pixel(PLVL(shape, is_frozen=False))
     batches = Batches((scenes,), plan.scenes, plan.phrases, plan.base_steps, plan.easy, plan.sides)
     stage = replace(_stage(BASE, plan.base_steps, plan.base_rate, plan, run.seed), ema=plan.ema)
     seconds = run.stage(model, stage, batches, GroundingLoss(plan.base_steps))
     settle_statistics(model, _settling(batches, run.seed, min(SETTLING, plan.base_steps), run.device))
-    return run.store(frozen(model), BASE, seconds)
+    network = frozen(model)
+    return run.store(network, BASE, seconds + teach_looks(plan, network, scenes, run))
+
+
+def teach_looks(plan: Preset, network: PLVL, scenes: Source, run: Run) -> float:
+    """The second lesson of the base, in place on the frozen network: see `taught.py`. Returns the seconds it took."""
+    if not plan.look_steps:
+        return 0.0
+    torch.manual_seed(run.seed)
+    batches = Batches((scenes,), plan.scenes, plan.phrases, plan.look_steps, 0.0, plan.sides[-1:], FALSE)
+    stage = replace(_stage("looks", plan.look_steps, plan.look_rate, plan, run.seed), ema=plan.ema)
+    return run.stage(by_pixel(Taught(network)), stage, batches, GroundingLoss(plan.look_steps))
 
 
 def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) -> Trained:
@@ -164,9 +180,12 @@ class GroundingLoss:
         self.sums: dict[str, float] = {}
 
     def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
-        outputs = model(as_pixels(batch["pixels"]), _tokens(batch), batch["owner"])
+        answered = model(as_pixels(batch["pixels"]), _tokens(batch), batch["owner"])
+        outputs, looks = answered if isinstance(model, Taught) else (answered, None)
         truth = Truth(batch["boxes"], batch["anchors"], batch["mask"])
         found = losses(outputs, truth, at_peak=step >= PAPER_BOXES * self.steps)
+        if looks is not None:
+            found["looks"] = LOOKS * look_loss(looks, batch["looks"])
         for name, value in found.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().item() / self.every
         if (step + 1) % self.every == 0:
@@ -177,14 +196,15 @@ class GroundingLoss:
 
 def watcher(plan: Preset, name: str, steps: int) -> Callable[[nn.Module, int], None]:
     """Logs scores on some held-out scenes of a stage's recipe, at the side that it is trained on just then."""
-    recipe = plan.recipe if name == BASE else name.removeprefix("expert-")
+    recipe = name.removeprefix("expert-") if name.startswith("expert-") else plan.recipe
 
     def watch(model: nn.Module, done: int) -> None:
         from pipelines.grounding.validation import validation_scores
 
-        assert isinstance(model, PLVL)
+        network = model.network if isinstance(model, Taught) else model
+        assert isinstance(network, PLVL)
         side = side_at(plan.sides if name == BASE else plan.sides[-1:], (done - 1) / steps)
-        found = validation_scores(model, recipe, plan.watched, side)
+        found = validation_scores(network, recipe, plan.watched, side)
         log.info("step %d, %s: %s", done, recipe, ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
 
     return watch

@@ -35,6 +35,9 @@ RAISED: dict[str, tuple[float, ...]] = {
 }
 
 
+RELATIONAL = ("relation", "hops")
+
+
 @dataclass(frozen=True)
 class Twins:
     """Two questions, (picture uint8 (H, W, 3), expression), to which the answer is the same.
@@ -59,6 +62,15 @@ class Agreement:
     n: int
     same: float
     close: float
+
+
+@dataclass(frozen=True)
+class WordOrder:
+    """acc@0.5 of relational expressions with one target: as they are said, and with their words in random order."""
+
+    n: int
+    said: float
+    shuffled: float
 
 
 def mirror_twins(scenes: Sequence[Sample]) -> Iterator[Twins]:
@@ -90,6 +102,24 @@ def paraphrase_twins(scenes: Sequence[Sample], seed: int = 0, tries: int = 8) ->
             other = next((text for text in said if sorted(split(text)) != sorted(split(phrase.text))), None)
             if other is not None:
                 yield Twins((scene.pixels, phrase.text), (scene.pixels, other))
+
+
+def word_order(network: Any, scenes: Sequence[Sample], seed: int = 0) -> WordOrder:
+    """What the order of words is worth: a network that reads a bag of words loses nothing without it."""
+    rng, said, shuffled = Random(seed), [], []
+    for scene in scenes:
+        sides = np.tile(scene.ids.shape[::-1], 2)
+        for phrase in scene.phrases:
+            if phrase.kind not in RELATIONAL or len(phrase.targets) != 1:
+                continue
+            words = split(phrase.text)
+            texts = [phrase.text, " ".join(rng.sample(words, len(words)))]
+            raws = look(network, scene.pixels.astype(np.float32) / 255, texts)
+            target = scene.boxes_xyxy[phrase.targets[0]] / sides
+            hits = [box_iou(found_in(raw, ONE)[0].box, target) >= 0.5 for raw in raws]
+            said.append(hits[0])
+            shuffled.append(hits[1])
+    return WordOrder(len(said), float(np.mean(said)), float(np.mean(shuffled)))
 
 
 def agreement(network: Any, twins: Sequence[Twins]) -> Agreement:

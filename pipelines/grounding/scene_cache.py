@@ -39,12 +39,14 @@ class Scenes:
         pixels: uint8 (n, side, side, 3), a memory map.
         ids: uint8 (n, side, side), 0 or the number of the object seen there plus 1, a memory map.
         boxes: float32 (n, 24, 4), cx, cy, w, h of the visible parts, 0 to 1; rows behind the last are zeros.
+        looks: int64 (n, 24, fields), see `looks.py`.
         asked: expressions of each scene.
     """
 
     pixels: np.ndarray
     ids: np.ndarray
     boxes: np.ndarray
+    looks: np.ndarray
     asked: tuple[tuple[Asked, ...], ...]
 
 
@@ -67,11 +69,12 @@ class Shard:
 
     @property
     def is_there(self) -> bool:
-        """Whether it is drawn; the file of boxes is written last."""
-        return self.stem.with_suffix(".npz").is_file()
+        """Whether it is drawn; the file of things is written last."""
+        return self.stem.with_suffix(".things.npz").is_file()
 
     def make(self) -> None:
         """Draw it, unless it is there."""
+        from pipelines.grounding.looks import FIELDS, NO_VALUE, looks_of
         from pipelines.grounding.synthetic.world import sample
 
         if self.is_there:
@@ -80,16 +83,18 @@ class Shard:
         pixels = np.zeros((self.size, self.side, self.side, 3), np.uint8)
         ids = np.zeros((self.size, self.side, self.side), np.uint8)
         boxes, asked = np.zeros((self.size, MOST_OBJECTS, 4), np.float32), []
+        looks = np.full((self.size, MOST_OBJECTS, len(FIELDS)), NO_VALUE)
         for i in range(self.size):
             one = sample((self.seed, self.number, i), self.recipe, self.phrases)
             pixels[i], ids[i] = resized(one.pixels, one.ids, self.side)
             boxes[i, : len(one.boxes_xyxy)] = shares(one.boxes_xyxy, one.ids.shape[1], one.ids.shape[0])
+            looks[i, : len(one.things)] = looks_of(one.things)
             asked.append([(p.text, p.kind, list(p.targets), list(p.anchors)) for p in one.phrases])
         np.save(self.stem.with_suffix(".pixels.npy"), pixels)
         np.save(self.stem.with_suffix(".ids.npy"), ids)
         self.stem.with_suffix(".json").write_text(json.dumps(asked))
-        np.savez(self.stem.with_suffix(".partial.npz"), boxes=boxes)
-        self.stem.with_suffix(".partial.npz").replace(self.stem.with_suffix(".npz"))
+        np.savez(self.stem.with_suffix(".partial.npz"), boxes=boxes, looks=looks)
+        self.stem.with_suffix(".partial.npz").replace(self.stem.with_suffix(".things.npz"))
 
     def wait(self) -> Scenes:
         """The scenes, once they are made. Raises UserError when they do not come."""
@@ -103,10 +108,10 @@ def _opened(stem: Path) -> Scenes:
         tuple(Asked(text, kind, tuple(targets), tuple(anchors)) for text, kind, targets, anchors in scene)
         for scene in json.loads(stem.with_suffix(".json").read_text())
     )
-    with np.load(stem.with_suffix(".npz")) as table:
-        boxes = table["boxes"]
+    with np.load(stem.with_suffix(".things.npz")) as table:
+        boxes, looks = table["boxes"], table["looks"]
     pixels = np.load(stem.with_suffix(".pixels.npy"), mmap_mode="r")
-    return Scenes(pixels, np.load(stem.with_suffix(".ids.npy"), mmap_mode="r"), boxes, asked)
+    return Scenes(pixels, np.load(stem.with_suffix(".ids.npy"), mmap_mode="r"), boxes, looks, asked)
 
 
 def resized(pixels: np.ndarray, ids: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:

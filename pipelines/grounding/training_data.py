@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pipelines.grounding.augmentation import View, draw_view, lit, slipped
+from pipelines.grounding.looks import cell_looks
 from pipelines.grounding.scene_cache import Asked, Scenes, Shard
 from pipelines.grounding.tokenizer import tokenize
 from pipelines.training.loop import Batch
@@ -16,6 +17,7 @@ EASY = ("attribute", "place")  # kinds of the first lessons
 AHEAD = 2  # shards that must be there before the first step
 RELEASED = 0.4  # share of the steps after which every shard is in use
 MOST_TARGETS = 8  # boxes of an expression
+CELL_PX = 16  # side of a cell of the token grid
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Batches:
         steps: of the whole stage.
         easy: share of the steps in which only attributes and places are asked for.
         sides: (share of the steps, side in pixels until then), rising; the last share is 1.
+        false: how much likelier than any other an expression with a false premise is taken.
     """
 
     sources: tuple[Source, ...]
@@ -53,25 +56,31 @@ class Batches:
     steps: int
     easy: float
     sides: tuple[tuple[float, int], ...]
+    false: float = 1.0
 
     def __call__(self, rng: np.random.Generator, step: int) -> Batch:
         progress = step / self.steps
         side = side_at(self.sides, progress)
         kinds = EASY if progress < self.easy else ()
-        pixels, rows = [], []
+        pixels, looks, rows = [], [], []
         for source in self.sources:
             pool = source.pool(progress)
             for _ in range(round(self.scenes * source.share)):
                 shard = pool[rng.integers(len(pool))]
                 at, view = int(rng.integers(len(shard.asked))), draw_view(rng)
                 pixels.append(lit(rng, view.picture(shard.pixels[at], side)))
-                rows += [(len(pixels) - 1, *row) for row in self._rows(rng, shard, at, view, side // 4, kinds)]
-        return collated(pixels, rows)
+                ids = view.ids(shard.ids[at], side // 2)
+                looks.append(cell_looks(ids, shard.looks[at], side // CELL_PX))
+                rows += [(len(pixels) - 1, *row) for row in self._rows(rng, shard, at, view, ids, kinds)]
+        return collated(pixels, rows) | {"looks": torch.from_numpy(np.stack(looks))}
 
-    def _rows(self, rng: np.random.Generator, shard: Scenes, at: int, view: View, side: int, kinds: tuple[str, ...]):
+    def _rows(
+        self, rng: np.random.Generator, shard: Scenes, at: int, view: View, ids: np.ndarray, kinds: tuple[str, ...]
+    ):
         asked = [one for one in shard.asked[at] if one.kind in kinds] or shard.asked[at]
-        picks = rng.permutation(len(asked))[: self.phrases]
-        ids, boxes = view.ids(shard.ids[at], 2 * side), view.boxes(shard.boxes[at])
+        weights = np.array([1.0 if one.targets else self.false for one in asked])
+        picks = rng.choice(len(asked), min(len(asked), self.phrases), False, weights / weights.sum())
+        boxes = view.boxes(shard.boxes[at])
         for pick in (*picks, *rng.integers(0, len(asked), self.phrases - len(picks))):
             one = asked[pick]
             yield slipped(rng, view.text(one.text)), *answer(one, ids, boxes)

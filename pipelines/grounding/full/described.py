@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pipelines.grounding.thresholds import MOST_OBJECTS, Thresholds
 from pipelines.shared.notice import Notice, info, warning
 
 if TYPE_CHECKING:
+    from pipelines.grounding.full.rerank import Ranking
     from pipelines.shared.images import OpenedImage
     from pipelines.shared.run_info import RunInfo
 
@@ -42,7 +43,7 @@ def described(
         objects += [_object(one, phrase, raw, number, thresholds, size_hw) for one, number in zip(ids, numbers)]  # noqa: B905
         maps = heat(raw, size_hw), anchor_heat(raw, size_hw)
         found.append(PhraseResult(phrase, raw.existence, tuple(ids), *maps, (), raw))  # type: ignore[arg-type]
-        said += list(_notices(phrase, raw, numbers))
+        said += list(_notices(phrase, raw, numbers, thresholds))
     return GroundingResult(size_hw[::-1], tuple(objects), tuple(found), run, asdict(thresholds), tuple(said))
 
 
@@ -50,9 +51,9 @@ def kept(raw: FullRaw, thresholds: Thresholds) -> list[int]:
     """Numbers of the candidates that are answers, in the order of the references, best first."""
     numbers: list[int] = []
     for ranking in raw.rankings:
+        if not _is_there(raw, ranking, thresholds):
+            continue  # whatever else is meant
         sure = raw.sureness_of(ranking)
-        if not len(sure) or sure[ranking.order[0]] < thresholds.existence:
-            continue  # there is no such thing, whatever else is meant
         best = ranking.scores.max(initial=0)
         more = [int(i) for i in ranking.order if ranking.scores[i] >= thresholds.centre * best]
         limit = thresholds.most if ranking.count == 1 else max(thresholds.most, ranking.count or MOST_OBJECTS)
@@ -60,6 +61,11 @@ def kept(raw: FullRaw, thresholds: Thresholds) -> list[int]:
         some = [i for i in wanted if i in raw.shortlist and sure[i] >= thresholds.existence]
         numbers += _apart(raw, some, numbers, thresholds)[:limit]
     return numbers
+
+
+def _is_there(raw: FullRaw, ranking: Ranking, thresholds: Thresholds) -> bool:
+    """Whether what one reference means is in the picture."""
+    return len(ranking.order) > 0 and bool(raw.sureness_of(ranking)[ranking.order[0]] >= thresholds.existence)
 
 
 def _apart(raw: FullRaw, some: Sequence[int], taken: Sequence[int], thresholds: Thresholds) -> list[int]:
@@ -133,9 +139,14 @@ def _hills(raw: FullRaw, heights, size_hw: tuple[int, int]) -> np.ndarray:
     return field.astype(np.float32)
 
 
-def _notices(phrase: str, raw: FullRaw, numbers: Sequence[int]):
+def _notices(phrase: str, raw: FullRaw, numbers: Sequence[int], thresholds: Thresholds) -> Iterator[Notice]:
     if not numbers:
         yield _nothing(phrase, raw)
+    for reference, ranking in zip(raw.expression.references, raw.rankings, strict=True):
+        if numbers and not _is_there(raw, ranking, thresholds):
+            yield info(
+                f"Nothing in the picture matches “{reference.phrase}”: only the rest of “{phrase[:40]}” is shown."
+            )
     for said in raw.unjudged:
         yield warning(f"Boxes do not tell “{said}”: that part of “{phrase[:40]}” was left out.")
     if not raw.is_scored and numbers:

@@ -12,7 +12,7 @@ from pipelines.grounding.synthetic.things import HELD_COLOURS, HELD_PATTERNS, Th
 
 USUAL = {"pattern": "plain", "finish": "matte", "tilt": "upright", "size": "medium"}  # seldom worth a word
 SAID_FIRST = {"colour": 3.0, "pattern": 1.6, "finish": 1.2, "size": 1.1, "tilt": 1.0, "direction": 1.2}
-UNNAMED = 0.04  # share of phrases that say "thing"
+UNNAMED = 0.12  # share of phrases that say "thing"
 MOST_WORDS = 3  # beside the noun
 
 

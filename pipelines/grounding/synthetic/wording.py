@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Literal
 
@@ -24,6 +25,7 @@ FRAMED = 0.76  # of the full ones
 CLAUSED = 0.25  # looks that may stand behind the noun
 HELD_SYNONYM = 0.3
 INDEFINITE = 0.12  # of the things that are only referred to
+_NAMES_A_THING = re.compile(r" (the|an?) ")
 
 
 class Speaker:
@@ -170,7 +172,9 @@ class Speaker:
         return join + clause
 
     def _is_clause(self, clause: str) -> bool:
-        return clause.startswith(("that ", "which ", "with", "and ", "lo", "pl", "ly")) or " the " in clause
+        return clause.startswith(("that ", "which ", "with", "and ", "lo", "pl", "ly")) or bool(
+            _NAMES_A_THING.search(clause)
+        )
 
     def _article(self, count: int | Literal["all"] | None) -> str:
         if count is None:

@@ -49,11 +49,18 @@ def test_padding_of_the_text_is_never_looked_at(network: PLVL) -> None:
 
 
 @torch.inference_mode()
-def test_a_late_network_sees_the_same_whatever_is_said_until_its_last_block() -> None:
+def test_a_late_network_runs_every_block_before_it_hears_a_word_a_progressive_one_only_the_first() -> None:
     torch.manual_seed(0)
     progressive, late = PLVL(TEST).eval(), PLVL(replace(TEST, is_progressive=False)).eval()
     late.load_state_dict(progressive.state_dict())  # the same parameters
-    assert not torch.allclose(progressive(pixels(), tokenize(TEXTS[:1])).mask, late(pixels(), tokenize(TEXTS[:1])).mask)
+    for network, before in ((progressive, 1), (late, TEST.blocks)):
+        ran: list[int] = []
+        for number, block in enumerate(network.backbone.blocks):
+            block.attention.register_forward_hook(lambda *_, ran=ran, number=number: ran.append(number))
+        seen = network.see(pixels())
+        assert ran == list(range(before))
+        network.ground(seen, tokenize(TEXTS[:1]), torch.zeros(1, dtype=torch.long))
+        assert ran == list(range(TEST.blocks))
 
 
 def test_apart_the_mask_gives_no_gradient_to_what_the_centre_is_made_of() -> None:

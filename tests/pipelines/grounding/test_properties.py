@@ -23,6 +23,7 @@ from pipelines.grounding.properties import (
     newcomer_twins,
     paraphrase_twins,
     threshold_faults,
+    word_order,
 )
 from pipelines.grounding.synthetic.newcomer import find_newcomer, is_unrelated, joined_by
 from pipelines.grounding.synthetic.world import Sample, sample
@@ -73,6 +74,12 @@ def test_other_words_of_the_same_meaning_change_few_answers(shipped: Any, scenes
     found = agreement(shipped, twins)
     assert found.n >= SCENES / 2 and found.same >= 0.6
     assert agreement(shipped, strange).same <= found.same - 0.2  # the words of another scene
+
+
+def test_the_order_of_words_is_worth_something(shipped: Any, scenes: list[Sample]) -> None:
+    related = [sample((SEED + 2, number), "rel-hard", 3) for number in range(SCENES)]
+    order = word_order(shipped, related)
+    assert order.n >= SCENES and order.shuffled < order.said
 
 
 def test_an_answer_in_a_batch_is_the_answer_alone(shipped: Any, scenes: list[Sample]) -> None:

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
+from pipelines.grounding.synthetic.things import Look, Thing
+
 COLOURS = {
     "red": (210, 40, 40), "green": (40, 160, 60), "blue": (40, 70, 210), "yellow": (235, 210, 40),
     "purple": (130, 50, 160), "white": (240, 240, 240),
@@ -34,7 +36,8 @@ def sample(seed: tuple[int, ...], recipe: str, count: int) -> SimpleNamespace:
         looks.append(look)
     boxes = np.array([_box(ids == number + 1) for number in range(len(looks))], np.float32)
     phrases = tuple(_phrase(rng, looks, every) for _ in range(count))
-    return SimpleNamespace(pixels=pixels, ids=ids, boxes_xyxy=boxes, phrases=phrases)
+    things = tuple(Thing(Look(shape, colour), 0.5, 0.5, 0.2) for colour, shape in looks)
+    return SimpleNamespace(pixels=pixels, ids=ids, boxes_xyxy=boxes, phrases=phrases, things=things)
 
 
 def _outline(shape: str, centre: np.ndarray, radius: float) -> np.ndarray:

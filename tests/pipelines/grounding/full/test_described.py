@@ -62,6 +62,8 @@ def test_a_thing_that_is_not_there_is_not_taken_from_another_that_is() -> None:
     found = rankings(expression, candidates)
     one = FullRaw(expression, candidates, found, shortlist(found), None, usual=0.3)
     assert kept(one, Thresholds()) == [0] and one.existence == pytest.approx(0.7)
+    told = [notice.text for notice in described(PICTURE, ["the cat and the zebra"], [one], Thresholds(), RUN).notices]
+    assert any("matches “zebra”" in text for text in told) and not any("matches “cat”" in text for text in told)
 
 
 def test_more_masks_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
