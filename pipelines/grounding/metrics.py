@@ -36,23 +36,34 @@ def single_scores(cases: Sequence[Case], raws: Sequence[Raw], mask_threshold: fl
     if not pairs:
         return {}
     boxes = np.array([box_iou(found.box, case.boxes[0]) for case, _, found in pairs])
-    overlaps = np.array([_overlap(raw.mask >= mask_threshold, case.mask) for case, raw, _ in pairs])
-    ious = _ratio(overlaps)
-    low, high = wilson_interval(int((boxes >= 0.5).sum()), len(boxes))
+    overlaps = np.array([overlap(raw.mask >= mask_threshold, case.mask) for case, raw, _ in pairs])
     hits = [_at(case.mask, found.cell, len(raw.centre)) for case, raw, found in pairs]
     return {
         "n": len(pairs),
-        "acc@0.5": float((boxes >= 0.5).mean()),
-        "acc@0.5_low": low,
-        "acc@0.5_high": high,
-        "acc@0.75": float((boxes >= 0.75).mean()),
-        "acc@0.9": float((boxes >= 0.9).mean()),
-        "mIoU": float(ious.mean()),
-        "oIoU": float(overlaps[:, 0].sum() / max(overlaps[:, 1].sum(), 1)),
-        **{f"Pr@{share}": float((ious >= share).mean()) for share in (0.5, 0.7, 0.9)},
+        **box_scores(boxes),
+        **mask_scores(overlaps),
         "centre_hit": float(np.mean(hits)),
         "consistency": float(np.mean([found.consistency for _, _, found in pairs])),
     }
+
+
+def box_scores(ious: np.ndarray) -> dict[str, float]:
+    """Accuracy of boxes by their IoU with the true ones, (n,), with the 95 % interval of the usual one."""
+    low, high = wilson_interval(int((ious >= 0.5).sum()), len(ious))
+    rates = {f"acc@{share}": float((ious >= share).mean()) for share in (0.5, 0.75, 0.9)}
+    return rates | {"acc@0.5_low": low, "acc@0.5_high": high}
+
+
+def mask_scores(overlaps: np.ndarray) -> dict[str, float]:
+    """Mean and overall IoU of masks, and precision at an IoU, from pixels of intersection and union, (n, 2)."""
+    ious = _ratio(overlaps)
+    overall = {"mIoU": float(ious.mean()), "oIoU": float(overlaps[:, 0].sum() / max(overlaps[:, 1].sum(), 1))}
+    return overall | {f"Pr@{share}": float((ious >= share).mean()) for share in (0.5, 0.7, 0.9)}
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """Pixels of intersection and union of two masks."""
+    return int((first & second).sum()), int((first | second).sum())
 
 
 def set_scores(cases: Sequence[Case], raws: Sequence[Raw], thresholds: Thresholds) -> dict[str, float]:
@@ -61,7 +72,7 @@ def set_scores(cases: Sequence[Case], raws: Sequence[Raw], thresholds: Threshold
     is_there = np.array([len(case.boxes) > 0 for case in cases])
     said = np.array([len(objects) > 0 for objects in found])
     overlaps = np.array([
-        _overlap((raw.mask >= thresholds.mask) & is_said, case.mask)
+        overlap((raw.mask >= thresholds.mask) & is_said, case.mask)
         for case, raw, is_said in zip(cases, raws, said, strict=True)
     ])  # fmt: skip
     exact = [is_exact(objects, case.boxes) for objects, case in zip(found, cases, strict=True)]
@@ -105,10 +116,6 @@ def wilson_interval(hits: int, count: int, z: float = 1.96) -> tuple[float, floa
     middle = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * (share * (1 - share) / count + spread / (4 * count)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _overlap(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
-    return int((first & second).sum()), int((first | second).sum())
 
 
 def _ratio(overlaps: np.ndarray) -> np.ndarray:

@@ -79,6 +79,7 @@ def _family(name: str, build: Pretrained, base: ModelSpec, paper: str, tuned: Mo
         experts=by_task,
         paper=paper,
         blocks=FLORENCE_BLOCKS if tuned else (),
+        evaluator="pipelines.grounding.full.evaluate:evaluate" if isinstance(build, Grounder) else "",
         default=MergeRecipe(coefficients=tuple((task, 1.0) for task in by_task)),
     )
 
