@@ -157,6 +157,16 @@ class GroundingBench(Bench["Job", "GroundingResult", "GroundingPipeline"]):
         found = {phrase: truth_of(job.scene, phrase) for phrase in job.phrases}
         return {phrase: truth for phrase, truth in found.items() if truth is not None}
 
+    def called(self, job: Job, box_xyxy: tuple[float, ...]) -> str | None:
+        """What the network of a job says that a region shows; None where it cannot say."""
+        from pipelines.grounding.full.pipeline import FullGroundingPipeline
+
+        grounder, image = self.grounder(job.network), self.image(job)
+        if not isinstance(grounder, FullGroundingPipeline) or not grounder.can_name:
+            return None
+        key = ("called", image.sha256, job.network, box_xyxy)
+        return self.kept(key, lambda: self.run(grounder.caption, image, box_xyxy), len)
+
     def why_not(self, job: Job, phrases: Sequence[str]) -> dict[str, list[Dropped]]:
         """For phrases of which nothing was found: the words that spoil it, asked in one batch; published networks tell
         it otherwise, and are not asked again."""

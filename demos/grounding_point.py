@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -17,10 +18,17 @@ from demos.tab_events import LAST
 from demos.words import hint
 from pipelines.grounding.random_scene import is_thing_at, name_at
 
+if TYPE_CHECKING:
+    from pipelines.grounding.results import GroundedObject
+
 ABOUT = "Click the picture: in a generated scene, what stands there is named, and a click on its name asks for it."
 GROUND = "Nothing stands there but the ground."
 ALIKE = "Nothing tells this thing from the others in few words."
-UNKNOWN = "Only generated scenes are known thing by thing; a photograph's things are not named yet."
+UNKNOWN = (
+    "Only generated scenes are known thing by thing. With Florence-2 as the network, a photograph's are named too."
+)
+SILENT = "The network has no words for this region."
+AROUND = 0.25  # side of the region around a click on nothing that was found, of the picture's shorter side
 
 
 class PointView:
@@ -51,8 +59,29 @@ class PointView:
         here = [label_of(one) for one in result.objects if one.mask[y, x]]
         covered = hint("Here: " + ", ".join(here)) if here else ""
         if job.scene is None:
-            return {self.line: covered + hint(UNKNOWN), self.name: ""}
+            called = self._sight.bench.called(job, region_at(result.objects, (x, y), result.size_wh))
+            told_of = hint(UNKNOWN) if called is None else _named(called) if called else hint(SILENT)
+            return {self.line: covered + told_of, self.name: called or ""}
         name = name_at(job.scene, (x, y))
         nameless = ALIKE if is_thing_at(job.scene, (x, y)) else GROUND
-        told_of = expression_buttons([(name, "ask")], "This is:") if name else hint(nameless)
+        told_of = _named(name) if name else hint(nameless)
         return {self.line: covered + told_of, self.name: name or ""}
+
+
+def _named(name: str) -> str:
+    return expression_buttons([(name, "ask")], "This is:")
+
+
+def region_at(
+    objects: Sequence[GroundedObject], at: tuple[int, int], size_wh: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """The box of the smallest object at a pixel (x, y); a square around it where nothing was found there."""
+    here = [one.box_xyxy for one in objects if one.mask[at[1], at[0]]]
+    if here:
+        return min(here, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
+    reach = AROUND * min(size_wh) / 2
+    low, high = (
+        (max(value - reach, 0.0) for value in at),
+        (min(value + reach, float(side)) for value, side in zip(at, size_wh, strict=True)),
+    )
+    return (*low, *high)

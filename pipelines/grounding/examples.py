@@ -32,7 +32,7 @@ REFUSES = "refuse"
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether a network was right about an expression, and how sure it was, 0 to 1."""
+    """Whether a network was right about an expression, and how sure it was and how well box and mask agree, 0 to 1."""
 
     is_right: bool
     certainty: float
@@ -131,7 +131,7 @@ def asker(family: ModelFamily, cache: ModelCache) -> Ask:
 def _answer(result: GroundingResult, number: int, truth: Any) -> Answer:
     one = result.phrases[number]
     objects = [result.objects[target - 1] for target in one.targets]
-    sure = min((each.score for each in objects), default=1 - one.existence)
+    sure = min((each.score * each.consistency for each in objects), default=1 - one.existence)
     return Answer(is_hit(objects, truth), sure)
 
 

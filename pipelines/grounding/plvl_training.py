@@ -28,6 +28,7 @@ from pipelines.training.loop import Batch, Stage
 from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, preset_of, train_run
 from pipelines.training.shards import start_making
 
+EXPERT_EMA = 0.995
 EXPERT_SHARE = 0.75  # of an expert's batches; the rest is of the base's recipe
 SETTLING = 60  # batches that give the averaged weights their statistics
 PAPER_BOXES = 0.8  # share of the steps after which boxes are supervised at the predicted peak as well
@@ -52,7 +53,7 @@ class Preset:
     shard_size: int = 2000
     base_rate: float = 1e-3
     look_rate: float = 7e-4
-    expert_rate: float = 8e-4
+    expert_rate: float = 4e-4
     easy: float = 0.25
     ema: float = 0.999
     recipe: str = BASE
@@ -64,7 +65,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("C", 5_000, 3_000, 400, 16, 4, 16, 2, ((0.6, 128), (1.0, 160))),
+    "cpu": Preset("C", 5_000, 3_000, 600, 16, 4, 16, 2, ((0.6, 128), (1.0, 160))),
     "gpu": Preset(
         "G", 14_000, 4_000, 1_200, 128, 4, 300, 20, ((0.5, 160), (1.0, 224)), easy=0.2, ema=0.9995, drawers=14,
         workers=8, checkpoint_every=500,
@@ -135,6 +136,7 @@ def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) 
     mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
     batches = Batches(mixed, plan.scenes, plan.phrases, plan.expert_steps, 0.0, plan.sides[-1:])
     stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, run.seed)
+    stage = replace(stage, ema=EXPERT_EMA)
     return run.store(model, task, run.stage(model, stage, batches, GroundingLoss(plan.expert_steps)))
 
 

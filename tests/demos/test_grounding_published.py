@@ -7,12 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+import numpy as np
 import pytest
 
 from demos.figure_layout import Panel
 from demos.grounding_export import panels
-from pipelines.grounding.full.families import DINO_TINY, SAM2_TINY
+from demos.grounding_point import region_at
+from pipelines.grounding.full import generated
+from pipelines.grounding.full.families import DINO_TINY, FLORENCE_BASE, SAM2_TINY
 from pipelines.grounding.full.pipeline import FullGroundingPipeline
+from pipelines.grounding.results import GroundedObject
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelSpec
@@ -31,6 +36,18 @@ def published(grounding_page: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     bench._published[NETWORK] = FullGroundingPipeline(bench.cache, family, absent)
     yield
     del bench._published[NETWORK]
+
+
+@pytest.fixture
+def writing(grounding_page: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a tiny Florence-2."""
+    folder, bench = tmp_path_factory.mktemp("florence"), grounding_page.tab.bench
+    tiny.store_florence(folder)
+    spec = ModelSpec("florence", f"folder:{folder}", None, "MIT")
+    family = replace(FLORENCE_BASE, base=spec, experts={}, blocks=(), default=MergeRecipe())
+    bench._published[family.name] = FullGroundingPipeline(bench.cache, family)
+    yield family.name
+    del bench._published[family.name]
 
 
 @pytest.fixture
@@ -92,3 +109,33 @@ def test_a_recipe_brings_the_network_back_and_an_unknown_one_is_refused(
 def test_weights_that_are_not_here_are_told_by_name(grounding_page: Any, asked: Any) -> None:
     with pytest.raises(UserError, match="grounding-dino-tiny"):
         asked(0.5, "a key that no test asked for")
+
+
+def test_a_network_that_writes_names_the_region_that_is_clicked(
+    published: None, writing: str, grounding_page: Any, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, page = grounding_page.tab, asked(0.0)
+    prompts: list[str] = []
+
+    def written(model: Any, asking: Any, pixels: Any, prompt: str) -> str:
+        prompts.append(prompt)
+        return "</s><s>a <mug> of tea<loc_3></s>"
+
+    monkeypatch.setattr(generated, "written", written)
+    job = page[tab.shown]
+    clicked = gr.SelectData(None, {"index": (1, 1), "value": None})
+    silent = tab.point.when_pointed(clicked, page)
+    assert "With Florence-2" in silent[tab.point.line] and prompts == [], "a detector has no words"
+    seen = {**page, tab.shown: replace(job, network=writing)}
+    told = tab.point.when_pointed(clicked, seen)
+    assert told[tab.point.name] == "a of tea" and "This is:" in told[tab.point.line]
+    assert tab.point.when_pointed(clicked, seen) == told and sum("region" in one for one in prompts) == 1
+
+
+def test_a_region_is_the_smallest_object_there_or_a_square_around_the_click() -> None:
+    mask = np.zeros((60, 80), bool)
+    mask[10:30, 10:30] = True
+    objects = [GroundedObject(number, "mug", box, 0.9, mask, (20.0, 20.0), 1.0)
+               for number, box in enumerate(((5.0, 5.0, 40.0, 40.0), (10.0, 10.0, 30.0, 30.0)), 1)]  # fmt: skip
+    assert region_at(objects, (20, 20), (80, 60)) == (10.0, 10.0, 30.0, 30.0)
+    assert region_at(objects, (79, 1), (80, 60)) == (71.5, 0.0, 80.0, 8.5)

@@ -1,4 +1,5 @@
-"""Florence-2: text with coordinates in it. It grounds every phrase of a sentence, and paints what an expression means.
+"""Florence-2: text with coordinates in it. It grounds every phrase of a sentence, paints what an expression means, and
+says what a region shows.
 
 It gives no probabilities. A word of a phrase counts as seen where the label that Florence-2 gave to a box says it.
 """
@@ -21,6 +22,7 @@ from pipelines.grounding.full.segmenting import small_hw
 from pipelines.shared.errors import UserError
 
 GROUND, PAINT = "Locate the phrases in the caption: {}", "Locate {} in the image with mask"
+NAME = "What does the region {} describe?"
 MOST_TOKENS, BEAMS = 512, 3
 BINS = 1000  # of a coordinate
 SAID, UNSAID = 1.0, 0.1  # evidence of a word that a label says, and of one that it does not
@@ -51,6 +53,14 @@ def offer(model: Any, folder: Path, picture: np.ndarray, expression: Expression,
     evidence = {phrase: said([label for label, _ in found], phrase) for phrase in expression.phrases}
     candidates, _ = chosen(boxes, evidence)
     return Offer(replace(candidates, colours=mean_colours(picture, candidates.boxes)), whole=whole)
+
+
+def caption(model: Any, folder: Path, picture: np.ndarray, box: np.ndarray) -> str:
+    """What a region of a picture (H, W, 3) uint8 shows; the box is x0, y0, x1, y1 in shares. May be empty."""
+    asking = asking_of(folder)
+    places = "".join(f"<loc_{int(np.clip(edge * BINS, 0, BINS - 1))}>" for edge in box)
+    text = written(model, asking, _pixels(asking, picture), NAME.format(places))
+    return " ".join(re.sub(r"<[^<>]*>", " ", text).split())
 
 
 def said(labels: Sequence[str], phrase: str) -> np.ndarray:

@@ -99,6 +99,20 @@ class FullGroundingPipeline:
         return described(image, phrases, raws, thresholds, run)
 
     @property
+    def can_name(self) -> bool:
+        """Whether the network writes, so that it can say what a region shows."""
+        return self._build.way == "generated"
+
+    def caption(self, image: OpenedImage, box_xyxy: Sequence[float]) -> str:
+        """What a region shows, in the words of a network that writes; box in pixels. May be empty."""
+        from pipelines.grounding.full import generated
+
+        height, width = image.pixels.shape[:2]
+        box = np.asarray(box_xyxy) / (width, height, width, height)
+        with self.cache.lease(self.family, self.family.default) as lease:
+            return generated.caption(lease.model, folder_of(self.family.base), to_bytes(image.pixels), box)
+
+    @property
     def _build(self) -> Grounder:
         assert isinstance(self.family.build, Grounder)
         return self.family.build

@@ -197,3 +197,16 @@ def test_what_florence_paints_is_filled() -> None:
     mask = generated.filled([square], (100, 200)) > 0
     assert mask.shape == (100, 200) and mask[30, 60] and not mask[70, 60]
     assert mask.mean() == pytest.approx(0.16, abs=0.01)
+
+
+def test_a_network_that_writes_says_what_a_region_shows_and_a_detector_does_not(
+    tiny_family: Callable[[str], ModelFamily], tmp_path: Path, picture: OpenedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, prompts = ModelCache(tmp_path, device="cpu"), []
+    asked = generated.written
+    monkeypatch.setattr(generated, "written", lambda *args: prompts.append(args[-1]) or asked(*args))
+    writer = FullGroundingPipeline(cache, tiny_family("florence-2-base"))
+    said = writer.caption(picture, (8.0, 6.0, 80.0, 60.0))
+    assert "<" not in said and said == " ".join(said.split())
+    assert prompts == ["What does the region <loc_100><loc_100><loc_999><loc_999> describe?"]
+    assert writer.can_name and not FullGroundingPipeline(cache, tiny_family("grounding-dino-tiny")).can_name
