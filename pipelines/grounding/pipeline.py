@@ -11,7 +11,7 @@ from pipelines.grounding.decode import Raw, Thresholds, found_in
 from pipelines.grounding.full.expression import most_meant
 from pipelines.grounding.letterbox import Letterbox
 from pipelines.grounding.results import GroundedObject, GroundingResult, PhraseResult, check_masks, disagreement
-from pipelines.grounding.tokenizer import TOKENS, WORD, every_word, split, tokenize, unknown
+from pipelines.grounding.tokenizer import TOKENS, WORD, every_word, split, unknown
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
@@ -108,6 +108,7 @@ def look(network: Any, pixels: np.ndarray, phrases: Sequence[str]) -> list[Raw]:
     """What the network says about each phrase; pixels (H, W, 3) float32, 0 to 1."""
     import torch
 
+    from pipelines.grounding.both_ways import asked_both_ways
     from pipelines.grounding.decode import raw_outputs
 
     height, width = pixels.shape[:2]
@@ -115,9 +116,9 @@ def look(network: Any, pixels: np.ndarray, phrases: Sequence[str]) -> list[Raw]:
     canvas = Letterbox.of(width, height, network.shape.side_px).place(eight)
     device = next(network.parameters()).device
     with torch.inference_mode():
-        seen = network.see(torch.from_numpy(canvas).to(device).permute(2, 0, 1)[None].float() / 255)
+        seen = torch.from_numpy(canvas).to(device).permute(2, 0, 1)[None].float() / 255
         owner = torch.zeros(len(phrases), dtype=torch.long, device=device)
-        return raw_outputs(network.ground(seen, tokenize(phrases).to(device), owner))
+        return raw_outputs(asked_both_ways(network, seen, phrases, owner))
 
 
 def described(

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 
 from pipelines.grounding.augmentation import mirrored
+from pipelines.grounding.both_ways import asked_both_ways
 from pipelines.grounding.decode import Raw, Thresholds, box_iou, found_in, raw_outputs
 from pipelines.grounding.metrics import ONE, exact_boxes
 from pipelines.grounding.pipeline import look
 from pipelines.grounding.scene_cache import resized
-from pipelines.grounding.tokenizer import split, tokenize
+from pipelines.grounding.tokenizer import split
 
 if TYPE_CHECKING:
     from pipelines.grounding.synthetic.world import Sample
@@ -147,8 +148,10 @@ def batch_gap(network: Any, scenes: Sequence[Sample]) -> float:
     side = network.shape.side_px
     canvases = np.stack([resized(scene.pixels, scene.ids, side)[0] for scene in scenes])
     pixels, texts = torch.from_numpy(canvases).permute(0, 3, 1, 2).float() / 255, [s.phrases[0].text for s in scenes]
-    together = raw_outputs(network(pixels, tokenize(texts)))
-    alone = [raw_outputs(network(pixels[i : i + 1], tokenize(texts[i : i + 1])))[0] for i in range(len(texts))]
+    numbers = torch.arange(len(texts))
+    together = raw_outputs(asked_both_ways(network, pixels, texts, numbers))
+    alone = [raw_outputs(asked_both_ways(network, pixels[i : i + 1], [text], numbers[:1]))[0]
+             for i, text in enumerate(texts)]  # fmt: skip
     gaps = [_gap(a, b) for a, b in zip(together, alone, strict=True)]
     return max(gaps)
 

@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from pipelines.grounding.both_ways import asked_both_ways
 from pipelines.grounding.decode import Raw, Thresholds, raw_outputs
 from pipelines.grounding.metrics import Case, set_scores, single_scores
 from pipelines.grounding.plvl import PLVL
 from pipelines.grounding.scene_cache import resized
-from pipelines.grounding.tokenizer import tokenize
 
 HELD_OUT = 1_000_003  # first number of every seed that no training uses
 BATCH = 50
@@ -63,6 +63,6 @@ def answers(model: PLVL, scenes: Sequence[Scene]) -> list[Raw]:
         some = scenes[first : first + BATCH]
         pixels = torch.from_numpy(np.stack([image for image, _ in some])).to(device).permute(0, 3, 1, 2).float() / 255
         owner = torch.tensor([at for at, (_, cases) in enumerate(some) for _ in cases], device=device)
-        tokens = tokenize([case.text for _, cases in some for case in cases]).to(device)
-        raws += raw_outputs(model(pixels, tokens, owner))
+        texts = [case.text for _, cases in some for case in cases]
+        raws += raw_outputs(asked_both_ways(model, pixels, texts, owner))
     return raws
