@@ -10,6 +10,7 @@ import gradio as gr
 from demos.desk import Desk
 from demos.examples import Example, read_examples
 from demos.merge_panel import MergePanel
+from demos.networks import OWN, Networks, networks_of
 from demos.sight import View
 from demos.tab import Workshop
 from demos.words import hint
@@ -22,6 +23,7 @@ class Board:
     Attributes:
         name: of the tab; begins its element ids.
         what: one line on what it is for.
+        networks: what the desk mixes: the tab's own family, then others that a tab may have.
         source_width_px: least width of the column of inputs.
         bench: has `cache`, `result(job)`, `preview(job)`, `scores(recipe)` and `forget()`.
         source: where inputs come from: `run`, `stop`, `controls`, `shown_components`, `examples`, `example`,
@@ -60,6 +62,19 @@ class Board:
     settable: list[Any]
     runs: list[Any]
 
+    @property
+    def networks(self) -> Networks:
+        """The tab's own family alone."""
+        return networks_of(self.family)
+
+    def network_of(self, job: Any) -> str:
+        """The name of the network whose mix a job is of."""
+        return OWN
+
+    def family_of(self, job: Any) -> ModelFamily:
+        """The family whose mix a job is of."""
+        return self.networks[self.network_of(job)]
+
     def build_source(self, examples: tuple[Example, ...]) -> Any:
         """The column of inputs."""
         raise NotImplementedError
@@ -86,7 +101,7 @@ class Board:
                 self.alert = gr.HTML("", elem_id=f"{self.name}-alert", elem_classes="when-full")
                 self.build_details()
             with gr.Column(scale=4, min_width=320, elem_classes="desk"):
-                self.panel = MergePanel(self.name, self.family)
+                self.panel = MergePanel(self.name, self.family, self.networks)
                 self.desk = Desk(self.panel, self.workshop, self.bench.scores)
 
     def list_components(

@@ -11,7 +11,8 @@ import gradio as gr
 
 from demos.merge_panel import MergePanel
 from demos.merge_words import describe
-from demos.presets import LONGEST_NAME, check_room, joined, read, written
+from demos.networks import OWN
+from demos.presets import LONGEST_NAME, check_room, joined, of_network, read, with_network, written
 from demos.scores import matrix_table, score_rows
 from demos.sight import Updates, Values
 from demos.starting_mixes import shipped_presets
@@ -24,19 +25,21 @@ from pipelines.shared.errors import UserError
 
 Scores = Callable[[MergeRecipe], Iterator[Mapping[str, float]]]
 Scored = tuple[MergeRecipe, Mapping[str, float]]
+UNSCORED = "The probe sets of this tab are its own network's; {name} is not scored on them."
 
 
 class Desk:
     """Presets, scores and recipe of one panel, in the current layout.
 
-    `scores(recipe)` yields task -> score of a mix, 0 to 1, as far as it is; it is left alone when the mix is replaced.
+    `scores(recipe)` yields task -> score of a mix of the tab's own family, 0 to 1, as far as it is; it is left alone
+    when the mix is replaced. Presets belong to the network that is on the desk.
     """
 
     def __init__(self, panel: MergePanel, workshop: Workshop, scores: Scores) -> None:
-        self.panel, self.family = panel, panel.family
+        self.panel = panel
         self._id, self._assets, self._scores = f"{panel.tab}-desk", workshop.assets, scores
         self._turns = workshop.turns[panel.tab]
-        self.shipped = shipped_presets(self.family)
+        self._shipped = {name: shipped_presets(family) for name, family in panel.networks.items()}
         self._build_presets()
         self._build_scores()
         self._build_recipe()
@@ -45,7 +48,7 @@ class Desk:
     def _build_presets(self) -> None:
         with gr.Accordion("Presets", open=False, elem_id=f"{self._id}-presets-box"):
             self.preset = gr.Dropdown(
-                list(self.shipped),
+                list(self._shipped[OWN]),
                 value="house mix",
                 label="Preset",
                 allow_custom_value=True,
@@ -72,6 +75,7 @@ class Desk:
             self.scores = gr.HTML(self._table({}), elem_id=f"{self._id}-scores")
             self.scored = gr.State(None)
             self.score = gr.Button("Score this mix", size="sm", elem_id=f"{self._id}-score")
+        self.fitting = [self.preset, self.export, self.scores, self.scored, self.score]
 
     def _build_recipe(self) -> None:
         with gr.Accordion("Recipe", open=False, elem_id=f"{self._id}-recipe-box"):
@@ -92,60 +96,83 @@ class Desk:
         """Events that move nothing on the desk; choosing a preset and using a recipe are the tab's, for they run."""
         self.save.click(told(self.when_saved), inputs, [self.own, self.preset], **BESIDE_QUEUE)
         self.delete.click(told(self.when_deleted), inputs, [self.own, self.preset], **BESIDE_QUEUE)
-        self.file.upload(told(self.when_imported), [self.own, self.file], [self.own, self.told],
+        network = self.panel.network
+        self.file.upload(told(self.when_imported), [self.own, self.file, network], [self.own, self.told],
                          trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
-        self.own.change(told(self.when_found), [self.own], [self.preset, self.export], trigger_mode="always_last",
-                        **BESIDE_QUEUE)  # fmt: skip
+        self.own.change(told(self.when_found), [self.own, network], [self.preset, self.export],
+                        trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
         self.score.click(told(self.when_scored), inputs, [self.scores, self.scored], **LONG)
+
+    def fitted(self, network: str, own: Any) -> Updates:
+        """The desk of another network: its presets, and scores where it has any."""
+        menu, export = self.when_found(own, network)
+        updates: Updates = {self.preset: {**menu, "value": "house mix"}, self.export: export, self.scored: None}
+        is_scored = network == OWN
+        told_of = self._table({}) if is_scored else hint(self._unscored(network), "reason")
+        return updates | {self.scores: told_of, self.score: gr.update(interactive=is_scored)}
+
+    def _unscored(self, network: str) -> str:
+        return UNSCORED.format(name=self.panel.of(network).family.name)
 
     def when_preset_chosen(self, values: Values) -> Updates:
         """A known preset goes on the desk; a new name waits for Save."""
-        name, own = values[self.preset], values[self.own] or {}
-        if name in self.shipped:
-            return self.panel.shown(self.shipped[name])
+        network, panel = values[self.panel.network], self.panel.at(values)
+        name, own = values[self.preset], of_network(values[self.own], network)
+        if name in self._shipped[network]:
+            return panel.shown(self._shipped[network][name])
         if name in own:
-            return self.panel.shown(recipe_from_dict(own[name], self.family.tasks))
+            return panel.shown(recipe_from_dict(own[name], panel.family.tasks))
         gr.Info("No preset has that name yet; Save keeps the desk under it.")
-        return {self.panel.relative: gr.skip()}
+        return {panel.relative: gr.skip()}
 
-    def when_found(self, own: Any) -> tuple[Any, Any]:
+    def when_found(self, own: Any, network: str = OWN) -> tuple[Any, Any]:
         """Menu and file of the presets that this browser keeps, as the page opens and after each change."""
-        own = own if isinstance(own, dict) else {}
-        return gr.update(choices=[*self.shipped, *own]), self._exported(own)
+        mine = of_network(own, network)
+        return gr.update(choices=[*self._shipped[network], *mine]), self._exported(mine, network)
 
-    def _exported(self, own: Mapping[str, Any]) -> Any:
-        if not own:
+    def _exported(self, mine: Mapping[str, Any], network: str) -> Any:
+        if not mine:
             return gr.update(value=None, interactive=False)
-        check_room(own, self.family)
-        path = new_file(f"mixdeck-{self.panel.tab}-presets.json")
-        path.write_text(written(own, self.family), encoding="utf-8")
+        family = self.panel.of(network).family
+        check_room(mine, family)
+        path = new_file(f"mixdeck-{self.panel.tab}{f'-{network}' if network else ''}-presets.json")
+        path.write_text(written(mine, family), encoding="utf-8")
         return gr.update(value=str(path), interactive=True)
 
-    def when_imported(self, own: Any, file: str) -> tuple[Any, str]:
+    def when_imported(self, own: Any, file: str, network: str = OWN) -> tuple[Any, str]:
         """The presets of a file beside one's own; of the same name, the file's."""
-        own = own if isinstance(own, dict) else {}
-        together, lines = joined(own, read(Path(file), self.family), self.shipped, self.family)
-        return together, notice_lines(lines)
+        family = self.panel.of(network).family
+        entries = read(Path(file), family)
+        together, lines = joined(of_network(own, network), entries, self._shipped[network], family)
+        return with_network(own, network, together), notice_lines(lines)
 
     def when_saved(self, values: Values) -> Updates:
         """The desk under the typed name, in this browser."""
-        name, own = str(values[self.preset] or "").strip()[:LONGEST_NAME], dict(values[self.own] or {})
-        if not name or name in self.shipped:
+        network, panel = values[self.panel.network], self.panel.at(values)
+        name, own = str(values[self.preset] or "").strip()[:LONGEST_NAME], dict(of_network(values[self.own], network))
+        if not name or name in self._shipped[network]:
             raise UserError("Type a name of your own into Preset first; the shipped ones stay as they are.", "No name")
-        own[name] = recipe_to_dict(self.panel.recipe(values))
-        check_room(own, self.family)
-        return {self.own: own, self.preset: gr.update(choices=[*self.shipped, *own], value=name)}
+        own[name] = recipe_to_dict(panel.recipe(values))
+        check_room(own, panel.family)
+        return self._kept(values, own, name)
 
     def when_deleted(self, values: Values) -> Updates:
         """A preset of one's own is forgotten."""
-        name, own = values[self.preset], dict(values[self.own] or {})
+        name, own = values[self.preset], dict(of_network(values[self.own], values[self.panel.network]))
         if name not in own:
             raise UserError("Only presets of your own can be deleted.", "Not deleted")
         del own[name]
-        return {self.own: own, self.preset: gr.update(choices=[*self.shipped, *own], value="house mix")}
+        return self._kept(values, own, "house mix")
+
+    def _kept(self, values: Values, own: Mapping[str, Any], chosen: str) -> Updates:
+        network = values[self.panel.network]
+        return {self.own: with_network(values[self.own], network, own),
+                self.preset: gr.update(choices=[*self._shipped[network], *own], value=chosen)}  # fmt: skip
 
     def when_scored(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """The desk's mix on every task's probe set, as they come; given up when another mix was run meanwhile."""
+        if values[self.panel.network] != OWN:
+            raise UserError(self._unscored(values[self.panel.network]), "Not scored")
         visitor, turn = visitor_of(request), self._turns.take()
         recipe = self.panel.recipe(values)
         yield {self.scores: self._scored(recipe, {}), self.scored: None}
@@ -166,4 +193,5 @@ class Desk:
 
     def _table(self, mixes: Mapping[str, Mapping[str, float]]) -> str:
         """What came with the weights, and mixes under it."""
-        return matrix_table({**score_rows(self._assets, self.family), **mixes}, self.family.tasks)
+        family = self.panel.family
+        return matrix_table({**score_rows(self._assets, family), **mixes}, family.tasks)

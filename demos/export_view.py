@@ -69,7 +69,7 @@ class ExportView:
         asked, start = values[self.extras] or (), start_of(tab.name, mark, folder)
         paths += self.more(asked, job, result, text, start)
         if "checkpoint" in asked and tab.is_mixed(job):
-            paths += write_checkpoint(tab.bench.cache.arena(tab.family), tab.document(job), start)
+            paths += write_checkpoint(tab.bench.cache.arena(tab.family_of(job)), tab.document(job), start)
         for line in self.missing(asked, job, result):
             gr.Info(line)
         return {self.exported: paths}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from pipelines.shared.errors import UserError
 from pipelines.shared.weights import other_weights
 
 if TYPE_CHECKING:
+    from demos.networks import Networks
     from pipelines.merging.arena import Arena
     from pipelines.shared.family import ModelFamily
     from pipelines.shared.recipe_file import RecipeDocument
@@ -43,9 +44,10 @@ def hashes_of(paths: Iterable[str]) -> dict[str, str]:
 
 
 def parse_for(
-    text: str, family: ModelFamily, assets: Path, there: Collection[str] = ()
+    text: str, family: ModelFamily | Networks, assets: Path, there: Collection[str] = ()
 ) -> tuple[RecipeDocument, tuple[str, ...]]:
-    """A recipe of this family, and what of it cannot be restored. UserError on anything unknown.
+    """A recipe of this family, or of one of these networks, and what of it cannot be restored. UserError on anything
+    unknown.
 
     Args:
         assets: the folder of the weights that are here.
@@ -56,9 +58,10 @@ def parse_for(
 
     if not text.strip():
         raise UserError("The recipe is empty. Press Run to get the recipe of the current settings.", "No recipe")
-    document, report = parse_document(text, {one.name: one for one in (*FAMILIES, family)}.values())
-    if document.pipeline != family.pipeline or document.family != family.name:
-        here = f"{family.pipeline}/{family.name}"
+    mine = list(family.values()) if isinstance(family, Mapping) else [family]
+    document, report = parse_document(text, {one.name: one for one in (*FAMILIES, *mine)}.values())
+    if not any((document.pipeline, document.family) == (one.pipeline, one.name) for one in mine):
+        here = f"{mine[0].pipeline}/{', '.join(one.name for one in mine)}"
         raise UserError(f"This recipe is for {document.pipeline}/{document.family}; here is {here}.")
     missing = tuple(f"Its input {one.name} (sha256 {one.sha256[:8]}…) is not stored inside; drop it in separately."
                     for one in document.inputs if one.sha256 not in there)  # fmt: skip

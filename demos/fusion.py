@@ -284,7 +284,7 @@ class FusionTab(MixTab):
         moved = Placement(values[self.source.align], self.alignment.moves(values))
         return differences(plain_form(options, placement), plain_form(there, moved))
 
-    def revisited(self, run: PastRun) -> Updates:
+    def revisited(self, run: PastRun, values: Values | None = None) -> Updates:
         """Frames, settings and mix of an earlier run."""
         job = run.job
         files = self.source.with_files(job.paths, job.options.task, run.example)

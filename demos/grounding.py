@@ -24,6 +24,7 @@ from demos.grounding_settings import GroundingSettings
 from demos.grounding_source import GroundingSource, expressions_of
 from demos.grounding_words import NETWORK, about, prompt, run_caption
 from demos.mix_tab import Drawn, MixTab
+from demos.networks import OWN
 from demos.past import PastRun, PastView
 from demos.sight import Sight, Updates, Values
 from demos.tab import ON_DEVICE, QUIET, Tab, Workshop, told
@@ -228,9 +229,9 @@ class GroundingTab(MixTab):
     def with_settings(self, example: Example) -> Updates:
         """The usual thresholds unless the example has its own, and its phrases."""
         options = dict(example.options)
-        for mine in ("scene", "network"):
-            options.pop(mine, None)
-        return self._with_options(options) | {self.correction.kept: None}
+        options.pop("scene", None)
+        network = options.pop("network", OWN)
+        return self._with_options(options) | {self.source.network: network, self.correction.kept: None}
 
     def _with_options(self, options: dict[str, Any]) -> Updates:
         """Phrases, and thresholds by name. Raises UserError: no texts, an unknown name, or a value out of range."""
@@ -255,7 +256,7 @@ class GroundingTab(MixTab):
             updates |= self.source.with_scene(SceneRef.from_dict(scene))
         return updates | self.reported(report)
 
-    def revisited(self, run: PastRun) -> Updates:
+    def revisited(self, run: PastRun, values: Values | None = None) -> Updates:
         """Picture, phrases, thresholds and mix of an earlier run."""
         job: Job = run.job
         asked = self.settings.shown(job.thresholds) | self.source.with_queries(job.queries)

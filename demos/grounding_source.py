@@ -8,8 +8,9 @@ import gradio as gr
 from PIL import Image
 
 from demos.examples import Example
-from demos.grounding_tiers import OWN, network_choices
+from demos.grounding_tiers import network_titles
 from demos.grounding_words import KIND_TITLES, NETWORK, PICK, expression_buttons
+from demos.networks import network_menu
 from demos.sight import STILL, Updates, Values
 from demos.steps import new_file
 from demos.stills import OriginalImage
@@ -21,6 +22,7 @@ from pipelines.grounding.random_scene import MOST_SEED, SceneRef, drawn
 ID = "grounding"
 ABOUT_EXAMPLES = "Examples: each brings its picture, its phrases and its mix."
 ABOUT_SCENES = "Generated scenes know their answers: every expression below is a click away, and is marked hit or miss."
+ABOUT_NETWORKS = "published ones look at photographs; the desk does not mix them"
 EXPRESSIONS = "About this scene; click to ask:"
 NO_PHOTOGRAPHS = f"{NETWORK} knows twenty drawn things, not photographs; choose a published network for those."
 FIRST = "the red circle"
@@ -53,8 +55,7 @@ class GroundingSource:
             placeholder="Drop a picture, or draw a random scene below",
         )  # fmt: skip
         self._build_phrases(options)
-        self.network = gr.Dropdown(network_choices(NETWORK), value=OWN, label="Network", elem_id=f"{ID}-network",
-                                   info="published ones look at photographs; the desk does not mix them")  # fmt: skip
+        self.network = network_menu(ID, network_titles(NETWORK), ABOUT_NETWORKS)
         with gr.Row(elem_classes="tight"):
             self.run = gr.Button("Run", variant="primary", elem_id=f"{ID}-run", size="md", min_width=80)
             self.stop = gr.Button("Stop", elem_id=f"{ID}-stop", size="md", min_width=80)
@@ -115,7 +116,6 @@ class GroundingSource:
         scene = _scene(example.options)
         return {
             self.image: str(example.frames[0]),
-            self.network: example.options.get("network", OWN),
             self.scene: scene,
             self.expressions: expressions_of(scene),
             self.example: example.slug,

@@ -6,20 +6,20 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from demos.grounding_words import clipped
+from demos.networks import OWN
 from demos.words import hint
 
 if TYPE_CHECKING:
     from pipelines.grounding.results import PhraseResult
 
-OWN = ""  # the name of the tab's own family among the networks
 ABOUT_TERMS = "How true each part of the expression is of each candidate, 0 to 1, as the re-ranker sees it."
 
 
-def network_choices(own: str) -> list[tuple[str, str]]:
-    """(title, name) of the networks that can be asked: the tab's own, which the desk mixes, then published ones."""
+def network_titles(own: str) -> dict[str, str]:
+    """A line of the menu for each network: the tab's own, which the desk mixes, then published ones."""
     from pipelines.grounding.full.families import GROUNDERS
 
-    return [(f"{own}, mixed by the desk", OWN), *((f"{one.name}, as published", one.name) for one in GROUNDERS)]
+    return {OWN: f"{own}, mixed by the desk", **{one.name: f"{one.name}, as published" for one in GROUNDERS}}
 
 
 def tells_words(raw: Any) -> bool:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.merge_words import describe
+from demos.networks import OWN
 from demos.sight import Updates, Values
 from demos.tab import TELLING, told
 from demos.tab_events import then_run
 from demos.words import hint
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.merging.recipe_form import recipe_hash
+from pipelines.shared.errors import UserError
 from pipelines.shared.recipe_file import RecipeDocument, dump_yaml
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class RecipeBox:
         self.to_desk.interactive = self.from_desk.interactive = has_desk
         for name, tab in desks.items():
             sent = told(_sender(self, tabs, name, tab))
-            then_run(tab, self.to_desk.click(sent, {self.kept}, [tabs, *tab.desk_outputs], **TELLING))
+            then_run(tab, self.to_desk.click(sent, {self.kept, *tab.inputs}, [tabs, *tab.settable], **TELLING))
             taken = told(_taker(self, name, tab, lab))
             self.from_desk.click(taken, {*lab.inputs, *tab.inputs}, lab.picked, **TELLING)
 
@@ -73,7 +75,7 @@ def _sender(box: RecipeBox, tabs: gr.Tabs, name: str, tab: MixTab) -> Any:
         family, recipe = values[box.kept]
         if family != name:
             return {tabs: gr.skip()}
-        return {tabs: gr.Tabs(selected=tab.name)} | tab.panel.shown(recipe)
+        return {tabs: gr.Tabs(selected=tab.name)} | tab.on_desk(OWN, recipe, values)
 
     return send
 
@@ -81,7 +83,11 @@ def _sender(box: RecipeBox, tabs: gr.Tabs, name: str, tab: MixTab) -> Any:
 def _taker(box: RecipeBox, name: str, tab: MixTab, lab: LabTab) -> Any:
     def take(values: Values) -> Updates:
         family, _ = values[box.kept]
-        return lab.put(name, tab.panel.recipe(values), values) if family == name else {box.line: gr.skip()}
+        if family != name:
+            return {box.line: gr.skip()}
+        if there := values[tab.panel.network]:
+            raise UserError(f"{there} is on that desk; choose {name} there first.", "Another network")
+        return lab.put(name, tab.panel.recipe(values), values)
 
     return take
 

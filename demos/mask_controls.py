@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import gradio as gr
 
 from demos.fader import Fader
 from demos.log_fader import MARKS, LogFader
+from demos.networks import OWN, Networks, OwnParts, prefix_of
 from pipelines.merging.method import MergeMethod
 from pipelines.merging.recipe import DEFAULT_THRESHOLD, MASK_MODES, MaskChoice
 from pipelines.merging.registry import METHODS
@@ -25,38 +27,64 @@ USUAL_VOTES = {"sum": 2, "ties": 1}
 VOTES = "keep what at least k tasks use"
 SPARSER = "higher keeps fewer weights"
 MUTES = "frozen: its mask goes; rebuild: it also leaves the vector"
+OFF: dict[str, Any] = {"interactive": False, "info": IDLE}
 
 
 class MaskControls:
     """An accordion with the mode and its details.
 
     Attributes:
-        thresholds: a fader λ per task.
+        of, votes, thresholds: whose masks count, the least votes, a fader λ per task; each network has its own.
         controls: every widget whose value is part of the recipe.
         counts: the line of live counts, filled by runs.
     """
 
-    def __init__(self, name: str, tasks: Sequence[str], record: MergeMethod) -> None:
-        self._tasks = tuple(tasks)
-        off: dict[str, Any] = {"interactive": False, "info": IDLE}
+    def __init__(self, name: str, networks: Networks, parts: OwnParts, record: MergeMethod) -> None:
+        self._tasks_of = {network: family.tasks for network, family in networks.items()}
         with gr.Accordion("Masks", open=False, elem_id=f"{name}-masks"):
             self.mode = gr.Radio(mask_choices(record), value="off", label="Where the mix may act",
                                  info=mask_reason(record), interactive=len(record.masks) > 1,
                                  elem_id=f"{name}-mask-mode")  # fmt: skip
-            self.of = gr.CheckboxGroup(list(tasks), value=list(tasks), label="Masks of", elem_id=f"{name}-mask-tasks",
-                                       **off)  # fmt: skip
-            self.votes = Fader(0, len(tasks), 2, step=1, label="Votes k", elem_id=f"{name}-votes", buttons=[], **off)
+            self._build_owners(name, parts)
             self.compare = gr.Radio([("> as released", "gt"), ("≥ as printed", "ge")], value="gt", label="Comparison",
-                                    elem_id=f"{name}-compare", **off)  # fmt: skip
+                                    elem_id=f"{name}-compare", **OFF)  # fmt: skip
             self.on_mute = gr.Radio([("frozen", "frozen"), ("rebuild", "rebuild")], value="frozen",
-                                    label="A muted expert", elem_id=f"{name}-on-mute", **off)  # fmt: skip
-            self.thresholds = tuple(
-                LogFader(marks=MARKS, label=f"λ {task}", infos=(SPARSER, IDLE), interactive=False,
-                         elem_id=f"{name}-lambda-{index}")
-                for index, task in enumerate(tasks)
-            )  # fmt: skip
+                                    label="A muted expert", elem_id=f"{name}-on-mute", **OFF)  # fmt: skip
+            self._build_thresholds(name, parts)
             self.counts = gr.HTML("", elem_id=f"{name}-mask-counts")
-        self.controls: list[Any] = [self.mode, self.of, self.votes, self.compare, self.on_mute, *self.thresholds]
+        owned = [one for name in networks for one in (self._of[name], self._votes[name], *self._thresholds[name])]
+        self.controls: list[Any] = [self.mode, self.compare, self.on_mute, *owned]
+        self._look_at(OWN)
+
+    def _build_owners(self, name: str, parts: OwnParts) -> None:
+        self._of, self._votes = {}, {}
+        for network, tasks in self._tasks_of.items():
+            prefix = prefix_of(name, network)
+            with parts.of(network):
+                self._of[network] = gr.CheckboxGroup(list(tasks), value=list(tasks), label="Masks of",
+                                                     elem_id=f"{prefix}-mask-tasks", **OFF)  # fmt: skip
+                self._votes[network] = Fader(0, len(tasks), 2, step=1, label="Votes k", buttons=[],
+                                             elem_id=f"{prefix}-votes", **OFF)  # fmt: skip
+
+    def _build_thresholds(self, name: str, parts: OwnParts) -> None:
+        self._thresholds = {}
+        for network, tasks in self._tasks_of.items():
+            with parts.of(network):
+                self._thresholds[network] = tuple(
+                    LogFader(marks=MARKS, label=f"λ {task}", infos=(SPARSER, IDLE), interactive=False,
+                             elem_id=f"{prefix_of(name, network)}-lambda-{index}")
+                    for index, task in enumerate(tasks)
+                )  # fmt: skip
+
+    def _look_at(self, network: str) -> None:
+        self._tasks, self.thresholds = self._tasks_of[network], self._thresholds[network]
+        self.of, self.votes = self._of[network], self._votes[network]
+
+    def seen_as(self, network: str) -> MaskControls:
+        """The same widgets, with those that this network has for itself."""
+        view = copy(self)
+        view._look_at(network)
+        return view
 
     def choice(self, values: Values) -> MaskChoice:
         """What the widgets ask for. Raises UserError where no expert's mask is chosen."""

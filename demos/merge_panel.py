@@ -1,12 +1,13 @@
-"""The mixing desk of one family: widgets drawn from the family's and the methods' records, and their recipe.
+"""The mixing desk of a tab: widgets drawn from its families' and the methods' records, and their recipe.
 
 The only place that knows which widget is which part of a recipe. Handlers get and give values keyed by component.
+A tab of several networks has one desk for all: experts, masks and stages are each network's own, the rest they share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -17,8 +18,10 @@ from demos.history import History
 from demos.log_fader import LogFader
 from demos.mask_controls import MaskControls
 from demos.merge_words import formula_line, offline_note, settings_note
+from demos.networks import OWN, Networks, OwnParts, networks_of, prefix_of
 from demos.stage_controls import StageControls
-from demos.starting_mixes import base_recipe
+from demos.strips import Strip, build_strips
+from demos.swapping import Swapping, start_of
 from pipelines.merging.method import MergeMethod, Setting
 from pipelines.merging.recipe import COEFFICIENT_RANGE, MergeRecipe
 from pipelines.merging.registry import METHODS, method
@@ -36,16 +39,6 @@ DESK_SWITCH = ('<button type="button" class="desk-switch" aria-expanded="false">
 # The page says here why the sum of locked faders is not 1.
 SUM_NOTE = '<div class="sum-note" role="status"></div>'
 DRAGGED = (Fader, LogFader, Bars)
-FLAGS = (("Solo", "solo"), ("Mute", "mute"), ("± negate", "negate"))
-
-
-@dataclass(frozen=True)
-class Strip:
-    """The controls of one expert."""
-
-    task: str
-    weight: Fader
-    flags: gr.CheckboxGroup
 
 
 class MergePanel:
@@ -53,25 +46,54 @@ class MergePanel:
 
     Attributes:
         tab: whose desk it is; its name begins every element id.
-        controls: every widget whose value is part of the recipe.
+        networks: what can be on it, the tab's own family first; `family` is the one that this desk is looked at for.
+        network: the name of the one that is on it.
+        controls: every widget whose value is part of a recipe, of any network.
         faders, switches: those of `controls` that are dragged, and those that are set in one go.
+        swapping: puts another network on it.
     """
 
-    def __init__(self, tab: str, family: ModelFamily) -> None:
-        self.family = family
+    def __init__(self, tab: str, family: ModelFamily, networks: Networks | None = None) -> None:
+        self.family, self.networks = family, networks or networks_of(family)
         self.tab, self._id = tab, f"{tab}-desk"
         self._default = family.default
-        even = 1 / max(len(family.tasks), 1) / 2  # of the way of the scale's knob
-        gr.HTML(f"{DESK_SWITCH}<style>#{self._id}-scale {{ --even: {even:.4f} }}</style>")
+        self.parts = OwnParts(self.networks)
+        gr.HTML(f"{DESK_SWITCH}<style>{self._even_marks()}</style>")
         self._build_method()
         self._build_strips()
         self._build_settings()
-        self.masks = MaskControls(self._id, family.tasks, method(self._default.method))
-        self.stages = StageControls(self._id, family)
+        self.masks = MaskControls(self._id, self.networks, self.parts, method(self._default.method))
+        self.stages = StageControls(self._id, self.networks, self.parts)
         self._build_memory()
         self.faders: tuple[Any, ...] = tuple(one for one in self._parts() if isinstance(one, DRAGGED))
         self.switches = tuple(one for one in self._parts() if not isinstance(one, DRAGGED))
         self.controls: tuple[Any, ...] = (*self._parts(), self.stages.extra)
+        self._views = {name: self if name == OWN else self._seen_as(name) for name in self.networks}
+        self.swapping = Swapping(self)
+
+    # --- one desk, several networks
+
+    def _seen_as(self, name: str) -> MergePanel:
+        view = copy(self)
+        view.family, view.strips = self.networks[name], self._strips[name]
+        view.masks, view.stages = self.masks.seen_as(name), self.stages.seen_as(name)
+        return view
+
+    def of(self, name: str) -> MergePanel:
+        """The same desk, with the experts, masks and stages of this network."""
+        return self._views[name]
+
+    def at(self, values: Values) -> MergePanel:
+        """The desk with those of the network that is on it."""
+        return self._views[values[self.network]]
+
+    def _even_marks(self) -> str:
+        """Where an even average stands on the scale's knob, of its whole way; of another network while it is seen."""
+        rules = []
+        for index, (name, family) in enumerate(self.networks.items()):
+            seen = f".desk:has(#{prefix_of(self._id, name)}-w-0) " if index else ""
+            rules.append(f"{seen}#{self._id}-scale {{ --even: {1 / max(len(family.tasks), 1) / 2:.4f} }}")
+        return " ".join(rules)
 
     # --- layout
 
@@ -93,29 +115,11 @@ class MergePanel:
         )
 
     def _build_strips(self) -> None:
-        strips = []
-        for index, (task, spec) in enumerate(self.family.experts.items()):
-            with gr.Column(elem_classes=["strip", f"strip-{index}"]):
-                weight = Fader(
-                    *COEFFICIENT_RANGE,
-                    dict(self._default.coefficients).get(task, 0.0),
-                    step=0.01,
-                    label=task,
-                    info=spec.task.partition(":")[0],
-                    elem_id=f"{self._id}-w-{index}",
-                    buttons=["reset"],
-                )
-                flags = gr.CheckboxGroup(
-                    FLAGS,
-                    value=[],
-                    label=f"{task} switches",
-                    show_label=False,
-                    container=False,
-                    elem_id=f"{self._id}-flags-{index}",
-                    elem_classes="flags",
-                )
-            strips.append(Strip(task, weight, flags))
-        self.strips = tuple(strips)
+        self._strips: dict[str, tuple[Strip, ...]] = {}
+        for name, family in self.networks.items():
+            with self.parts.of(name):
+                self._strips[name] = build_strips(prefix_of(self._id, name), family)
+        self.strips = self._strips[OWN]
         self.lock = gr.Checkbox(
             False,
             label="Keep sum 1",
@@ -181,11 +185,12 @@ class MergePanel:
                 min_width=120,
             )
             self.pin = gr.Button("Copy to other slot", size="sm", min_width=110, elem_id=f"{self._id}-pin")
-        self.history = gr.State(History((self._default,)))
-        self.slots = gr.State({"A": self._default, "B": base_recipe(self.family)})
+        start = start_of(self.family)
+        self.history, self.slots = gr.State(start.history), gr.State(start.slots)
+        self.network, self.aside = gr.State(OWN), gr.State({})
 
     def _parts(self) -> list[Component]:
-        per_strip = [part for one in self.strips for part in (one.weight, one.flags)]
+        per_strip = [part for strips in self._strips.values() for one in strips for part in (one.weight, one.flags)]
         per_method = [control for controls in self.settings.values() for control in controls.values()]
         return [self.method, self.scale, *per_strip, *per_method, *self.masks.controls, *self.stages.moved]
 
@@ -243,12 +248,14 @@ class MergePanel:
     @property
     def inputs(self) -> list[Any]:
         """Everything on the desk that handlers are told."""
-        return [*self.controls, self.apply, self.slot, self.slots, self.history, self.relative, self.stages.curve]
+        return [*self.controls, self.apply, self.slot, self.slots, self.history, self.relative, self.stages.curve,
+                self.network, self.aside]  # fmt: skip
 
     @property
     def outputs(self) -> list[Any]:
         """Everything that the desk's own events set."""
-        return [*self.shown_components, *self.memory_components, self.slots, self.relative, self.stages.curve]
+        return [*self.shown_components, *self.memory_components, self.slots, self.relative, self.stages.curve,
+                *self.swapping.outputs]  # fmt: skip
 
     # --- events that stay on the desk
 
@@ -314,6 +321,10 @@ class MergePanel:
         """The recipe the desk is compared with."""
         other: MergeRecipe = values[self.slots]["B" if values[self.slot] == "A" else "A"]
         return other
+
+    def when_reset(self) -> Updates:
+        """The family's own mix."""
+        return self.shown(self.family.default)
 
     def when_undone(self, history: History, steps: int) -> Updates:
         """The desk `steps` further in its history."""

@@ -18,8 +18,9 @@ from demos.examples import Example
 from demos.exports import restore
 from demos.history import History
 from demos.merge_words import describe
+from demos.networks import OWN
 from demos.past import PastRun, PastView
-from demos.sight import Updates, Values
+from demos.sight import Updates, Values, both
 from demos.stage_controls import title_of
 from demos.tab import Turns, alert_line, tell, visitor_of
 from demos.words import mask_line, notice_lines, version_label
@@ -96,8 +97,8 @@ class MixTab(Board):
         """The example whose inputs are used as they are; empty for others."""
         return str(values[self.source.example])
 
-    def revisited(self, run: PastRun) -> Updates:
-        """Inputs, settings and mix of an earlier run."""
+    def revisited(self, run: PastRun, values: Values | None = None) -> Updates:
+        """Inputs, settings and mix of an earlier run; `values` are what the page has."""
         raise NotImplementedError
 
     # --- runs
@@ -212,6 +213,8 @@ class MixTab(Board):
         Nothing enters where the visitor went back or forth in it during the run.
         """
         history: History = values[self.panel.history]
+        if self.network_of(values[self.shown]) != values[self.panel.network]:  # the desk has moved on to another one
+            return {self.panel.history: gr.skip()}
         recipe: MergeRecipe = values[self.shown].recipe
         updates = {self.panel.history: gr.skip()} | self.desk.marked(values[self.desk.scored], recipe)
         if values[self.since] != history.moves:
@@ -230,7 +233,7 @@ class MixTab(Board):
             return ""
         from pipelines.merging.recovery import recoveries  # loads torch
 
-        arena = self.bench.cache.arena(self.family)
+        arena = self.bench.cache.arena(self.family_of(job))
         return mask_line(arena.mask_report(job.recipe), recoveries(arena.mixture(job.recipe), job.recipe))
 
     # --- words and recipes
@@ -251,19 +254,24 @@ class MixTab(Board):
         """The mix of an example."""
         return recipe_from_dict(example.recipe, self.family.tasks) if example.recipe else self.family.default
 
-    def when_example_chosen(self, event: gr.SelectData) -> Updates:
+    def when_example_chosen(self, event: gr.SelectData, values: Values) -> Updates:
         """Inputs, settings and mix of an example."""
-        return self.with_example(self.source.examples[event.index])
+        return self.with_example(self.source.examples[event.index], values)
 
-    def with_example(self, example: Example) -> Updates:
-        """The page as an example wants it."""
-        desk = self.panel.shown(self.recipe_of(example))
-        return self.with_settings(example) | desk | self.source.with_example(example)
+    def with_example(self, example: Example, values: Values | None = None) -> Updates:
+        """The page as an example wants it; `values` are what the page has, where it is open already."""
+        desk = self.on_desk(OWN, self.recipe_of(example), values)
+        return both(desk, self.with_settings(example)) | self.source.with_example(example)
+
+    def on_desk(self, network: str, recipe: MergeRecipe | None, values: Values | None) -> Updates:
+        """A mix of one of the tab's networks on the desk; None is how its desk was left. Without `values` the page is
+        one that nobody has touched."""
+        return self.panel.swapping.put(network, recipe, values or {one: one.value for one in self.panel.inputs})
 
     def when_past_chosen(self, event: gr.SelectData, values: Values) -> Updates:
         """The page as it was for a run in the history."""
         assert self.past is not None
-        return self.revisited(self.past.chosen(event, values))
+        return self.revisited(self.past.chosen(event, values), values)
 
     def when_yaml_used(self, values: Values) -> Updates:
         """The text of the recipe box, checked, on the page."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from demos.networks import OWN
 from pipelines.merging.errors import MergeError
 from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
@@ -17,6 +18,27 @@ MOST_BYTES = 200_000  # of all presets of one's own, in the browser and as a fil
 LONGEST_NAME = 60
 MOST_LINES, LONGEST_LINE = 10, 200  # of what is told of a file
 Own = Mapping[str, Any]
+OTHERS = ""  # no preset has this name: under it stand those of a tab's other networks, by network
+
+
+def of_network(own: Any, network: str) -> Own:
+    """The presets of one network among all that a browser keeps for a tab; nothing where it keeps no such thing."""
+    kept = _mapping(own)
+    if network == OWN:
+        return {name: form for name, form in kept.items() if name != OTHERS}
+    return _mapping(_mapping(kept.get(OTHERS)).get(network))
+
+
+def with_network(own: Any, network: str, presets: Own) -> dict[str, Any]:
+    """What a browser is to keep for a tab once one network has these presets."""
+    others = _mapping(_mapping(own).get(OTHERS))
+    if network == OWN:
+        return {**presets, **({OTHERS: others} if others else {})}
+    return {**of_network(own, OWN), OTHERS: {**others, network: presets}}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def written(own: Own, family: ModelFamily) -> str:

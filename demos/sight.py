@@ -20,11 +20,27 @@ def with_updates(values: Values, updates: Updates) -> Updates:
     """The values of the page once these updates have come; an update without a value leaves it."""
     found = dict(values)
     for one, update in updates.items():
-        if not isinstance(update, dict) or "__type__" not in update:
+        if not _has_update(update):
             found[one] = update
         elif "value" in update:
             found[one] = update["value"]
     return found
+
+
+def both(first: Updates, second: Updates) -> Updates:
+    """Two updates as one: what the second says of a component is added to what the first does, and counts before it."""
+    found = dict(first)
+    for one, update in second.items():
+        found[one] = {**_as_update(found[one]), **_as_update(update)} if _has_update(found.get(one)) else update
+    return found
+
+
+def _has_update(value: Any) -> bool:
+    return isinstance(value, dict) and "__type__" in value
+
+
+def _as_update(value: Any) -> dict[str, Any]:
+    return value if _has_update(value) else gr.update(value=value)
 
 
 class Bench(Protocol):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from demos.bars import MOST, Bars
 from demos.fader import Fader
+from demos.networks import OWN, Networks, OwnParts, prefix_of
 from demos.words import hint
 from pipelines.merging.presets import PRESETS, block_weights
 from pipelines.merging.recipe import BlockRule, MergeRecipe
-from pipelines.shared.family import ModelFamily
+from pipelines.shared.family import Block
 
 Updates = dict[Any, Any]
 Values = Mapping[Any, Any]
@@ -22,32 +25,64 @@ LAYERS = "Every layer, on top of its stage"
 SMALLEST = 1e-3  # of a stage that a layer's own factor can be told under
 
 
+@dataclass(frozen=True)
+class Stages:
+    """The parts of one network, a fader for each stage, and bars where it has layers."""
+
+    blocks: tuple[Block, ...]
+    layers: tuple[Block, ...]
+    faders: list[Fader]
+    bars: Bars | None
+
+
+def build_stages(prefix: str, blocks: tuple[Block, ...], layers: tuple[Block, ...]) -> Stages:
+    """Faders and bars in the current layout."""
+    faders = [Fader(0, 2, 1, step=0.01, label=block.name, elem_id=f"{prefix}-stage-{index}", buttons=[])
+              for index, block in enumerate(blocks)]  # fmt: skip
+    bars: Bars | None = None
+    if layers:
+        gr.HTML(hint(LAYERS))
+        bars = Bars(names=[one.name for one in layers], label=LAYERS, elem_id=f"{prefix}-layers")
+    return Stages(blocks, layers, faders, bars)
+
+
 class StageControls:
     """An accordion with a fader per stage, a curve over all of them, and bars for the layers.
 
     A recipe has one rule for a layer, stage times bar, in front of the rule of its stage: the first that fits counts.
 
     Attributes:
+        faders, bars: of the network that is looked at; networks of the same stages share them.
         controls: every widget whose value is part of the recipe, and `extra`, the rules that no widget here shows.
     """
 
-    def __init__(self, name: str, family: ModelFamily) -> None:
-        self._blocks, self._layers = family.blocks, family.layers
+    def __init__(self, name: str, networks: Networks, parts: OwnParts) -> None:
+        sharing: dict[Any, list[str]] = {}
+        for network, family in networks.items():
+            sharing.setdefault((family.blocks, family.layers), []).append(network)
+        self._of: dict[str, Stages] = {}
         with gr.Accordion("Stages (flat)", open=False, elem_id=f"{name}-stages") as self.box:
             gr.HTML(hint(ABOUT))
             self.curve = gr.Dropdown(list(PRESETS), value=None, label="Curve", elem_id=f"{name}-curve",
                                      info="sets every stage by a formula over depth")  # fmt: skip
-            self.faders = [
-                Fader(0, 2, 1, step=0.01, label=block.name, elem_id=f"{name}-stage-{index}", buttons=[])
-                for index, block in enumerate(self._blocks)
-            ]
-            self.bars: Bars | None = None
-            if self._layers:
-                gr.HTML(hint(LAYERS))
-                self.bars = Bars(names=[one.name for one in self._layers], label=LAYERS, elem_id=f"{name}-layers")
+            for (blocks, layers), names in sharing.items():
+                with parts.of(*names):
+                    self._of |= dict.fromkeys(names, build_stages(prefix_of(name, names[0]), blocks, layers))
         self.extra = gr.State(())
-        self.moved: list[Any] = [*self.faders, *([self.bars] if self.bars else [])]
+        sets = {id(one): one for one in self._of.values()}.values()
+        self.moved: list[Any] = [one for each in sets for one in (*each.faders, *([each.bars] if each.bars else []))]
         self.controls: list[Any] = [*self.moved, self.extra]
+        self._look_at(OWN)
+
+    def _look_at(self, network: str) -> None:
+        mine = self._of[network]
+        self._blocks, self._layers, self.faders, self.bars = mine.blocks, mine.layers, mine.faders, mine.bars
+
+    def seen_as(self, network: str) -> StageControls:
+        """The same widgets, with the stages that this network has."""
+        view = copy(self)
+        view._look_at(network)
+        return view
 
     def rules(self, values: Values) -> tuple[BlockRule, ...]:
         """What the widgets ask for."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demos.merge_panel import MergePanel
+from demos.sight import Updates, Values
 from demos.tab import BESIDE_QUEUE, ON_DEVICE, QUIET, TELLING, told
 
 if TYPE_CHECKING:
@@ -49,7 +52,8 @@ def wire(tab: MixTab, own: TabEvents) -> None:
         then_run(tab, event)
     tab.shown.change(told(tab.when_shown), {tab.shown, tab.since, tab.desk.scored, *panel.inputs},
                      [*panel.memory_components, tab.desk.scores], **LAST)  # fmt: skip
-    panel.pin.click(told(panel.when_pinned), tab.inputs, [panel.slots], **BESIDE_QUEUE)
+    panel.pin.click(told(lambda values: panel.at(values).when_pinned(values)), tab.inputs, [panel.slots],
+                    **BESIDE_QUEUE)  # fmt: skip
     for view in tab.views:
         view.wire(tab.inputs)
     tab.desk.wire(tab.inputs)
@@ -99,21 +103,27 @@ def _past_events(tab: MixTab) -> list[Any]:
 
 
 def _desk_events(tab: MixTab) -> list[Any]:
-    panel, stages = tab.panel, tab.panel.stages
+    panel = tab.panel
     mine: dict[str, Any] = {"inputs": tab.inputs, "outputs": tab.desk_outputs}
     restored: dict[str, Any] = {"inputs": tab.inputs, "outputs": [*tab.settable, tab.export.restored]}
+
+    def on(handler: Callable[[MergePanel, Values], Updates]) -> Callable[..., Any]:
+        """A handler of the desk as the network has it that is on it."""
+        return told(lambda values: handler(panel.at(values), values))
+
     return [
-        panel.method.input(told(panel.when_method_changes), **mine, **LAST),
-        panel.masks.mode.input(told(panel.when_mask_mode_changes), **mine, **LAST),
-        panel.vector.input(told(panel.when_vector_changes), **mine, **LAST),
-        panel.relative.release(told(panel.when_relative_moves), **mine, **LAST),
-        stages.curve.input(told(stages.when_curve_chosen), **mine, **LAST),
-        panel.slot.input(told(panel.when_slot_changes), **mine, **LAST),
-        panel.undo.click(told(lambda values: panel.when_undone(values[panel.history], -1)), **mine, **BESIDE_QUEUE),
-        panel.redo.click(told(lambda values: panel.when_undone(values[panel.history], 1)), **mine, **BESIDE_QUEUE),
-        panel.reset.click(told(lambda: panel.shown(tab.family.default)), None, tab.desk_outputs, **BESIDE_QUEUE),
+        panel.method.input(on(MergePanel.when_method_changes), **mine, **LAST),
+        panel.masks.mode.input(on(MergePanel.when_mask_mode_changes), **mine, **LAST),
+        panel.vector.input(on(MergePanel.when_vector_changes), **mine, **LAST),
+        panel.relative.release(on(MergePanel.when_relative_moves), **mine, **LAST),
+        panel.stages.curve.input(on(lambda desk, values: desk.stages.when_curve_chosen(values)), **mine, **LAST),
+        panel.slot.input(on(MergePanel.when_slot_changes), **mine, **LAST),
+        panel.undo.click(on(lambda desk, values: desk.when_undone(values[panel.history], -1)), **mine, **BESIDE_QUEUE),
+        panel.redo.click(on(lambda desk, values: desk.when_undone(values[panel.history], 1)), **mine, **BESIDE_QUEUE),
+        panel.reset.click(on(lambda desk, values: desk.when_reset()), **mine, **BESIDE_QUEUE),
         tab.desk.preset.input(told(tab.desk.when_preset_chosen), **mine, trigger_mode="always_last", **TELLING),
         tab.desk.use_yaml.click(told(tab.when_yaml_used), **restored, **TELLING),
         tab.export.drop.upload(told(tab.when_dropped), **restored, trigger_mode="always_last", **TELLING),
-        tab.source.menu.select(told(tab.when_example_chosen), None, tab.settable, trigger_mode="once", **BESIDE_QUEUE),
+        tab.source.menu.select(told(tab.when_example_chosen), tab.inputs, tab.settable, trigger_mode="once",
+                               **BESIDE_QUEUE),
     ]  # fmt: skip

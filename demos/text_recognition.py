@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from demos.examples import Example
 from demos.exports import hashes_of, parse_for
 from demos.figure_view import FigureView
 from demos.mix_tab import Drawn, MixTab
+from demos.networks import OWN, Networks
 from demos.past import PastRun, PastView
-from demos.sight import Sight, Updates, Values
+from demos.sight import Sight, Updates, Values, both
 from demos.tab import Tab, Workshop, told
 from demos.tab_events import LAST, TabEvents, wire
 from demos.tab_links import TabLinks
@@ -30,6 +32,8 @@ from demos.text_recognition_words import NETWORK, about, run_caption
 from demos.words import hint, tier_line, version_label
 from pipelines.registry import family
 from pipelines.shared.weights import weights_hashes
+from pipelines.text_recognition.abilities import abilities_of, check_options
+from pipelines.text_recognition.any_reader import READERS
 from pipelines.text_recognition.options import CROP, MODE, PHOTO, ReadingOptions, split
 
 if TYPE_CHECKING:
@@ -46,20 +50,34 @@ class TextTab(MixTab):
     name = "text_recognition"
     what = "Five specialists, one reader: give it a word, move a fader, and what it can read changes; then question it."
 
-    def __init__(self, workshop: Workshop, reader: ModelFamily | None = None) -> None:
+    def __init__(
+        self, workshop: Workshop, reader: ModelFamily | None = None, others: Iterable[ModelFamily] = READERS
+    ) -> None:
         self.workshop, self.family = workshop, reader or family("igtr")
-        self.bench = TextBench(workshop.cache, self.family)
+        self.bench = TextBench(workshop.cache, self.family, others)
         self.build()
-        self.list_components(self.reading.drawing)
+        self.list_components(
+            self.reading.drawing, pictures=[self.tier],
+            settable=[self.tier, *self.ask.fitting, *self.compare.fitting, *self.desk.fitting],
+        )  # fmt: skip
         wire(self, self._events())
         self.batch.wire(self.inputs, self.job)
         self.links = TabLinks(self)
+
+    @property
+    def networks(self) -> Networks:
+        """The tab's own family, then those of the full tier; the desk mixes each."""
+        return self.bench.networks
+
+    def network_of(self, job: Job) -> str:
+        """The name of the network whose mix a job is of."""
+        return job.network
 
     # --- layout
 
     def build_source(self, examples: tuple[Example, ...]) -> TextSource:
         """A crop or a photograph."""
-        return TextSource(examples)
+        return TextSource(examples, self.networks)
 
     def build_result(self) -> None:
         """The reading."""
@@ -67,15 +85,17 @@ class TextTab(MixTab):
         with gr.Column(elem_classes="mdk-result"):
             self.version = gr.HTML(version_label("no result yet"), elem_id=f"{self.name}-version")
             self.reading = ReadingView(self.sight)
-            self.tier = gr.HTML(hint(tier_line(self.family, self.workshop.assets, NETWORK)),
-                                elem_id=f"{self.name}-tier")  # fmt: skip
+            self.tier = gr.HTML(self._tier_line(OWN), elem_id=f"{self.name}-tier")
+
+    def _tier_line(self, network: str) -> str:
+        return hint(tier_line(self.bench.family_of(network), self.workshop.assets, NETWORK))
 
     def build_details(self) -> None:
         """What is known beforehand, questions, comparisons, files."""
         with gr.Accordion("What is known beforehand", open=False, elem_id=f"{self.name}-settings"):
             self.settings = TextSettings(self.source)
         self.ask = AskView(self.sight, self.reading)
-        self.compare = CompareView(self.sight, self.family)
+        self.compare = CompareView(self.sight)
         self.past = PastView(self.name, thumbnail_of, run_caption, self.example_of, lambda job: (job.path,))
         self.batch = TextBatch(self.sight, self.name)
         self.figure = FigureView(
@@ -90,14 +110,20 @@ class TextTab(MixTab):
         source, settings = self.source, self.settings
         uploaded = source.image.input(told(source.when_uploaded), None, [source.example, source.caption], **LAST)
         charset = settings.charset.input(told(settings.when_charset_changes), self.inputs, [settings.own], **LAST)
+        network = source.network.input(told(self.when_network_chosen), self.inputs, self.settable, **LAST)
         return TabEvents(
             moved=tuple(settings.faders),
             chosen=tuple(settings.switches),
             typed=tuple(settings.typed),
-            setting=(uploaded, charset),
-            marking=(source.image.input, settings.charset.input),
+            setting=(uploaded, charset, network),
+            marking=(source.image.input, settings.charset.input, source.network.input),
             busy=(self.reading.line,),
         )
+
+    def words(self, job: Job | None) -> str:
+        """A job's mix in words, after the name of a published network."""
+        who = f"{job.network}: " if job is not None and job.network else ""
+        return who + super().words(job)
 
     def add_endpoints(self) -> None:
         """What clients may call."""
@@ -106,17 +132,20 @@ class TextTab(MixTab):
     # --- values to jobs, jobs to the page
 
     def job(self, values: Values) -> Job:
-        """What the page asks for."""
-        return Job(self.source.path(values), values[self.source.mode], self.settings.options(values),
-                   self.panel.recipe(values))  # fmt: skip
+        """What the page asks for; of a network that only reads, without the settings that it cannot follow."""
+        network = values[self.panel.network]
+        able = abilities_of(self.bench.family_of(network))
+        options = self.settings.options(values) if able.can_be_asked else ReadingOptions()
+        return Job(self.source.path(values), values[self.source.mode], options, self.panel.at(values).recipe(values),
+                   network)  # fmt: skip
 
     def has_input(self, values: Values) -> bool:
         """Whether there is a picture."""
         return bool(self.source.path(values))
 
     def preview(self, request: gr.Request, values: Values) -> Updates:
-        """A word follows the fader; a photograph waits for its release."""
-        if values[self.source.mode] == PHOTO:
+        """A word follows the fader; a photograph, and a network of the full tier, wait for its release."""
+        if values[self.source.mode] == PHOTO or values[self.panel.network] != OWN:
             return {self.version: gr.skip()}
         return super().preview(request, values)
 
@@ -139,19 +168,19 @@ class TextTab(MixTab):
 
     def detailed(self, job: Job, result: Sheet, values: Values) -> Updates:
         """Everything else on the page that belongs to a result."""
-        updates: Updates = {self.desk.yaml: self.document_text(job)}
+        updates: Updates = {self.desk.yaml: self.document_text(job), self.tier: self._tier_line(job.network)}
         for view in self.views:
             updates |= view.pictured(job, result, values)
         return updates
 
     def document(self, job: Job) -> RecipeDocument:
-        """The recipe of a job, with its picture."""
+        """The recipe of a job, with its picture; its family is the network that was mixed."""
         from pipelines.shared.recipe_file import RecipeDocument
 
         options = job.options.to_dict() | ({MODE: job.mode} if job.mode != CROP else {})
-        return RecipeDocument("text_recognition", self.family.name, job.recipe, options,
-                              (self.bench.input_of(job),),
-                              weights_hashes(self.workshop.assets, self.family.name))  # fmt: skip
+        family = self.family_of(job).name
+        return RecipeDocument("text_recognition", family, job.recipe, options, (self.bench.input_of(job),),
+                              weights_hashes(self.workshop.assets, family))  # fmt: skip
 
     def with_settings(self, example: Example) -> Updates:
         """Nothing known beforehand, the quickest procedure."""
@@ -160,19 +189,51 @@ class TextTab(MixTab):
     def restored(self, text: str, values: Values | None = None) -> Updates:
         """A recipe's text, checked, on the page."""
         there = hashes_of([self.source.path(values)] if values else ())
-        document, report = parse_for(text, self.family, self.workshop.assets, there.values())
+        document, report = parse_for(text, self.networks, self.workshop.assets, there.values())
+        network = next(name for name, one in self.networks.items() if one.name == document.family)
         asked, mode = split(document.options)
-        updates = self._set(document.recipe, asked, mode)
-        lost = differences(asdict(asked), asdict(self.settings.options(sent_back(self.inputs, updates))))
-        return updates | self.reported((*report, *desk_differences(self.panel, document.recipe, updates), *lost))
+        check_options(self.networks[network], asked)
+        updates = self._set(network, document.recipe, asked, mode, values)
+        lost = differences(asdict(asked), asdict(self.job(sent_back(self.inputs, updates)).options))
+        desk = desk_differences(self.panel.of(network), document.recipe, updates)
+        return updates | self.reported((*report, *desk, *lost))
 
-    def revisited(self, run: PastRun) -> Updates:
+    def revisited(self, run: PastRun, values: Values | None = None) -> Updates:
         """Picture, settings and mix of an earlier run."""
         job: Job = run.job
-        return self._set(job.recipe, job.options, job.mode) | self.source.with_file(job.path, run.example)
+        updates = self._set(job.network, job.recipe, job.options, job.mode, values)
+        return updates | self.source.with_file(job.path, run.example)
 
-    def _set(self, recipe: MergeRecipe, options: ReadingOptions, mode: str) -> Updates:
-        return self.panel.shown(recipe) | self.settings.shown(options) | {self.source.mode: mode}
+    def _set(
+        self, network: str, recipe: MergeRecipe, options: ReadingOptions, mode: str, values: Values | None
+    ) -> Updates:
+        desk = self.on_desk(network, recipe, values)
+        return both(desk, self.settings.shown(options)) | {self.source.mode: mode}
+
+    # --- another network
+
+    def when_network_chosen(self, values: Values) -> Updates:
+        """The network of the menu: its desk as it was left, what it can do, and whether it is on this machine. The menu
+        is not written to: it may have moved on meanwhile."""
+        updates = self.on_desk(values[self.source.network], None, values)
+        return {one: update for one, update in updates.items() if one is not self.source.network} or {
+            self.panel.network: gr.skip()
+        }
+
+    def on_desk(self, network: str, recipe: MergeRecipe | None, values: Values | None) -> Updates:
+        """As for every tab; with another network comes everything else on the page that goes with it."""
+        values, able = values or {one: one.value for one in self.inputs}, abilities_of(self.bench.family_of(network))
+        updates = super().on_desk(network, recipe, values) | {self.source.network: network}
+        if network == values[self.panel.network]:
+            return updates
+        return {
+            **updates,
+            **self.desk.fitted(network, values[self.desk.own]),
+            **self.settings.able(able, values),
+            **self.ask.able(able, values),
+            **self.compare.able(able),
+            self.tier: self._tier_line(network),
+        }
 
 
 def thumbnail_of(job: Job, sheet: Sheet) -> np.ndarray:

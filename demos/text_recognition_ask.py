@@ -22,11 +22,15 @@ from pipelines.text_recognition.questions import ARGUMENTS, KINDS, NUMBERS, Ques
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet
+    from pipelines.text_recognition.abilities import Abilities
 
 ABOUT = (
     "The network is asked itself; its answer need not be what its reading says, and then it is marked. "
     "Bright is where it looked."
 )
+
+
+ASLEEP = gr.update(interactive=False)
 
 
 class AskView:
@@ -35,7 +39,7 @@ class AskView:
     def __init__(self, sight: Sight, reading: ReadingView) -> None:
         self._sight, self._reading = sight, reading
         with gr.Accordion("Ask", open=False, elem_id=f"{ID}-ask-box"):
-            gr.HTML(hint(ABOUT))
+            self.about = gr.HTML(hint(ABOUT), elem_id=f"{ID}-ask-about")
             with gr.Row():
                 self.free = gr.Textbox("", label="In your words", placeholder="How many e?", max_lines=1,
                                        elem_id=f"{ID}-ask-free", info="Enter asks", min_width=260)  # fmt: skip
@@ -52,12 +56,20 @@ class AskView:
                                       show_label=False, buttons=SAVE, **STILL)  # fmt: skip
         self.controls = [self.free, self.kind, self.number, self.text]
         self.outputs = [self.answer, self.picture]
+        self.fitting = [self.about, *self.controls, self.ask]
 
     def pictured(self, job: Job, sheet: Sheet, values: Values) -> Updates:
         """An answer belongs to the reading that it was asked of: it goes with it."""
         if values[self._sight.shown] == job:
             return {}
         return {self.answer: "", self.picture: gr.update(value=None, visible=False)}
+
+    def able(self, able: Abilities, values: Values) -> Updates:
+        """Questions to a network that answers them; to another, why there are none."""
+        is_on = able.can_be_asked
+        fields = self.when_kind_changes(values) if is_on else dict.fromkeys((self.number, self.text), ASLEEP)
+        return {self.about: hint(ABOUT) if is_on else hint(able.why, "reason"), **fields,
+                **{one: gr.update(interactive=is_on) for one in (self.free, self.kind, self.ask)}}  # fmt: skip
 
     def wire(self, inputs: set[Any]) -> None:
         self.kind.input(told(self.when_kind_changes), inputs, [self.number, self.text], **LAST)

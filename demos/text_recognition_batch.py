@@ -52,7 +52,7 @@ class TextBatch(BatchView):
     def begun(self, job: Job, values: Values) -> tuple[Iterator[BatchStep], Results]:
         """Some crops at a time."""
         crops, labels = crops_and_labels(gathered(values[self.files], FILE_SUFFIXES))
-        steps = read_batch(self._sight.bench.pipeline, crops, labels, job.options, job.recipe)
+        steps = read_batch(self._sight.bench.reader(job.network), crops, labels, job.options, job.recipe)
         return steps, lambda step: written(step.rows, job)
 
     def shown(self, steps: Sequence[BatchStep], word: str) -> Updates:
@@ -70,7 +70,8 @@ def written(rows: Sequence[BatchRow], job: Job) -> list[str]:
 
 def made_with(job: Job) -> dict[str, Any]:
     """What a reading was made with, for files and answers."""
-    return {"options": job.options.to_dict(), "recipe": recipe_to_dict(job.recipe),
+    network = {"network": job.network} if job.network else {}
+    return {**network, "options": job.options.to_dict(), "recipe": recipe_to_dict(job.recipe),
             "recipe_hash": recipe_hash(job.recipe)}  # fmt: skip
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from demos.bench import Bench
+from demos.networks import OWN, family_named, networks_of
 from demos.shelf import Shelf
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.errors import UserError
 from pipelines.shared.images import to_bytes
 from pipelines.shared.recipe_file import InputRef
 from pipelines.shared.scoring import scores_so_far
+from pipelines.text_recognition.abilities import abilities_of
 from pipelines.text_recognition.options import PHOTO, ReadingOptions
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.shared.family import ModelFamily
     from pipelines.shared.images import OpenedImage
     from pipelines.shared.notice import Notice
+    from pipelines.text_recognition.any_reader import Reader
     from pipelines.text_recognition.detection import OpenedDetector
     from pipelines.text_recognition.photograph import Finding, PhotographReading
     from pipelines.text_recognition.pipeline import TextRecognitionPipeline
@@ -39,18 +42,21 @@ MOST_SHEETS = 12  # of one photograph
 class Job:
     """One reading a visitor asks for: everything that decides its text.
 
-    `path` is a file the page has received; `mode` is CROP (one word) or PHOTO (words are looked for first).
+    `path` is a file the page has received; `mode` is CROP (one word) or PHOTO (words are looked for first). `network`
+    names a published family that `recipe` mixes; empty is the tab's own.
     """
 
     path: str
     mode: str
     options: ReadingOptions
     recipe: MergeRecipe
+    network: str = OWN
 
     @property
     def key(self) -> str:
         """Equal for equal jobs."""
-        return hashlib.sha256(repr((self.path, self.mode, self.options, self.recipe)).encode()).hexdigest()
+        told = (self.path, self.mode, self.options, self.recipe, self.network)
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -115,15 +121,44 @@ def sheets_bytes(found: Finding) -> int:
 
 
 class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
-    """Runs jobs; pictures that were read and texts that were made lately are not made again."""
+    """Runs jobs; pictures that were read and texts that were made lately are not made again.
+
+    Attributes:
+        networks: the tab's own family, and the published ones that can be asked to read instead.
+    """
 
     most_bytes = 200_000_000  # of pictures and readings
 
     def __init__(
-        self, cache: ModelCache, family: ModelFamily, make_pipeline: Callable[[], TextRecognitionPipeline] | None = None
-    ) -> None:
+        self, cache: ModelCache, family: ModelFamily, others: Iterable[ModelFamily] = (),
+        make_pipeline: Callable[[], TextRecognitionPipeline] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(cache, family, make_pipeline)
+        self.networks = networks_of(family, others)
+        self._published: dict[str, Reader] = {}
         self._detector: OpenedDetector | None = None
+
+    def family_of(self, network: str) -> ModelFamily:
+        """The family behind a network. Raises UserError naming the known ones."""
+        return family_named(self.networks, network)
+
+    def reader(self, network: str) -> Reader:
+        """What reads for a network. Raises UserError naming the known ones."""
+        family = self.family_of(network)
+        if network == OWN:
+            return self.pipeline
+        if network not in self._published:
+            from pipelines.text_recognition.any_reader import open_pipeline
+
+            self._published[network] = open_pipeline(self.cache, family)
+        return self._published[network]
+
+    def asked(self, network: str) -> TextRecognitionPipeline:
+        """What answers for a network. Raises UserError: it only reads."""
+        from pipelines.text_recognition.abilities import check_questions
+
+        check_questions(self.family_of(network))
+        return cast("TextRecognitionPipeline", self.reader(network))
 
     def real_pipeline(self) -> TextRecognitionPipeline:
         """The reading pipeline of this family."""
@@ -151,8 +186,12 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
         return self.kept(("image", job.path), lambda: _opened(job), lambda image: image.pixels.nbytes)
 
     def photo(self, job: Job) -> Photo:
-        """The photograph of a job, looked through once. Raises UserError as `open_image` does."""
-        return self.kept(("photo", job.path), lambda: self.run(self._looked_through, job), lambda one: one.size_bytes)
+        """The photograph of a job, looked through once for words, once for lines. Raises UserError as `open_image`."""
+        key = ("photo", job.path, self._reads_lines(job))
+        return self.kept(key, lambda: self.run(self._looked_through, job), lambda one: one.size_bytes)
+
+    def _reads_lines(self, job: Job) -> bool:
+        return abilities_of(self.family_of(job.network)).reads_lines
 
     def input_of(self, job: Job) -> InputRef:
         """Name and hash of the picture of a job."""
@@ -161,14 +200,14 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
     def _crop_sheet(self, job: Job) -> Sheet:
         image = self.image(job)
-        reading = self.pipeline(image, job.options, job.recipe)
+        reading = self.reader(job.network)(image, job.options, job.recipe)
         return Sheet((Word(reading, to_bytes(image.pixels)),), seconds=reading.run.seconds)
 
     def _photo_sheet(self, job: Job, photo: Photo) -> Sheet:
         """Words are looked for once; another mix, or other options, reads the same ones again."""
         from pipelines.text_recognition.photograph import read_found
 
-        told = read_found(photo.found, partial(self.pipeline.batch, options=job.options, recipe=job.recipe))
+        told = read_found(photo.found, partial(self.reader(job.network).batch, options=job.options, recipe=job.recipe))
         words = tuple(Word(one.reading, one.found.pixels, one.found.corners) for one in told.words)
         run_seconds = words[0].reading.run.seconds if words else {}
         return Sheet(words, photo.pixels, {**run_seconds, **told.seconds}, told)
@@ -179,7 +218,7 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
         image = _opened(job)
         self._detector = self._detector or open_detector()
-        found = find(image, self._detector)
+        found = find(image, self._detector, is_cut=not self._reads_lines(job))
         return Photo(image.name, image.sha256, to_bytes(image.pixels), found, Shelf(sheets_bytes(found)))
 
     def mixed(self, job: Job, recipes: Mapping[str, MergeRecipe]) -> dict[str, Sheet]:
@@ -188,18 +227,19 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
     def by_procedure(self, job: Job) -> dict[str, RecognitionResult | UserError]:
         """The same crop read by every procedure."""
-        compare = partial(self.pipeline.compare, self.image(job), job.options, job.recipe)
+        compare = partial(self.asked(job.network).compare, self.image(job), job.options, job.recipe)
         return self.kept(("procedures", job.key), lambda: self.run(compare), lambda _: 100_000)
 
     def ask(self, job: Job, word: Word, question: Question) -> Answer:
         """What the mix answers to a question about one word."""
         from pipelines.text_recognition.photograph import as_picture
 
+        pipeline = self.asked(job.network)
         image = self.image(job) if word.corners is None else as_picture(word.pixels, "word")
-        return self.run(self.pipeline.ask, image, question, job.options, job.recipe)
+        return self.run(pipeline.ask, image, question, job.options, job.recipe)
 
     def scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
-        """The mix on every task's probe set, a set at a time."""
+        """A mix of the tab's own family on every task's probe set, a set at a time."""
         from pipelines.text_recognition.probe import SETS, score_model
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)

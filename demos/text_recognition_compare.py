@@ -19,27 +19,35 @@ from pipelines.text_recognition.options import CROP, PROCEDURES
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet
     from pipelines.shared.family import ModelFamily
+    from pipelines.text_recognition.abilities import Abilities
 
 
 class CompareView:
     """Two buttons and their tables."""
 
-    def __init__(self, sight: Sight, family: ModelFamily) -> None:
-        self._sight, self._family = sight, family
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
         with gr.Accordion("Compare", open=False, elem_id=f"{ID}-compare-box"):
             with gr.Row(elem_classes="tight"):
                 self.procedures = gr.Button("Compare procedures", size="sm", min_width=140,
                                             elem_id=f"{ID}-compare-procedures")  # fmt: skip
                 self.mixes = gr.Button("Compare base, experts, mix", size="sm", min_width=180,
                                        elem_id=f"{ID}-compare-mixes")  # fmt: skip
+            self.reason = gr.HTML("", elem_id=f"{ID}-compare-reason")
             self.by_procedure = gr.HTML("", elem_id=f"{ID}-by-procedure")
             self.by_mix = gr.HTML("", elem_id=f"{ID}-by-mix")
         self.controls: list[Any] = []
         self.outputs = [self.by_procedure, self.by_mix]
+        self.fitting = [self.procedures, self.reason]
 
     def pictured(self, job: Job, sheet: Sheet, values: Values) -> Updates:
         """Tables of another picture or another mix go with it."""
         return {} if values[self._sight.shown] == job else {self.by_procedure: "", self.by_mix: ""}
+
+    def able(self, able: Abilities) -> Updates:
+        """Procedures of a network that has several; of another, why there is nothing to compare."""
+        is_on = able.can_be_asked
+        return {self.procedures: gr.update(interactive=is_on), self.reason: "" if is_on else hint(able.why, "reason")}
 
     def wire(self, inputs: set[Any]) -> None:
         self.procedures.click(told(self.when_procedures), inputs, [self.by_procedure], **TELLING)
@@ -56,7 +64,7 @@ class CompareView:
     def when_mixes(self, values: Values) -> Updates:
         """The same of the base, of each expert alone, of the other slot's mix and of this one."""
         job, sheet = self._crop(values), self._sight.result(values)
-        sheets = self._sight.bench.mixed(job, mixes_of(self._family, job.recipe))
+        sheets = self._sight.bench.mixed(job, mixes_of(self._sight.bench.family_of(job.network), job.recipe))
         readings = {name: one.words[0].reading for name, one in sheets.items()}
         note = hint("Each reads with the procedure of the page.")
         return {self.by_mix: note + agreement_table(readings, sheet.text)}

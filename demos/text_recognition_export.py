@@ -12,12 +12,11 @@ import numpy as np
 
 from demos.export_view import CHECKPOINT, ExportView
 from demos.figure_layout import Panel, title_text
-from demos.merge_words import describe
 from demos.sight import Values
 from demos.text_recognition_batch import made_with
 from demos.text_recognition_compare import mixes_of
 from demos.text_recognition_drawing import photo_picture, reading_picture
-from demos.text_recognition_words import procedure_title
+from demos.text_recognition_words import mix_title, procedure_title
 from pipelines.merging.recipe_form import recipe_hash
 from pipelines.shared.tables import csv_table
 from pipelines.text_recognition.options import PHOTO
@@ -106,7 +105,7 @@ def panels(
     if job.mode == PHOTO or word is None:
         return [Panel("words found", photo_of(sheet))]
     part_of = {"base": "base", "this mix": "mix"}
-    mixes = {title: mix for title, mix in mixes_of(bench.family, job.recipe).items()
+    mixes = {title: mix for title, mix in mixes_of(bench.family_of(job.network), job.recipe).items()
              if part_of.get(title, "experts") in names}  # fmt: skip
     found = [Panel("crop", reading_picture(word.pixels, (), None))] if "crop" in names else []
     found += [_read(title, one.words[0]) for title, one in bench.mixed(job, mixes).items()]
@@ -131,4 +130,5 @@ def figure_caption(bench: TextBench, job: Job) -> str:
     """Which picture, how it was read, the mix, each fader, and the start of the recipe's hash."""
     faders = ", ".join(f"{task} {job.recipe.coefficient(task):.2f}" for task, _ in job.recipe.coefficients)
     mark = f"Recipe #{recipe_hash(job.recipe)[:8]}"
-    return title_text((bench.input_of(job).name, procedure_title(job), describe(job.recipe), faders, mark))
+    told = (procedure_title(job), mix_title(job), faders, mark)
+    return title_text((bench.input_of(job).name, *told))

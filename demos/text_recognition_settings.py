@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from demos.fader import Fader
-from demos.sight import Updates, Values
+from demos.networks import enabled
+from demos.sight import Updates, Values, both
 from demos.text_recognition_source import ID, TextSource
 from pipelines.text_recognition.options import CHARSETS, CUSTOM, ReadingOptions
+
+if TYPE_CHECKING:
+    from pipelines.text_recognition.abilities import Abilities
 
 CHARSET_TITLES = {
     "all": "All 94 printable", "alphanumeric": "Letters and digits", "letters": "Letters", "lower": "Lower case",
@@ -110,6 +114,12 @@ class TextSettings:
             self.threshold: options.doubt_threshold,
             self.lookalikes: options.lookalikes,
         }
+
+    def able(self, able: Abilities, values: Values) -> Updates:
+        """What a network can be told beforehand; what it cannot says why."""
+        updates = {one: enabled(one, able.can_be_asked, able.why) for one in self.controls}
+        own = self.when_charset_changes(values) if able.can_be_asked else {}
+        return both(updates, own) | self._source.able(able, values[self._source.procedure])
 
     def when_charset_changes(self, values: Values) -> dict[Any, Any]:
         """Characters of one's own are enabled where they mean something."""

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import gradio as gr
 
 from demos.examples import Example
 from demos.fader import Fader
+from demos.networks import OWN, Networks, enabled, network_menu
 from demos.sight import STILL, Updates, Values
 from demos.stills import OriginalImage
+from demos.text_recognition_words import NETWORK
 from demos.words import hint
 from pipelines.text_recognition.options import CROP, MOST_REFINEMENTS, PHOTO, PROCEDURES
 
+if TYPE_CHECKING:
+    from pipelines.text_recognition.abilities import Abilities
+
 ABOUT_EXAMPLES = "Examples: each brings its picture and its mix."
+ABOUT_NETWORKS = "the full tier reads with published checkpoints, once they are on this machine; the desk mixes each"
 ID = "text_recognition"
 
 
 class TextSource:
     """Picture, procedure and the menu of examples, in the current layout; `run` and `stop` stand between them."""
 
-    def __init__(self, examples: tuple[Example, ...]) -> None:
+    def __init__(self, examples: tuple[Example, ...], networks: Networks) -> None:
         self.examples = examples
         first = examples[0] if examples else None
         self.image = OriginalImage(
@@ -33,11 +41,12 @@ class TextSource:
                                      label="Reading procedure", elem_id=f"{ID}-procedure")  # fmt: skip
         self.refinements = Fader(0, MOST_REFINEMENTS, 0, step=1, label="Then refine, times", buttons=[],
                                  elem_id=f"{ID}-refinements", info="doubtful characters are read again")  # fmt: skip
+        self.network = network_menu(ID, titles_of(networks), ABOUT_NETWORKS)
         with gr.Row(elem_classes="tight"):
             self.run = gr.Button("Run", variant="primary", elem_id=f"{ID}-run", size="md", min_width=80)
             self.stop = gr.Button("Stop", elem_id=f"{ID}-stop", size="md", min_width=80)
         self._build_menu(first)
-        self.controls = [self.image, self.mode, self.procedure, self.refinements, self.example]
+        self.controls = [self.image, self.mode, self.procedure, self.refinements, self.network, self.example]
         self.shown_components = [*self.controls, self.caption]
 
     def _build_menu(self, first: Example | None) -> None:
@@ -52,6 +61,16 @@ class TextSource:
     def path(self, values: Values) -> str:
         """The file of the picture; empty where there is none."""
         return str(values[self.image] or "")
+
+    def able(self, able: Abilities, procedure: str) -> Updates:
+        """The procedures that a network can follow, and why no others; `procedure` is kept where it can be."""
+        known = able.procedures or tuple(PROCEDURES)
+        return {
+            self.procedure: gr.update(choices=[(PROCEDURES[name], name) for name in known], info=able.why or None,
+                                      value=procedure if procedure in known else known[0],
+                                      interactive=able.can_be_asked),
+            self.refinements: enabled(self.refinements, able.can_be_asked, able.why),
+        }  # fmt: skip
 
     def with_example(self, example: Example) -> Updates:
         """Picture and caption of an example."""
@@ -70,3 +89,10 @@ class TextSource:
     def when_uploaded(self) -> Updates:
         """A picture of one's own: the page forgets the example."""
         return {self.example: "", self.caption: ""}
+
+
+def titles_of(networks: Networks) -> dict[str, str]:
+    """A line of the menu for each network: which tier it is of, and what can be mixed."""
+    own = f"{NETWORK}, embedded: {', '.join(networks[OWN].tasks)}"
+    return {name: f"{name}, full tier: {', '.join(one.tasks)} over {one.base.name}" if name else own
+            for name, one in networks.items()}  # fmt: skip

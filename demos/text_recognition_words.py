@@ -11,12 +11,14 @@ from demos.merge_words import describe
 from demos.text_recognition_drawing import STEPS, step_of
 from demos.words import hint, traffic
 from pipelines.text_recognition.options import PHOTO, PROCEDURES
+from pipelines.text_recognition.trocr import TROCR_FAMILIES
 
 if TYPE_CHECKING:
     from demos.text_recognition_bench import Job, Sheet
     from pipelines.text_recognition.results import Answer, CharacterReading, RecognitionResult
 
 NETWORK = "IGTR-E"
+TOKEN_READERS = frozenset(one.name for one in TROCR_FAMILIES)
 SHOWN_ALTERNATIVES = 4
 NOTHING = (
     "no text detected. The network saw no character here: try another mix, a closer crop, or a hint pattern; "
@@ -31,7 +33,7 @@ NO_WORD = (
 
 def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
     """One line on a result: version, mix, procedure, what the merge moved, time."""
-    parts = [html.escape(describe(job.recipe)), html.escape(procedure_title(job))]
+    parts = [html.escape(mix_title(job)), html.escape(procedure_title(job))]
     if sheet.words:
         parts.insert(0, f"<b>v{sheet.words[0].reading.run.weights_version}</b>")
     if job.mode == PHOTO:
@@ -41,15 +43,23 @@ def about(job: Job, sheet: Sheet, is_kept: bool) -> str:
     return " · ".join([*parts, "cached"] if is_kept else parts)
 
 
+def mix_title(job: Job) -> str:
+    """The mix of a job in a few words; of a published network, its name before them."""
+    return f"{job.network}: {describe(job.recipe)}" if job.network else describe(job.recipe)
+
+
 def run_caption(job: Job, sheet: Sheet) -> str:
     """A few words on a run, below its thumbnail: what was read, and the scale of the mix."""
     text = " ".join(sheet.text.split()) or "nothing"
-    return f"{text[:24]}{'…' if len(text) > 24 else ''} · α {job.recipe.scale:.2f}"
+    who = f" · {job.network}" if job.network else ""
+    return f"{text[:24]}{'…' if len(text) > 24 else ''}{who} · α {job.recipe.scale:.2f}"
 
 
 def procedure_title(job: Job) -> str:
     """The procedure of a job in words."""
     options = job.options
+    if job.network in TOKEN_READERS:
+        return "token by token"
     if options.lexicon:
         return f"best of a list of {len(options.lexicon)} words"
     refined = f" + {options.refinements} × refine" if options.refinements else ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.family import ModelFamily
+from pipelines.shared.presence import absent, fetch_command
 
 if TYPE_CHECKING:
     from pipelines.merging.recovery import Recovery
@@ -67,12 +68,32 @@ def _recovered(found: Mapping[str, Recovery]) -> str:
 def tier_line(family: ModelFamily, assets: Path, network: str) -> str:
     """Which tier is shown: the name of its network, its size and where its weights come from."""
     if family.tier != "embedded":
-        return f"Full tier: {family.name}, the published checkpoint {family.base.name} ({family.base.license})."
+        return f"Full tier: {family.name}, {_checkpoints(family)}. {_whereabouts(family, assets)}"
     source = assets / "weights" / family.base.source.removeprefix("assets:")
     count = weight_count(source)
     size = f"{count / 1000:.0f} k parameters, " if count else ""
     command = f"`python -m pipelines train {family.name}`"
     return f"Embedded tier: {network}, {size}trained by {command} on generated data."
+
+
+def _checkpoints(family: ModelFamily) -> str:
+    """Base and experts in words, with their licence and about how large they are together."""
+    specs = (family.base, *family.experts.values())
+    size_bytes = sum(spec.size_bytes for spec in specs)
+    size = f", about {size_bytes / 1e9:.1f} GB" if size_bytes else ""
+    over = f"{', '.join(spec.name for spec in specs[1:])} over {family.base.name}" if family.experts else specs[0].name
+    return f"the published checkpoint{'s' if family.experts else ''} {over} ({family.base.license}{size})"
+
+
+def _whereabouts(family: ModelFamily, assets: Path) -> str:
+    """Whether its checkpoints are on this machine; of those that are not, how they come here. The page fetches none."""
+    missing = absent(family, assets)
+    if not missing:
+        return "On this machine."
+    names = ", ".join(spec.name for spec in missing)
+    commands = [f"`{command}`" for spec in missing if (command := fetch_command(spec))]
+    how = f"To fetch {'them' if len(missing) > 1 else 'it'}, run {' and '.join(commands)}." if commands else ""
+    return f"Not on this machine: {names}; the page downloads nothing by itself. {how}".strip()
 
 
 def weight_count(path: Path) -> int:

@@ -41,10 +41,7 @@ def _rows(family: ModelFamily) -> Iterator[tuple[str, ...]]:
 def _size(spec: ModelSpec) -> str:
     """Size of the weight files, or that they are not there."""
     from pipelines.commands.loading import ASSETS
-    from pipelines.shared.errors import UserError
-    from pipelines.shared.weights import locate
+    from pipelines.shared.presence import bytes_here
 
-    try:
-        return f"{sum(path.stat().st_size for path in locate(spec, ASSETS)) / 1e6:.1f} MB"
-    except UserError:
-        return "missing"
+    size_bytes = bytes_here(spec, ASSETS)
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes else "missing"

@@ -22,6 +22,8 @@ class ModelSpec:
         sha256: of the weight file; None on the Hub, where the commit pins the bytes.
         license: SPDX id.
         task: one line for the fader: what this checkpoint was trained for.
+        size_bytes: about how large its weights are, for whoever has to fetch them; 0 where that is not told.
+        fetch: the command that brings it to this machine; of the Hub it follows from the source.
     """
 
     name: str
@@ -29,6 +31,8 @@ class ModelSpec:
     sha256: str | None
     license: str
     task: str = ""
+    size_bytes: int = 0
+    fetch: str = ""
 
 
 def embedded(family: str, checkpoint: str, task: str) -> ModelSpec:

@@ -27,6 +27,12 @@ def parse(reference: str, is_pinned: bool = True) -> tuple[str, str]:
     return repository, revision
 
 
+def download_command(reference: str) -> str:
+    """What fetches "owner/name@commit" into the local cache."""
+    repository, _, revision = reference.partition("@")
+    return f"hf download {repository} --revision {revision}"
+
+
 def snapshot(reference: str, may_download: bool = False, is_pinned: bool = True) -> Path:
     """Folder of a checkpoint.
 
@@ -47,7 +53,7 @@ def snapshot(reference: str, may_download: bool = False, is_pinned: bool = True)
     except (LocalEntryNotFoundError, ConnectionError) as error:
         raise UserError(
             f"{repository} is not in the local cache and the network is off. Use the embedded model, or run "
-            f"`hf download {repository} --revision {revision}`.",
+            f"`{download_command(f'{repository}@{revision}')}`.",
             title="Model not on this machine",
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:

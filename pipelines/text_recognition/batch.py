@@ -17,8 +17,8 @@ from pipelines.text_recognition.metrics import is_comparable, is_right
 if TYPE_CHECKING:
     from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.images import OpenedImage
+    from pipelines.text_recognition.any_reader import Reader
     from pipelines.text_recognition.options import ReadingOptions
-    from pipelines.text_recognition.pipeline import TextRecognitionPipeline
     from pipelines.text_recognition.results import RecognitionResult
 
 MOST_CROPS = 200
@@ -156,7 +156,7 @@ def _match(name: str, file: str, alike: Mapping[str, Sequence[str]]) -> tuple[in
 
 
 def read_batch(
-    pipeline: TextRecognitionPipeline, crops: Mapping[str, bytes], labels: Mapping[str, str], options: ReadingOptions,
+    pipeline: Reader, crops: Mapping[str, bytes], labels: Mapping[str, str], options: ReadingOptions,
     recipe: MergeRecipe | None,
 ) -> Iterator[BatchStep]:  # fmt: skip
     """Read every crop; a crop that cannot be read is told in its row, and the others go on."""
@@ -168,7 +168,7 @@ def read_batch(
 
 
 def _read_part(
-    pipeline: TextRecognitionPipeline, crops: Mapping[str, bytes], labels: Mapping[str, str], options: ReadingOptions,
+    pipeline: Reader, crops: Mapping[str, bytes], labels: Mapping[str, str], options: ReadingOptions,
     recipe: MergeRecipe | None,
 ) -> list[BatchRow]:  # fmt: skip
     opened, problems = _opened(crops)

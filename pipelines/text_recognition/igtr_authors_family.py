@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FOLDER = "igtr-authors"
 LICENSE = "Apache-2.0"  # of the project that publishes them
+SIZE_BYTES = 96_000_000  # 24.1 M parameters in float32
 
 
 def build() -> nn.Module:
@@ -26,7 +27,8 @@ def build() -> nn.Module:
 
 
 def _spec(name: str, task: str) -> ModelSpec:
-    return ModelSpec(f"{FOLDER}/{name}", f"assets:{FOLDER}/{name}.safetensors", None, LICENSE, task)
+    fetch = f"python -m pipelines import-igtr FILE.pth --as {name}"
+    return ModelSpec(f"{FOLDER}/{name}", f"assets:{FOLDER}/{name}.safetensors", None, LICENSE, task, SIZE_BYTES, fetch)
 
 
 IGTR_AUTHORS = ModelFamily(

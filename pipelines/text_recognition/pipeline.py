@@ -12,6 +12,7 @@ from pipelines.merging.recipe_form import recipe_hash, recipe_to_dict
 from pipelines.shared.errors import UserError
 from pipelines.shared.notice import Notice, info, warning
 from pipelines.shared.run_info import RunInfo
+from pipelines.text_recognition.abilities import check_options
 from pipelines.text_recognition.inputs import Crop, crop_of
 from pipelines.text_recognition.options import PROCEDURES, ReadingOptions
 from pipelines.text_recognition.questions import Question, expected
@@ -53,7 +54,7 @@ class TextRecognitionPipeline:
             recipe: which mix of the family reads; None is the family's default.
 
         Raises:
-            UserError: the picture is too small, or the procedure cannot follow the pattern.
+            UserError: the picture is too small, or the network or its procedure cannot follow the options.
         """
         return self.batch([image], options, recipe)[0]
 
@@ -65,6 +66,7 @@ class TextRecognitionPipeline:
         progress: Callable[[int, int], None] | None = None,
     ) -> tuple[RecognitionResult, ...]:
         """Read many words, in batches of 32; `progress` is told how many of all are read."""
+        check_options(self.family, options)
         if not images:
             return ()
         crops = [crop_of(image) for image in images]

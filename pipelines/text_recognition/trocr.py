@@ -30,6 +30,7 @@ TASKS = {
     "handwritten": "handwritten English lines (IAM)",
     "str": "scene words: signs, posters, plates (MJSynth, SynthText, benchmark training sets)",
 }
+SIZES_BYTES = {"small": 246_000_000, "base": 1_340_000_000, "large": 2_230_000_000}  # in float32
 # Commits that hold safetensors; where the main branch has none, the conversion by the Hub's own service.
 COMMITS = {
     "small-stage1": "0567f496787caff4697043010a802ff35f640871",
@@ -99,7 +100,8 @@ def _restore_positions(positions: Any, config: Any) -> None:
 
 def _spec(size: str, task: str) -> ModelSpec:
     name = f"{size}-{task}"
-    return ModelSpec(f"trocr-{name}", f"hub:microsoft/trocr-{name}@{COMMITS[name]}", None, "MIT", TASKS[task])
+    source = f"hub:microsoft/trocr-{name}@{COMMITS[name]}"
+    return ModelSpec(f"trocr-{name}", source, None, "MIT", TASKS[task], SIZES_BYTES[size])
 
 
 def _family(name: str, decoder: DecoderBuild, base: ModelSpec, *experts: ModelSpec) -> ModelFamily:

@@ -22,11 +22,13 @@ from pipelines.shared.full_tier import folder_of
 from pipelines.shared.images import OpenedImage, to_bytes
 from pipelines.shared.notice import Notice, warning
 from pipelines.shared.run_info import RunInfo
+from pipelines.text_recognition.abilities import check_options
 from pipelines.text_recognition.results import Box, CharacterReading, RecognitionResult, Scored
 
 if TYPE_CHECKING:
     from pipelines.shared.cache import Lease, ModelCache
     from pipelines.shared.family import ModelFamily
+    from pipelines.text_recognition.options import ReadingOptions
 
 MOST_TOKENS = 25
 ALTERNATIVES = 5
@@ -57,16 +59,27 @@ class TrOCRPipeline:
     cache: ModelCache
     family: ModelFamily
 
-    def __call__(self, image: OpenedImage, recipe: MergeRecipe | None = None) -> RecognitionResult:
+    def __call__(
+        self, image: OpenedImage, options: ReadingOptions | None = None, recipe: MergeRecipe | None = None
+    ) -> RecognitionResult:
         """Read one picture.
 
-        Raises:
-            UserError: a checkpoint is not on this machine. MergeError: the recipe does not fit the family.
-        """
-        return self.batch([image], recipe)[0]
+        Args:
+            options: the usual ones; this network can follow no other.
 
-    def batch(self, images: Sequence[OpenedImage], recipe: MergeRecipe | None = None) -> tuple[RecognitionResult, ...]:
+        Raises:
+            UserError: other options, or a checkpoint is not on this machine. MergeError: the recipe does not fit.
+        """
+        return self.batch([image], options, recipe)[0]
+
+    def batch(
+        self,
+        images: Sequence[OpenedImage],
+        options: ReadingOptions | None = None,
+        recipe: MergeRecipe | None = None,
+    ) -> tuple[RecognitionResult, ...]:
         """Read many; the seconds of every result are those of all."""
+        check_options(self.family, options)
         began = time.perf_counter()
         processor = processor_of(folder_of(self.family.base))
         with self.cache.lease(self.family, recipe) as lease:

@@ -129,6 +129,24 @@ def test_procedures_stand_side_by_side(journey: Journey) -> None:
     journey.open("compare-box")
 
 
+def test_a_published_network_brings_its_own_faders_and_says_what_is_missing(journey: Journey) -> None:
+    def choose(title: str) -> None:
+        journey.part("network", "input").click()
+        journey.page.get_by_role("option", name=title).click()
+
+    before = journey.word
+    choose("trocr-small, full tier")
+    assert journey.part("desk-trocr-small-w-1", "input[type=number]").input_value() == "1"
+    assert not journey.part("desk-w-0").count() and journey.part("procedure", "input").is_disabled()
+    journey.part("alert").filter(has_text="hf download microsoft/trocr-small-stage1").wait_for()
+    assert "about 0.7 GB" in journey.part("tier").inner_text()
+    assert journey.part("version", ".version.stale").count() == 1, "the reading is of another network"
+    choose("IGTR-E, embedded")
+    journey.settled(f"α {MIX.scale:.2f}")
+    assert journey.word == before and journey.part("desk-w-0", "input[type=number]").input_value() == "1"
+    assert not journey.part("desk-trocr-small-w-1").count() and not journey.part("alert").inner_text().strip()
+
+
 def test_what_cannot_be_is_told_and_the_reading_is_marked(journey: Journey) -> None:
     journey.open("settings")
     pattern = journey.part("pattern", "input, textarea").first

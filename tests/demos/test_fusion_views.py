@@ -126,10 +126,11 @@ def test_the_page_names_its_tier_its_size_and_its_training(built: Any) -> None:
 
 
 def test_a_published_checkpoint_is_named_as_such(built: Any) -> None:
-    base = SimpleNamespace(name="someone/fuser", source="hub:someone/fuser@1", license="MIT")
-    full: Any = SimpleNamespace(tier="full", name="fuser", base=base)
+    base = SimpleNamespace(name="someone/fuser", source="folder:/nowhere", license="MIT", size_bytes=0, fetch="")
+    full: Any = SimpleNamespace(tier="full", name="fuser", base=base, experts={})
     assert tier_line(full, built.workshop.assets, "Fuser") == (
-        "Full tier: fuser, the published checkpoint someone/fuser (MIT)."
+        "Full tier: fuser, the published checkpoint someone/fuser (MIT). Not on this machine: someone/fuser; the page "
+        "downloads nothing by itself."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -14,6 +15,7 @@ import pytest
 from demos.figure_layout import Panel
 from demos.grounding_export import panels
 from demos.grounding_point import region_at
+from demos.links import pack
 from pipelines.grounding.full import generated
 from pipelines.grounding.full.families import DINO_TINY, FLORENCE_BASE, SAM2_TINY
 from pipelines.grounding.full.pipeline import FullGroundingPipeline
@@ -104,6 +106,18 @@ def test_a_recipe_brings_the_network_back_and_an_unknown_one_is_refused(
     strange = page[tab.desk.yaml].replace("network: grounding-dino-tiny", "network: magic")
     with pytest.raises(UserError, match="llmdet-tiny"):
         tab.when_yaml_used({**page, tab.desk.yaml: strange})
+
+
+def test_a_link_to_an_example_keeps_the_network(published: None, grounding_page: Any, asked: Any) -> None:
+    tab, page = grounding_page.tab, asked(0.0)
+    example: Any = SimpleNamespace(options={}, recipe={}, frames=(Path("a.png"),), slug="a", words="")
+    assert tab.with_example(example)[tab.source.network] == ""
+    link = {"tab": "grounding", "example": "a", "recipe": pack(tab.document(page[tab.shown]))}
+    examples, tab.source.examples = tab.source.examples, (example,)
+    try:
+        assert tab.links.opened_with(link)[tab.source.network] == NETWORK
+    finally:
+        tab.source.examples = examples
 
 
 def test_weights_that_are_not_here_are_told_by_name(grounding_page: Any, asked: Any) -> None:

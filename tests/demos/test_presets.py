@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demos import presets
-from demos.presets import joined, read, written
+from demos.presets import joined, of_network, read, with_network, written
 from demos.starting_mixes import shipped_presets
 from pipelines.merging.recipe_form import recipe_to_dict
 from pipelines.registry import family
@@ -79,6 +79,22 @@ def test_the_desk_writes_its_presets_and_takes_a_file(built: Any, tmp_path: Path
     assert "evening" in menu["choices"] and json.loads(Path(export["value"]).read_text())["presets"] == {"evening": MIX}
     together, told = desk.when_imported({"mine": MIX}, export["value"])
     assert list(together) == ["mine", "evening"] and "1 of 1 presets came" in told
+
+
+def test_each_network_of_a_tab_has_its_own_presets() -> None:
+    own = with_network({"evening": MIX}, "trocr-small", {"night": MIX})
+    assert of_network(own, "") == {"evening": MIX} and of_network(own, "trocr-small") == {"night": MIX}
+    assert of_network(own, "trocr-base") == {}
+    kept = with_network(with_network(own, "", {"dawn": MIX}), "trocr-base", {"noon": MIX})
+    assert [of_network(kept, name) for name in ("", "trocr-small", "trocr-base")] == [
+        {"dawn": MIX}, {"night": MIX}, {"noon": MIX}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("strange", [None, [1], {"": 3}, {"": {"trocr-small": "x"}}])
+def test_what_a_browser_keeps_that_is_no_presets_is_none(strange: Any) -> None:
+    assert of_network(strange, "trocr-small") == {} == of_network(strange, "")
+    assert of_network(with_network(strange, "trocr-small", {"night": MIX}), "trocr-small") == {"night": MIX}
 
 
 def test_the_secret_of_the_browser_comes_from_the_environment(built: Any, monkeypatch: pytest.MonkeyPatch) -> None:

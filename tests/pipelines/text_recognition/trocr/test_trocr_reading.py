@@ -14,6 +14,7 @@ from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelSpec
 from pipelines.shared.images import OpenedImage
 from pipelines.shared.run_info import RunInfo
+from pipelines.text_recognition.options import ReadingOptions
 from pipelines.text_recognition.trocr import TROCR_BASE, TROCR_SMALL
 from pipelines.text_recognition.trocr_reading import (
     MOST_TOKENS,
@@ -124,12 +125,18 @@ def test_a_pipeline_reads_one_as_it_reads_many(pipeline: TrOCRPipeline) -> None:
 
 
 def test_a_recipe_changes_what_is_read(pipeline: TrOCRPipeline) -> None:
-    base, expert = pipeline(picture()), pipeline(picture(), MergeRecipe(coefficients=(("handwritten", 1.0),)))
+    base, expert = pipeline(picture()), pipeline(picture(), None, MergeRecipe(coefficients=(("handwritten", 1.0),)))
     assert base.confidences != expert.confidences and base.run.recipe_hash != expert.run.recipe_hash
 
 
 def test_nothing_to_read_is_no_result(pipeline: TrOCRPipeline) -> None:
     assert pipeline.batch([]) == ()
+
+
+def test_options_are_for_networks_that_can_be_asked(pipeline: TrOCRPipeline) -> None:
+    assert pipeline.batch([], ReadingOptions()) == ()
+    with pytest.raises(UserError, match=r"trocr-base only reads.*Leave out procedure, lexicon"):
+        pipeline.batch([], ReadingOptions(procedure="ctc", lexicon=("stop",)))
 
 
 def test_a_folder_without_tokenizer_is_refused(tmp_path: Path, store_trocr: Store) -> None:
