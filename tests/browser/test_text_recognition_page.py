@@ -139,6 +139,7 @@ def test_a_published_network_brings_its_own_faders_and_says_what_is_missing(jour
     assert journey.part("desk-trocr-small-w-1", "input[type=number]").input_value() == "1"
     assert not journey.part("desk-w-0").count() and journey.part("procedure", "input").is_disabled()
     journey.part("alert").filter(has_text="hf download microsoft/trocr-small-stage1").wait_for()
+    journey.page.get_by_test_id("toast-close").first.click()  # the next test's message would be counted under it
     assert "about 0.7 GB" in journey.part("tier").inner_text()
     assert journey.part("version", ".version.stale").count() == 1, "the reading is of another network"
     choose("IGTR-E, embedded")
@@ -153,9 +154,7 @@ def test_what_cannot_be_is_told_and_the_reading_is_marked(journey: Journey) -> N
     pattern.press_sequentially("A*B")
     journey.part("version", ".version.stale").wait_for()  # the page has heard it
     pattern.press("Enter")
-    toast = journey.page.locator("[data-testid=toast-body]").first
-    toast.wait_for()
-    assert "end only" in toast.inner_text()
+    journey.page.locator("[data-testid=toast-body]").filter(has_text="end only").wait_for()
     journey.part("version", ".version.stale").wait_for()
     pattern.fill("")
     pattern.press("Enter")
