@@ -79,9 +79,5 @@ def region_at(
     here = [one.box_xyxy for one in objects if one.mask[at[1], at[0]]]
     if here:
         return min(here, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
-    reach = AROUND * min(size_wh) / 2
-    low, high = (
-        (max(value - reach, 0.0) for value in at),
-        (min(value + reach, float(side)) for value, side in zip(at, size_wh, strict=True)),
-    )
-    return (*low, *high)
+    reach, (x, y), (width, height) = AROUND * min(size_wh) / 2, at, size_wh
+    return max(x - reach, 0.0), max(y - reach, 0.0), min(x + reach, float(width)), min(y + reach, float(height))
