@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demos.memory import give_back
+from demos.words import marked
 from pipelines.merging.errors import MergeError
 from pipelines.shared.errors import UserError
 
@@ -160,7 +161,7 @@ def as_message(error: Exception) -> gr.Error:
         return error
     if isinstance(error, UserError | MergeError):
         title = getattr(error, "title", "This mix cannot be made")
-        return gr.Error(html.escape(str(error), quote=False), duration=None, title=title, print_exception=False)
+        return gr.Error(marked(str(error)), duration=None, title=title, print_exception=False)
     mark = secrets.token_hex(2)
     log.error("unexpected problem %s", mark, exc_info=error)
     text = f"Something of ours broke (id {mark}). Your settings are kept; the server's log has the details."

@@ -25,10 +25,11 @@ LABELS = itertools.count(1)  # numbers of labels
 def hint(text: str, kind: str = "hint") -> str:
     """A quiet line of the page; `text` is plain, `commands` stand in backticks. Kind "reason" says why something is not
     there."""
-    return f'<div class="{kind}">{_marked(text)}</div>'
+    return f'<div class="{kind}">{marked(text)}</div>'
 
 
-def _marked(text: str) -> str:
+def marked(text: str) -> str:
+    """Plain text as HTML, what stands in backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
@@ -46,7 +47,7 @@ def version_label(text: str, is_preview: bool = False, is_stale: bool = False) -
 def notice_lines(notices: Sequence[Any]) -> str:
     """What the readers or a restore had to say; `commands` stand in backticks."""
     lines = [(getattr(one, "level", "info"), getattr(one, "text", str(one))) for one in notices]
-    return f'<div class="notices">{"".join(f"<p class={level}>{_marked(text)}</p>" for level, text in lines)}</div>'
+    return f'<div class="notices">{"".join(f"<p class={level}>{marked(text)}</p>" for level, text in lines)}</div>'
 
 
 def mask_line(report: MaskReport, recovered: Mapping[str, Recovery] | None = None) -> str:

@@ -115,7 +115,9 @@ def _family(name: str, decoder: DecoderBuild, base: ModelSpec, *experts: ModelSp
         experts=by_task,
         paper=PAPER,
         blocks=BLOCKS,
-        default=MergeRecipe(coefficients=tuple((task, 1.0) for task in by_task), scale=1 / (len(by_task) + 1)),
+        default=MergeRecipe(
+            coefficients=tuple((task, 1.0) for task in by_task), scale=round(1 / (len(by_task) + 1), 2)
+        ),
     )
 
 
