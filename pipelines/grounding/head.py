@@ -57,10 +57,13 @@ class Head(nn.Module):
         self.tiles = ConvNorm(half, 16 * 16, 1, is_frozen=is_frozen)
         self.skip = nn.Conv2d(shape.stem[1], shape.paint, 3, padding=1)
         self.paint = nn.Conv2d(16, shape.paint, 3, padding=1, bias=False)
+        self.refine = nn.Conv2d(shape.paint, shape.paint, 3, padding=1)
         self.mask = nn.Conv2d(shape.paint, 1, 3, padding=1)
         self.exist = nn.Sequential(nn.Linear(3 * shape.width, shape.width), nn.GELU(), nn.Linear(shape.width, 1))
         for heat in (self.centre, self.anchor, self.mask):
             nn.init.constant_(heat.get_parameter("bias"), RARE)
+        for parameter in self.refine.parameters():  # adds nothing at the start
+            nn.init.zeros_(parameter)
 
     def forward(self, tokens: Tensor, edges: Tensor, owner: Tensor, text: Tensor, words: tuple[Tensor, ...]) -> Outputs:
         """Tokens (B, N, d); edges of `skip`, by picture; owner (B,), the picture of each expression; text (B, T, d)."""
@@ -71,7 +74,8 @@ class Head(nn.Module):
         centre = self.centre(self.centre_conv(shared))[:, 0]
         painted = shared if self.mask_own is None else self.mask_own(first)
         up = F.pixel_shuffle(self.tiles(painted), 4)  # (B, 16, 4g, 4g)
-        mask = self.mask(F.gelu(self.paint(up) + edges[owner]))[:, 0]
+        drawn = F.gelu(self.paint(up) + edges[owner])
+        mask = self.mask(drawn + F.gelu(self.refine(drawn)))[:, 0]
         weights = centre.flatten(1).softmax(1).to(tokens.dtype)
         seen = (weights[:, None] @ tokens)[:, 0]
         return Outputs(
