@@ -1,8 +1,9 @@
-"""Training of the plvl family: the base on plain scenes, then each expert from the base as it is stored.
+"""Training of the plvl family: the base on plain scenes in two lessons, then each expert from the base as it is stored.
 
-The base is trained with BatchNorm, which is then folded away (freeze.py); experts start from the stored half precision,
-so task vectors are exact. Measured on one core of an AMD EPYC with avx512_bf16, 16 pictures of 4 expressions, shape C:
-226 expressions/s at 128 px and 146 at 160 px with bfloat16 autocast, 64 at 160 px with float32.
+Its first lesson is with BatchNorm, which is then folded away (freeze.py); the second teaches the looks of things too
+(taught.py). Experts start from the stored half precision, so task vectors are exact. Measured on 16 pictures of 4
+expressions, shape C, expressions a second: one core of an AMD EPYC with avx512_bf16, 226 at 128 px, 146 at 160 px with
+bfloat16 autocast, 64 at 160 px with float32; an Intel Xeon without bfloat16, 45 at 160 px on a core, 80 on two.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Preset:
-    """Steps and sizes of one run; `cpu` fits one core in about an hour, beside a second that draws scenes."""
+    """Steps and sizes of one run; `cpu` takes two cores about two and a half hours without bfloat16."""
 
     shape: str
     base_steps: int

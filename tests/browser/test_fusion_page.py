@@ -43,8 +43,9 @@ def test_arrow_keys_commit_once_and_undo_and_redo_follow(visit: Callable[..., An
     page = visit()
     page.settled()
     page.fader(W0).focus()
-    for _ in range(5):
-        page.page.keyboard.press("ArrowLeft")
+    for _ in range(5):  # a key that is held repeats
+        page.page.keyboard.down("ArrowLeft")
+    page.page.keyboard.up("ArrowLeft")
     page.until_undo(1)
     assert float(page.fader(W0).input_value()) == pytest.approx(0.95)
     page.page.locator("#fusion-desk-undo").click()

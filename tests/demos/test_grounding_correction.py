@@ -88,6 +88,10 @@ def test_a_run_offers_its_objects_by_name(grounding_page: Any, visitor: Callable
 
 def test_a_mask_is_taken_as_a_layer_over_its_picture(grounding_page: Any, asked: Any) -> None:
     tab, page = grounding_page.tab, asked()
+    half = float(
+        np.median(tab.bench.result(page[tab.shown])[0].phrases[1].raw.mask)
+    )  # a mask that is part of the picture
+    page = asked({tab.settings["mask"]: half})
     placed = tab.correction.when_placed(taken(tab, page, 2))[tab.correction.editor]
     mask, layer = objects_of(tab, page)[1].mask, placed["value"]["layers"][0]
     assert mask.any() and not mask.all()

@@ -225,11 +225,11 @@ def test_a_thing_that_nothing_tells_from_the_others_is_no_ground(
         assert said in told[tab.point.line] and told[tab.point.name] == ""
 
 
-def test_the_things_of_a_photograph_have_no_name_yet(asked: Any, grounding_page: Any, crop_file: Path) -> None:
+def test_the_embedded_network_has_no_names_for_a_photograph(asked: Any, grounding_page: Any, crop_file: Path) -> None:
     tab = grounding_page.tab
     page = asked("a star", {tab.source.scene: None, tab.source.image: str(crop_file)})
     event: Any = SimpleNamespace(index=[3, 3])
-    assert "not named yet" in tab.point.when_pointed(event, page)[tab.point.line]
+    assert "With Florence-2" in tab.point.when_pointed(event, page)[tab.point.line]
 
 
 def test_a_name_means_that_thing_alone() -> None:

@@ -132,12 +132,14 @@ def test_a_phrase_among_others_is_answered_as_alone(network: PLVL) -> None:
         assert np.abs(alone.centre - raw.centre).max() < 1e-5 and abs(alone.existence - raw.existence) < 1e-5
 
 
-def test_a_picture_is_seen_once_for_all_phrases(network: PLVL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_and_its_mirror_image_are_seen_once_for_all_phrases(
+    network: PLVL, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[torch.Size] = []
     see = network.see
     monkeypatch.setattr(network, "see", lambda pixels: (seen.append(pixels.shape), see(pixels))[1])
     look(network, np.zeros((8, 8, 3), np.float32), ["a star", "a mug", "a key"])
-    assert [shape[0] for shape in seen] == [1]
+    assert [shape[0] for shape in seen] == [2]
 
 
 def test_articles_are_no_reason() -> None:
