@@ -1,8 +1,9 @@
 """Milliseconds per expression of the shipped plvl mix, and what seeing a picture once for many expressions saves.
 
 An answer is all that the page waits for: letter-box, network, objects with their masks, for one phrase of a generated
-scene, or for ten at once. The network alone answers ten phrases about one sight of the picture, about ten sights of it
-in one batch, and one by one. Every round runs all of them in turn, so that drift hits all alike.
+scene, or for ten at once, each put both ways (both_ways.py). The network alone, asked one way, answers ten phrases of
+one sight of the picture, about ten sights of it in one batch, and one by one. Every round runs all of them in turn, so
+that drift hits all alike.
 
     python -m benchmarks.bench_grounding [--rounds 30] [--threads 2] [--json FILE]
 """

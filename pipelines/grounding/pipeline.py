@@ -1,4 +1,7 @@
-"""GroundingPipeline: a picture and phrases in, objects with boxes and masks out. Each picture is seen once."""
+"""GroundingPipeline: a picture and phrases in, objects with boxes and masks out.
+
+Each picture is seen twice, as it is and mirrored (both_ways.py), whatever the number of phrases.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _scene(one, side: int) -> Scene:
 
 @torch.inference_mode()
 def answers(model: PLVL, scenes: Sequence[Scene]) -> list[Raw]:
-    """What the network says about every case, in order; each picture is seen once."""
+    """What the network says about every case, in order; each picture and its mirror image are seen once."""
     device = next(model.parameters()).device
     raws: list[Raw] = []
     for first in range(0, len(scenes), BATCH):
