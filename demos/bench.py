@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from demos.shelf import Shelf
 
 if TYPE_CHECKING:
+    from pipelines.merging.recipe import MergeRecipe
     from pipelines.shared.cache import ModelCache
     from pipelines.shared.family import ModelFamily
 
@@ -32,6 +33,7 @@ class Bench(ABC, Generic[Asked, Made, Pipeline]):
     """Runs jobs; what was read and made lately is not made again, up to `most_bytes`."""
 
     most_bytes: int
+    whole_scores: Callable[[MergeRecipe], Iterator[dict[str, float]]] | None = None  # None: they are those of `scores`
 
     def __init__(
         self, cache: ModelCache, family: ModelFamily, make_pipeline: Callable[[], Pipeline] | None = None

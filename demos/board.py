@@ -102,7 +102,7 @@ class Board:
                 self.build_details()
             with gr.Column(scale=4, min_width=320, elem_classes="desk"):
                 self.panel = MergePanel(self.name, self.family, self.networks)
-                self.desk = Desk(self.panel, self.workshop, self.bench.scores)
+                self.desk = Desk(self.panel, self.workshop, self.bench.scores, self.bench.whole_scores)
 
     def list_components(
         self, drawing: Sequence[Any], inputs: Iterable[Any] = (), pictures: Iterable[Any] = (),

@@ -24,7 +24,7 @@ from pipelines.merging.recipe_form import recipe_from_dict, recipe_to_dict
 from pipelines.shared.errors import UserError
 
 Scores = Callable[[MergeRecipe], Iterator[Mapping[str, float]]]
-Scored = tuple[MergeRecipe, Mapping[str, float]]
+Scored = tuple[MergeRecipe, Mapping[str, float], bool]  # and whether on whole sets
 UNSCORED = "The probe sets of this tab are its own network's; {name} is not scored on them."
 
 
@@ -32,12 +32,13 @@ class Desk:
     """Presets, scores and recipe of one panel, in the current layout.
 
     `scores(recipe)` yields task -> score of a mix of the tab's own family, 0 to 1, as far as it is; it is left alone
-    when the mix is replaced. Presets belong to the network that is on the desk.
+    when the mix is replaced. `whole`: the same on the sets that the README's table is of, which takes a minute; None
+    where they are those of `scores`. Presets belong to the network that is on the desk.
     """
 
-    def __init__(self, panel: MergePanel, workshop: Workshop, scores: Scores) -> None:
+    def __init__(self, panel: MergePanel, workshop: Workshop, scores: Scores, whole: Scores | None = None) -> None:
         self.panel = panel
-        self._id, self._assets, self._scores = f"{panel.tab}-desk", workshop.assets, scores
+        self._id, self._assets, self._scores, self._whole = f"{panel.tab}-desk", workshop.assets, scores, whole
         self._turns = workshop.turns[panel.tab]
         self._shipped = {name: shipped_presets(family) for name, family in panel.networks.items()}
         self._build_presets()
@@ -74,8 +75,13 @@ class Desk:
         with gr.Accordion("Scores", open=False, elem_id=f"{self._id}-scores-box"):
             self.scores = gr.HTML(self._table({}), elem_id=f"{self._id}-scores")
             self.scored = gr.State(None)
-            self.score = gr.Button("Score this mix", size="sm", elem_id=f"{self._id}-score")
-        self.fitting = [self.preset, self.export, self.scores, self.scored, self.score]
+            with gr.Row(elem_classes="tight"):
+                self.score = gr.Button("Score this mix", size="sm", min_width=60, elem_id=f"{self._id}-score")
+                self.score_whole = gr.Button(
+                    "On whole sets", size="sm", min_width=60, visible=self._whole is not None,
+                    elem_id=f"{self._id}-score-whole",
+                )  # fmt: skip
+        self.fitting = [self.preset, self.export, self.scores, self.scored, self.score, self.score_whole]
 
     def _build_recipe(self) -> None:
         with gr.Accordion("Recipe", open=False, elem_id=f"{self._id}-recipe-box"):
@@ -102,6 +108,8 @@ class Desk:
         self.own.change(told(self.when_found), [self.own, network], [self.preset, self.export],
                         trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
         self.score.click(told(self.when_scored), inputs, [self.scores, self.scored], **LONG)
+        if self._whole is not None:
+            self.score_whole.click(told(self.when_scored_whole), inputs, [self.scores, self.scored], **LONG)
 
     def fitted(self, network: str, own: Any) -> Updates:
         """The desk of another network: its presets, and scores where it has any."""
@@ -109,7 +117,8 @@ class Desk:
         updates: Updates = {self.preset: {**menu, "value": "house mix"}, self.export: export, self.scored: None}
         is_scored = network == OWN
         told_of = self._table({}) if is_scored else hint(self._unscored(network), "reason")
-        return updates | {self.scores: told_of, self.score: gr.update(interactive=is_scored)}
+        buttons = dict.fromkeys((self.score, self.score_whole), gr.update(interactive=is_scored))
+        return updates | {self.scores: told_of, **buttons}
 
     def _unscored(self, network: str) -> str:
         return UNSCORED.format(name=self.panel.of(network).family.name)
@@ -171,27 +180,36 @@ class Desk:
 
     def when_scored(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """The desk's mix on every task's probe set, as they come; given up when another mix was run meanwhile."""
+        yield from self._scoring(request, values, self._scores, False)
+
+    def when_scored_whole(self, request: gr.Request, values: Values) -> Iterator[Updates]:
+        """The same on whole sets."""
+        assert self._whole is not None
+        yield from self._scoring(request, values, self._whole, True)
+
+    def _scoring(self, request: gr.Request, values: Values, scores_of: Scores, is_whole: bool) -> Iterator[Updates]:
         if values[self.panel.network] != OWN:
             raise UserError(self._unscored(values[self.panel.network]), "Not scored")
         visitor, turn = visitor_of(request), self._turns.take()
         recipe = self.panel.recipe(values)
-        yield {self.scores: self._scored(recipe, {}), self.scored: None}
-        for scores in self._scores(recipe):
+        yield {self.scores: self._told_of((recipe, {}, is_whole)), self.scored: None}
+        for scores in scores_of(recipe):
             if not self._turns.is_current(visitor, turn):
                 return
-            yield {self.scores: self._scored(recipe, scores), self.scored: (recipe, scores)}
+            found = (recipe, scores, is_whole)
+            yield {self.scores: self._told_of(found), self.scored: found}
 
     def marked(self, scored: Scored | None, recipe: MergeRecipe) -> Updates:
         """Scores that stand here are this mix's, or say that they are of an earlier one."""
         if scored is None:
             return {}
-        mix, scores = scored
-        return {self.scores: self._scored(mix, scores, "this mix" if mix == recipe else "earlier mix")}
+        return {self.scores: self._told_of(scored, "this mix" if scored[0] == recipe else "earlier mix")}
 
-    def _scored(self, recipe: MergeRecipe, scores: Mapping[str, float], title: str = "this mix") -> str:
-        return self._table({title: scores} if scores else {}) + hint(f"{title}: {describe(recipe)}")
+    def _told_of(self, scored: Scored, title: str = "this mix") -> str:
+        recipe, scores, is_whole = scored
+        return self._table({title: scores} if scores else {}, is_whole) + hint(f"{title}: {describe(recipe)}")
 
-    def _table(self, mixes: Mapping[str, Mapping[str, float]]) -> str:
+    def _table(self, mixes: Mapping[str, Mapping[str, float]], is_whole: bool = False) -> str:
         """What came with the weights, and mixes under it."""
         family = self.panel.family
-        return matrix_table({**score_rows(self._assets, family), **mixes}, family.tasks)
+        return matrix_table({**score_rows(self._assets, family, is_whole), **mixes}, family.tasks, is_whole)

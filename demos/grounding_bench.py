@@ -199,3 +199,9 @@ class GroundingBench(Bench["Job", "GroundingResult", "GroundingPipeline"]):
         from pipelines.grounding.probe import SETS, score_model
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
+
+    def whole_scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
+        """The same on the 300 scenes a set that base and experts were scored on."""
+        from pipelines.grounding.probe import SETS, score_whole
+
+        return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_whole)

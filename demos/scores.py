@@ -13,20 +13,22 @@ from pipelines.shared.family import ModelFamily
 Rows = Mapping[str, Mapping[str, float]]
 
 LEGEND = (
-    "Each task by its own measure, 0 to 1, higher is better, on a few fixed samples: small differences say little. "
-    "Bold: best of a task. Shaded: the task's own expert."
+    "Each task by its own measure, 0 to 1, higher is better, on {samples}. Bold: best of a task. Shaded: the task's "
+    "own expert."
 )
+FEW, MANY = "a few fixed samples: small differences say little", "the whole sets that came with the weights' scores"
 
 
-def score_rows(assets: Path, family: ModelFamily) -> dict[str, Mapping[str, float]]:
+def score_rows(assets: Path, family: ModelFamily, is_whole: bool = False) -> dict[str, Mapping[str, float]]:
     """{"base": {set: score}, task: {set: score} of its expert}, 0 to 1, in fader order. A set is a task, or another
-    that was measured. Of the samples that a mix is scored on, where the manifest has those; empty where it has none.
+    that was measured. Of the few samples that a mix is quickly scored on, where the manifest has those and `is_whole`
+    does not ask for the others; empty where it has none.
     """
-    matrix = _matrix(assets / "weights" / "manifest.json", family.name)
+    matrix = _matrix(assets / "weights" / "manifest.json", family.name, is_whole)
     return {row: matrix[row] for row in ("base", *family.tasks) if row in matrix}
 
 
-def matrix_table(rows: Rows, tasks: Sequence[str]) -> str:
+def matrix_table(rows: Rows, tasks: Sequence[str], is_whole: bool = False) -> str:
     """Networks as rows, tasks as columns, further sets after them. Wide tables scroll beside their first column."""
     sets = {name for scores in rows.values() for name in scores}
     columns = [task for task in tasks if task in sets] + sorted(sets - set(tasks))
@@ -36,8 +38,9 @@ def matrix_table(rows: Rows, tasks: Sequence[str]) -> str:
         f"<tr><th>{html.escape(row)}</th>{''.join(_cell(row, name, scores.get(name), best) for name in columns)}</tr>"
         for row, scores in rows.items()
     )
+    legend = LEGEND.format(samples=MANY if is_whole else FEW)
     table = f"<thead><tr><th>network</th>{head}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="scroll-x"><table class="mdk-table matrix">{table}</table></div>{hint(LEGEND)}'
+    return f'<div class="scroll-x"><table class="mdk-table matrix">{table}</table></div>{hint(legend)}'
 
 
 def _cell(row: str, name: str, score: float | None, best: Mapping[str, float]) -> str:
@@ -47,9 +50,9 @@ def _cell(row: str, name: str, score: float | None, best: Mapping[str, float]) -
     return f'<td class="{" ".join(marks)}">{score:.3f}</td>'
 
 
-def _matrix(manifest: Path, name: str) -> Rows:
+def _matrix(manifest: Path, name: str, is_whole: bool) -> Rows:
     if not manifest.is_file():
         return {}
     entry = json.loads(manifest.read_text(encoding="utf-8")).get(name, {})
-    matrix: Rows = entry.get("probe") or entry.get("matrix", {})
+    matrix: Rows = (None if is_whole else entry.get("probe")) or entry.get("matrix", {})
     return matrix

@@ -244,6 +244,12 @@ class TextBench(Bench["Job", "Sheet", "TextRecognitionPipeline"]):
 
         return scores_so_far(self.cache, self.family, recipe, tuple(SETS), score_model)
 
+    def whole_scores(self, recipe: MergeRecipe) -> Iterator[dict[str, float]]:
+        """The same on 1,000 crops a set. Raises UserError, naming packages, where too few fonts are there."""
+        from pipelines.text_recognition.probe import SETS, score_whole
+
+        return scores_so_far(self.cache, self.family, recipe, SETS, score_whole)
+
 
 def _opened(job: Job) -> OpenedImage:
     from pipelines.shared.images import open_image

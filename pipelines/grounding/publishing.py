@@ -7,13 +7,12 @@ from pathlib import Path
 
 from pipelines.grounding.evaluate import EXPERT_SETS
 from pipelines.grounding.plvl import PLVL
-from pipelines.grounding.probe import MEASURES, SETS, score_model
+from pipelines.grounding.probe import MEASURES, SETS, score_model, score_whole
 from pipelines.shared.family import ModelFamily
 from pipelines.training.checkpoints import loaded
 from pipelines.training.publish import geometry, publish
 from pipelines.training.run import TrainingOptions
 
-SCENES = 300  # of each set
 KEPT = 0.5  # of an expert's changes in each tensor, the largest: what a family may weigh in git
 
 
@@ -25,7 +24,7 @@ def publish_family(family: ModelFamily, files: Mapping[str, Path], options: Trai
     model, matrix, probe = PLVL(SHAPES[PRESETS[options.preset].shape]).eval(), {}, {}
     for name, path in files.items():
         model.load_state_dict(loaded(path))
-        matrix[name] = score_model(model, tuple(EXPERT_SETS), "test", SCENES)
+        matrix[name] = score_whole(model, tuple(EXPERT_SETS))
         probe[name] = score_model(model, tuple(SETS))
     about = {
         **options.manifest(family.name),

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from demos.scores import matrix_table, score_rows
 from pipelines.registry import family
 
@@ -29,6 +31,8 @@ def test_rows_are_of_the_samples_that_a_mix_is_scored_on(tmp_path: Path) -> None
     entry = {"matrix": MATRIX, "probe": probe}
     (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"fusenet": entry}))
     assert score_rows(tmp_path, family("fusenet")) == probe
+    whole = {"base": MATRIX["base"], "mef": MATRIX["mef"]}
+    assert score_rows(tmp_path, family("fusenet"), is_whole=True) == whole
 
 
 def test_the_shipped_matrix_has_every_expert_on_every_task(root: Path) -> None:
@@ -69,7 +73,25 @@ def test_scores_of_another_mix_than_the_committed_one_say_so(built: Any, visitor
 def test_a_commit_marks_the_scores(built: Any) -> None:
     tab = built.tab
     job = tab.job(built.values())
-    scored = (replace(job.recipe, scale=0.5), {"mef": 0.8125})
+    scored = (replace(job.recipe, scale=0.5), {"mef": 0.8125}, False)
     updates = tab.when_shown(built.values({tab.shown: job, tab.desk.scored: scored}))
     assert "earlier mix" in updates[tab.desk.scores]
     assert tab.desk.scores not in tab.when_shown(built.values({tab.shown: job, tab.desk.scored: None}))
+
+
+@pytest.mark.parametrize("name", ["text_page", "grounding_page"])
+def test_a_mix_is_scored_on_whole_sets_where_the_tab_has_them(
+    name: str, request: pytest.FixtureRequest, visitor: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = request.getfixturevalue(name)
+    desk = page.tab.desk
+    monkeypatch.setattr(desk, "_whole", lambda mix: iter([{"base": 0.25}, {"base": 0.25, "clean": 0.625}]))
+    steps = list(desk.when_scored_whole(visitor("anna"), page.values()))
+    assert ["0.625" in step[desk.scores] for step in steps] == [False, False, True]
+    assert desk.score_whole.visible and all("the whole sets" in step[desk.scores] for step in steps)
+    (later,) = desk.marked(steps[-1][desk.scored], replace(page.tab.family.default, scale=0.123)).values()
+    assert "earlier mix" in later and "the whole sets" in later
+
+
+def test_no_second_button_where_a_tab_has_one_kind_of_set(built: Any) -> None:
+    assert not built.tab.desk.score_whole.visible

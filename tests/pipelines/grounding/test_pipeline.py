@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.grounding import probe
 from pipelines.grounding.decode import Raw, Thresholds
 from pipelines.grounding.evaluate import SPLITS, chosen_thresholds, evaluate, split_report
 from pipelines.grounding.family import PLVL_FAMILY
@@ -160,6 +161,13 @@ def test_a_folder_of_data_is_refused_and_not_ignored(tmp_path: Path) -> None:
 def test_probe_scores_are_shares(world: None, network: PLVL) -> None:
     found = score_model(network, ("attribute", "refuse"), count=4)
     assert set(found) == {"attribute", "refuse"} and all(0 <= value <= 1 for value in found.values())
+
+
+def test_whole_sets_are_the_scenes_that_the_experts_were_scored_on(
+    world: None, network: PLVL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "WHOLE", 5)
+    assert probe.score_whole(network, ("attribute",)) == score_model(network, ("attribute",), count=5)
 
 
 def test_norms_and_cosines_of_task_vectors() -> None:

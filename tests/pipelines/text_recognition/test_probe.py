@@ -9,7 +9,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.family import ModelFamily
 from pipelines.shared.scoring import scores_so_far
-from pipelines.text_recognition import probe, shipped_words
+from pipelines.text_recognition import generated, probe, shipped_words
 from pipelines.text_recognition.crops import read_crops
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.igtr import IGTR
@@ -44,3 +44,20 @@ def test_scores_come_a_set_at_a_time_and_follow_the_mix(cache: ModelCache, tiny_
     assert list(told) == [{"curved": 0.6, "digits": 0.0}]
     expert = MergeRecipe(coefficients=(("curved", 1.0),), scale=1.0)
     assert list(scores_so_far(cache, tiny_family, expert, ("curved",), probe.score_model)) == [{"curved": 0.0}]
+
+
+def test_whole_sets_are_the_rendered_test_crops(
+    network: IGTR, crops: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [look.reading.texts()[0] for look in read_crops(network, crops[:4], ReadingOptions())]
+    labels = {"digits": [texts[0], "no", "no", "no"], "curved": ["no", texts[1], texts[2], "no"]}
+    asked = []
+
+    def rendered(name: str, split: str, index: int) -> Word:
+        asked.append(split)
+        return Word(crops[index], labels[name][index])
+
+    monkeypatch.setattr(generated, "rendered", rendered)
+    monkeypatch.setattr(generated, "COUNT", 4)
+    assert probe.score_whole(network, ("digits", "curved")) == {"digits": 0.25, "curved": 0.5}
+    assert asked == ["test"] * 8
