@@ -22,6 +22,7 @@ from pipelines.shared.family import ModelFamily
 from pipelines.text_recognition.crop_cache import Shard
 from pipelines.text_recognition.freeze import frozen, settle_statistics
 from pipelines.text_recognition.igtr import IGTR, SHAPES
+from pipelines.text_recognition.kept import PIXELS, TRIPLETS, KeepingBatches, kept_loss
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.synthetic.render import check_installed
 from pipelines.text_recognition.training_data import Batches, Source
@@ -30,7 +31,8 @@ from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
-EXPERT_SHARE = 0.7  # of an expert's batches; the rest is of the base's recipe
+OWN_SHARE = 0.625  # of an expert's batches; half of the rest are plain words, half are of the other experts' recipes
+KEPT_WEIGHT = 2.0  # of the base's answers about that rest
 SETTLING = 60  # batches that give the averaged weights their statistics
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Preset:
     shard_size: int = 10_000
     base_rate: float = 1e-3
     expert_rate: float = 2e-4
+    expert_ema: float = 0.995
     alone: float = 0.5
     more: int = 1
     curriculum: tuple[tuple[float, int], ...] = ((0.15, 6), (0.4, 10))
@@ -66,7 +69,7 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("N", 11_500, 800, 64, 24, 4, polish_steps=5_000, polish_shards=20, expert_rate=3e-4),
+    "cpu": Preset("N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
         ema=0.9995, renderers=14, workers=8,
@@ -88,9 +91,9 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
     crops = options.folder / family.name / f"crops-seed{run.seed}"
     first = source(crops, BASE, plan.shards, plan, run.seed)
     unseen = source(crops, BASE, plan.polish_shards, plan, run.seed, first=plan.shards)
-    latest = unseen if plan.polish_shards else first
-    sources = {BASE: replace(latest, shards=latest.shards[: plan.expert_shards])}
-    sources |= {task: source(crops, task, plan.expert_shards, plan, run.seed) for task in run.experts}
+    learned = plan.shards + plan.polish_shards
+    sources = {BASE: source(crops, BASE, plan.expert_shards, plan, run.seed, first=learned)}
+    sources |= {task: source(crops, task, plan.expert_shards, plan, run.seed) for task in family.tasks}
     of_base = (first, unseen) if run.is_whole else ()
     shards = [shard for one in (*of_base, *sources.values()) for shard in one.shards]
     if not all(shard.is_there for shard in shards):
@@ -137,12 +140,25 @@ def polish_base(plan: Preset, unseen: Source, earlier: float, run: Run) -> Train
 
 
 def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) -> Trained:
-    """One expert from the stored base."""
-    model = _started(plan, run, BASE)
-    mixed = (replace(sources[task], share=EXPERT_SHARE), replace(sources[BASE], share=1 - EXPERT_SHARE))
-    batches = Batches(mixed, plan.batch, plan.expert_steps, 0.0, plan.more, level=plan.level)
+    """One expert from the stored base, which it is to answer like wherever the picture is not its own."""
+    model, base = _started(plan, run, BASE), _started(plan, run, BASE).eval().requires_grad_(False).to(run.device)
+    own = round(plan.batch * OWN_SHARE)
+    others = [name for name in sources if name not in (BASE, task)]
+    kept = (replace(sources[BASE], share=0.5), *(replace(sources[name], share=0.5 / len(others)) for name in others))
+    batches = KeepingBatches(
+        Batches((sources[task],), own, plan.expert_steps, 0.0, plan.more, level=plan.level),
+        Batches(kept, plan.batch - own, plan.expert_steps, 0.0, plan.more, level=plan.level),
+    )
     stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, run.seed)
-    return run.store(model, task, run.stage(model, stage, batches, TripletLoss(plan.expert_steps, is_late=True)))
+    stage = replace(stage, ema=plan.expert_ema)
+    answered = TripletLoss(plan.expert_steps, is_late=True)
+
+    def loss(model: nn.Module, batch: Batch, step: int) -> Tensor:
+        assert isinstance(model, IGTR)
+        changed = kept_loss(model, base, as_pixels(batch[PIXELS]), batch[TRIPLETS].to(run.device))
+        return answered(model, batch, step, kept=KEPT_WEIGHT * changed)
+
+    return run.store(model, task, run.stage(model, stage, batches, loss))
 
 
 def _started(plan: Preset, run: Run, name: str) -> IGTR:
@@ -190,11 +206,11 @@ class TripletLoss:
         self.steps, self.is_late, self.every = steps, is_late, every
         self.sums: dict[str, float] = {}
 
-    def __call__(self, model: nn.Module, batch: Batch, step: int) -> Tensor:
+    def __call__(self, model: nn.Module, batch: Batch, step: int, **more: Tensor) -> Tensor:
         assert isinstance(model, IGTR)
         visual = model.encode(as_pixels(batch["pixels"]))
         weight = 0.5 if step < self.steps / 3 and not self.is_late else 0.1
-        losses = {"ctc": weight * ctc_loss(model.ctc(visual), batch["words"], batch["lengths"])}
+        losses = {"ctc": weight * ctc_loss(model.ctc(visual), batch["words"], batch["lengths"]), **more}
         for triplets in batch["triplets"]:
             for kind, loss in answer_loss(model, visual, triplets.to(visual.device), batch["boxes"]).items():
                 losses[kind] = losses.get(kind, 0.0) + loss / len(batch["triplets"])
