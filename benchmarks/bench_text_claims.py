@@ -3,7 +3,8 @@
     python -m benchmarks.bench_text_claims [--crops 300] [--data DIR] [--json FILE]
 
 Read with the mix that the page opens with. Confidence: expected calibration error of the word confidence on test crops
-before and after the temperature, which was fitted on validation crops. Boxes: of words that were read exactly. Turned:
+before and after the temperature, which was fitted on validation crops, of parallel reading and, on plain words, of what
+reads by other evidence. Boxes: of words that were read exactly. Turned:
 wide crops of "clean", a quarter to either side, read three ways and read as they lie. Scripts: random letters of each,
 in one face, and how many of these readings are said to be doubtful; Latin ones are not to be.
 """
@@ -32,19 +33,20 @@ SCRIPTS = {
 }  # fmt: skip
 LETTERS = (4, 7)  # in a drawn word
 SIZE_PX, MARGIN_PX = 40, 8
+PLAIN = ("iiit5k", "base")  # where every procedure's confidence is held against what is right
 BOXED = ("clean", "base", "curved")
 Scores = dict[str, float]
 
 
 def measure(family: ModelFamily, cache: ModelCache, crops: int, data: Path | None = None) -> dict[str, Any]:
     """Every claim on `crops` crops of each set, and as many drawn words of each script."""
-    from pipelines.text_recognition.calibration import temperature_of
+    from pipelines.text_recognition.calibration import OWN_EVIDENCE, temperatures_of
     from pipelines.text_recognition.crops import read_crops
     from pipelines.text_recognition.evaluate import calibration_scores, scored_sets
     from pipelines.text_recognition.options import ReadingOptions
     from pipelines.text_recognition.question_scores import localisation_scores
 
-    began, temperature = time.perf_counter(), temperature_of(cache.assets, family.name)
+    began, temperatures = time.perf_counter(), temperatures_of(cache.assets, family.name)
     confidence: dict[str, Scores] = {}
     boxes: dict[str, Scores] = {}
     turned: Scores = {}
@@ -53,7 +55,10 @@ def measure(family: ModelFamily, cache: ModelCache, crops: int, data: Path | Non
         for one in scored_sets("test", data):
             words = list(one.words(crops))
             looks = read_crops(network, [word.image for word in words], ReadingOptions())
-            confidence[one.name] = calibration_scores(looks, words, temperature)
+            confidence[one.name] = calibration_scores(looks, words, temperatures.character)
+            for name in OWN_EVIDENCE if one.name in PLAIN else ():
+                own = read_crops(network, [word.image for word in words], ReadingOptions(name))
+                confidence[f"{one.name}, {name}"] = calibration_scores(own, words, temperatures.of_own(name))
             if one.name in BOXED:
                 boxes[one.name] = localisation_scores(network, looks, words)
             if one.name == "clean":

@@ -24,7 +24,7 @@ NOTHING = (
     "no text detected. The network saw no character here: try another mix, a closer crop, or a hint pattern; "
     "for a page or a street, choose Whole photograph."
 )
-UNCALIBRATED = "Confidences of CTC, verification and assembly are not calibrated."
+CALIBRATED = "Confidences are calibrated on generated words, those of the tab's own network alone."
 NO_WORD = (
     "no text detected. No region of the photograph looks like a word: try a larger picture, or cut out one word "
     "and choose Word crop."
@@ -196,7 +196,7 @@ def agreement_table(readings: Mapping[str, RecognitionResult | Exception], shown
     those = f"{able}" if able == len(readings) else f"{able} that could read it"
     is_one = len(texts) == 1 and able == len(readings) > 1
     verdict = "All agree." if is_one else f"{max(texts.values(), default=0)} of {those} read “{common}”."
-    return hint(f"{verdict} {UNCALIBRATED}") + table(names, rows, numbered=False)
+    return hint(f"{verdict} {CALIBRATED}") + table(names, rows, numbered=False)
 
 
 def _agreement(name: str, reading: RecognitionResult | Exception, common: str) -> tuple[str, ...]:

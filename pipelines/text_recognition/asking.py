@@ -34,7 +34,7 @@ def ask(reader: Reader, question: Question) -> Told:
 
 def _char_at(reader: Reader, question: Question) -> Told:
     answers = reader.ask(ask_characters(torch.tensor([[question.number]])), with_evidence=True)
-    logits = reader.network.characters(answers.features)[0, 0].float() / reader.temperature
+    logits = reader.network.characters(answers.features)[0, 0].float() / reader.temperatures.character
     allowed = reader.constraint.mask().to(reader.device)[question.number - 1]
     shares = logits.masked_fill(~allowed, -torch.inf).softmax(-1)
     best = int(shares.argmax())

@@ -1,4 +1,4 @@
-"""Confidence that means what it says: one temperature for the logits of "which character" (Guo et al. 2017).
+"""Confidence that means what it says: a temperature for each kind of evidence (Guo et al. 2017).
 
 Fitted on generated validation crops, so that the product over a word is the chance that the word is right.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,34 @@ RANGE = (0.5, 5.0)
 BINS = 15
 
 
-def temperature_of(assets: Path, family: str) -> float:
-    """The temperature in the family's entry of the manifest; 1 where there is none."""
+@dataclass(frozen=True)
+class Temperatures:
+    """What logits are divided by; 1 leaves them.
+
+    Attributes:
+        character: of "which character": parallel and autoregressive reading, refinement, answers to questions.
+        ctc, verification, assembly: of the probabilities that these procedures come to.
+    """
+
+    character: float = 1.0
+    ctc: float = 1.0
+    verification: float = 1.0
+    assembly: float = 1.0
+
+    def of_own(self, procedure: str) -> float:
+        """Of a procedure that does not ask which character; 1 for one that does, for its logits are divided already."""
+        return float(getattr(self, procedure)) if procedure in OWN_EVIDENCE else 1.0
+
+
+OWN_EVIDENCE = ("ctc", "verification", "assembly")
+
+
+def temperatures_of(assets: Path, family: str) -> Temperatures:
+    """The temperatures in the family's entry of the manifest; all 1 where there are none."""
     manifest = assets / "weights" / "manifest.json"
     if not manifest.is_file():
-        return 1.0
-    return float(json.loads(manifest.read_text(encoding="utf-8")).get(family, {}).get("temperature", 1.0))
+        return Temperatures()
+    return Temperatures(**json.loads(manifest.read_text(encoding="utf-8")).get(family, {}).get("temperatures", {}))
 
 
 def fitted_temperature(confidences: Callable[[float], Sequence[float]], is_right: Sequence[bool]) -> float:

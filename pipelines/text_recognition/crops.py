@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipelines.text_recognition.calibration import Temperatures
 from pipelines.text_recognition.constraint import Constraint
 from pipelines.text_recognition.fit import fit
 from pipelines.text_recognition.igtr import IGTR
@@ -19,6 +20,7 @@ from pipelines.text_recognition.reading import read
 from pipelines.text_recognition.views import turned, turns_of
 
 BATCH = 32
+NONE = Temperatures()
 Encode = Callable[[IGTR, np.ndarray], Tensor]  # network, pixels (B, 3, 32, 128) -> visual (B, tokens, d)
 Progress = Callable[[int, int], None]  # crops done, crops in all
 
@@ -50,7 +52,7 @@ def read_crops(
     network: IGTR,
     crops: Sequence[np.ndarray],
     options: ReadingOptions,
-    temperature: float = 1.0,
+    temperatures: Temperatures = NONE,
     encode: Encode = encode,
     progress: Progress | None = None,
 ) -> list[Look]:
@@ -66,7 +68,7 @@ def read_crops(
         for start in range(0, len(looks), BATCH):
             some = looks[start : start + BATCH]
             visual = encode(network, np.stack([fit(turned(crops[index], turn)) for index, turn in some]))
-            reading = read(Reader(network, visual, constraint, temperature), options)
+            reading = read(Reader(network, visual, constraint, temperatures), options)
             for (index, turn), row in zip(some, range(len(some)), strict=True):
                 look = Look(turn, visual[row : row + 1], reading.row(row))
                 best[index] = max((best[index], look), key=lambda one: one.certainty) if index in best else look

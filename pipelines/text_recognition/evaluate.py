@@ -16,6 +16,8 @@ import numpy as np
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.text_recognition.baselines import installed_baselines
 from pipelines.text_recognition.calibration import (
+    OWN_EVIDENCE,
+    Temperatures,
     accuracy_at_coverage,
     expected_calibration_error,
     fitted_temperature,
@@ -76,23 +78,30 @@ def evaluate(
     sets = scored_sets("test", data)
     mix = family.default if recipe is None else recipe
     with cache.lease(family, mix) as lease:
-        temperature = fit_temperature(lease.model, limit)
-        report = {one.name: _set_report(lease.model, one, temperature, limit, data) for one in sets}
+        temperatures = fit_temperatures(lease.model, limit)
+        report = {one.name: _set_report(lease.model, one, temperatures, limit, data) for one in sets}
     if recipe in (None, family.default):
         for name in (name for name in family.tasks if name in report):
             report[name]["methods"]["expert"] = _expert_scores(family, cache, name, limit)
     return report
 
 
-def fit_temperature(network: Any, limit: int | None = None) -> float:
-    """The temperature of a network, on generated validation crops of the recipe `base`."""
+def fit_temperatures(network: Any, limit: int | None = None) -> Temperatures:
+    """The temperatures of a network, on generated validation crops of the recipe `base`."""
     (one,) = (one for one in generated_sets("validation") if one.name == "base")
     words = list(one.words(min(CALIBRATION, limit or CALIBRATION)))
-    looks = read_crops(network, [word.image for word in words], ReadingOptions())
-    return fitted_temperature(partial(_confidences_at, looks), _right(_texts(looks), words))
+    read = _reader(network, words)
+
+    def fitted(procedure: str) -> float:
+        looks = read(ReadingOptions(procedure))
+        return fitted_temperature(partial(_confidences_at, looks), _right(_texts(looks), words))
+
+    return Temperatures(fitted("parallel"), *map(fitted, OWN_EVIDENCE))
 
 
-def _set_report(network: Any, one: AnySet, temperature: float, limit: int | None, data: Path | None) -> dict[str, Any]:
+def _set_report(
+    network: Any, one: AnySet, temperatures: Temperatures, limit: int | None, data: Path | None
+) -> dict[str, Any]:
     words = list(one.words(limit))
     read = _reader(network, words)
     is_whole = isinstance(one, WordSet) or one.name == "base"
@@ -106,7 +115,9 @@ def _set_report(network: Any, one: AnySet, temperature: float, limit: int | None
         methods |= _baseline_scores(words)
     methods["questions"] = question_scores(network, looks["parallel"], words, one.is_case_sure)
     methods["localisation"] = localisation_scores(network, looks["parallel"], words)
-    methods["calibration"] = calibration_scores(looks["parallel"], words, temperature)
+    methods["calibration"] = calibration_scores(looks["parallel"], words, temperatures.character)
+    for name in OWN_EVIDENCE if is_whole else ():
+        methods[f"calibration_{name}"] = calibration_scores(looks[name], words, temperatures.of_own(name))
     if isinstance(one, WordSet):
         methods |= _lexicon_scores(read, one, words, data)
     return {"n": len(words), "methods": {name: scores for name, scores in methods.items() if scores}}
@@ -138,14 +149,8 @@ def _right(texts: Sequence[str], words: Sequence[Word]) -> list[bool]:
 
 
 def _confidences_at(looks: Sequence[Look], temperature: float) -> list[float]:
-    """Word confidences if the logits were divided by a temperature: probabilities to the power 1 / T, normalised."""
-    confidences = []
-    for look in looks:
-        length = look.reading.lengths[0] + 1
-        shares = look.reading.distribution[0, :length] ** (1 / temperature)
-        read = look.reading.classes[0, :length, None]
-        confidences.append(float((shares.gather(1, read)[:, 0] / shares.sum(1)).prod()))
-    return confidences
+    """Word confidences if the logits were divided by a temperature."""
+    return [look.reading.tempered(temperature).confidences()[0] for look in looks]
 
 
 def calibration_scores(looks: Sequence[Look], words: Sequence[Word], temperature: float) -> Scores:

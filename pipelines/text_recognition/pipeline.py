@@ -36,12 +36,12 @@ class TextRecognitionPipeline:
 
     def __init__(self, cache: ModelCache, family: ModelFamily | None = None) -> None:
         from pipelines.registry import family as family_named
-        from pipelines.text_recognition.calibration import temperature_of
+        from pipelines.text_recognition.calibration import temperatures_of
         from pipelines.text_recognition.token_cache import TokenCache
 
         self.cache = cache
         self.family = family or family_named("igtr")
-        self.temperature = temperature_of(cache.assets, self.family.name)
+        self.temperatures = temperatures_of(cache.assets, self.family.name)
         self._tokens = TokenCache()
 
     def __call__(
@@ -117,7 +117,7 @@ class TextRecognitionPipeline:
         began = time.perf_counter()
         with self.cache.lease(self.family, recipe or self.family.default) as lease:
             (look,) = self._looks(lease, [crop], asked, None)
-            reader = Reader(_network(lease), look.visual, Constraint.of(asked), self.temperature)
+            reader = Reader(_network(lease), look.visual, Constraint.of(asked), self.temperatures)
             told = ask(reader, question)
         (text,) = look.reading.texts()
         return Answer(
@@ -153,7 +153,7 @@ class TextRecognitionPipeline:
             return self._tokens.encode(network, pixels, lease.weights_version)
 
         pixels = [crop.pixels for crop in crops]
-        return read_crops(_network(lease), pixels, options, self.temperature, encode, progress)
+        return read_crops(_network(lease), pixels, options, self.temperatures, encode, progress)
 
     def _by_columns(self, lease: Lease, looks: Sequence[Look]) -> list[str]:
         """What the CTC head reads in each; the reading itself where the network has no such head."""

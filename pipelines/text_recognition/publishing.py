@@ -1,4 +1,4 @@
-"""From the checkpoints of a run to assets: hashes, the matrix of experts and sets, norms, cosines and the temperature.
+"""From the checkpoints of a run to assets: hashes, the matrix of experts and sets, norms, cosines and the temperatures.
 
 The training ends with it; for files of a run that ended before that:
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily, ModelSpec
-from pipelines.text_recognition.evaluate import alone, expert_matrix, fit_temperature
+from pipelines.text_recognition.evaluate import alone, expert_matrix, fit_temperatures
 from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.probe import SETS, score_model
 from pipelines.training.checkpoints import loaded
@@ -38,9 +38,9 @@ def publish_family(
     limit: int | None = None,
     weights: Path = WEIGHTS,
 ) -> Path:
-    """Score every checkpoint on every held-out set, fit the temperature, and put the family into assets.
+    """Score every checkpoint on every held-out set, fit the temperatures, and put the family into assets.
 
-    The temperature is that of the family's default mix: what the page opens with.
+    The temperatures are those of the family's default mix: what the page opens with.
 
     Args:
         files: checkpoint -> file, "base" and every expert.
@@ -54,7 +54,7 @@ def publish_family(
         _check(family, path)
     found, cache = on_files(family, files), ModelCache(weights.parent)
     with cache.lease(found, found.default) as lease:
-        temperature = fit_temperature(lease.model, limit)
+        temperatures = fit_temperatures(lease.model, limit)
     about = {
         **options.manifest(family.name),
         "data": DATA,
@@ -63,7 +63,7 @@ def publish_family(
         "crops_per_set": limit or "all",
         "matrix": expert_matrix(found, cache, limit, data),
         "probe": probe_matrix(found, cache),
-        "temperature": temperature,
+        "temperatures": asdict(temperatures),
         **geometry({name: loaded(path) for name, path in files.items()}),
     }
     return publish(family.name, files, about, weights)

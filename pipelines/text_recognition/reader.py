@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from pipelines.text_recognition.calibration import Temperatures
 from pipelines.text_recognition.constraint import PLACES, Constraint
 from pipelines.text_recognition.igtr import IGTR, Answers
 from pipelines.text_recognition.instructions import (
@@ -30,13 +31,13 @@ class Reader:
     Attributes:
         visual: of `network.encode`, (B, tokens, d).
         constraint: what every reading of the batch must obey.
-        temperature: the logits of "which character" are divided by it.
+        temperatures: that of characters divides the logits here, the others what a procedure comes to (`read`).
     """
 
     network: IGTR
     visual: Tensor
     constraint: Constraint = field(default_factory=Constraint)
-    temperature: float = 1.0
+    temperatures: Temperatures = field(default_factory=Temperatures)
 
     def __len__(self) -> int:
         return len(self.visual)
@@ -63,7 +64,7 @@ class Reader:
         """Q1 under the constraint: probabilities of the 95 classes, (B, Q, 95), for positions (B, Q)."""
         positions = positions.to(self.device)
         answers = self.ask(ask_characters(positions), condition)
-        logits = self.network.characters(answers.features).float() / self.temperature
+        logits = self.network.characters(answers.features).float() / self.temperatures.character
         allowed = self.constraint.mask().to(self.device)[positions - 1]
         return logits.masked_fill(~allowed, -torch.inf).softmax(-1)
 

@@ -32,7 +32,7 @@ def read(reader: Reader, options: ReadingOptions) -> Reading:
     """
     if options.lexicon:
         return read_from_lexicon(reader, options.lexicon)
-    reading = READERS[options.procedure](reader)
+    reading = READERS[options.procedure](reader).tempered(reader.temperatures.of_own(options.procedure))
     if not options.refinements:
         return reading
     from pipelines.text_recognition.lookalikes import LOOKALIKES

@@ -35,7 +35,7 @@ def accuracies(model: IGTR, recipe: str, count: int, procedures: tuple[str, ...]
     texts: dict[str, list[str]] = {name: [] for name in procedures}
     for start in range(0, len(pixels), 64):
         visual = model.encode(torch.from_numpy(pixels[start : start + 64]).to(device))
-        reader = Reader(model, visual, Constraint.of(ReadingOptions()), 1.0)
+        reader = Reader(model, visual, Constraint.of(ReadingOptions()))
         for name in procedures:
             texts[name] += READERS[name](reader).texts()
     return {

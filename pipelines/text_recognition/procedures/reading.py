@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from pipelines.text_recognition.charset import CLASSES, EOS, MAX_LENGTH, PAD, de
 from pipelines.text_recognition.constraint import PLACES
 from pipelines.text_recognition.results import Correction, Scored
 
+TINY = 1e-12  # of places behind the end, which hold nothing
 VERIFICATION_SHARE = 0.5  # of log Q2 in the score of a word of a list, beside log Q1
 
 
@@ -73,6 +74,13 @@ class Reading:
         read = self.classes.clamp_max(CLASSES - 1)
         picked = self.distribution.gather(2, read[..., None])[..., 0]
         return picked.masked_fill(self.classes == PAD, 1)
+
+    def tempered(self, temperature: float) -> Reading:
+        """The same words, as sure as if the logits were divided by a temperature: shares to the power 1 / T, normed."""
+        if temperature == 1:
+            return self
+        shares = self.distribution ** (1 / temperature)
+        return replace(self, distribution=shares / shares.sum(-1, keepdim=True).clamp_min(TINY))
 
     def texts(self) -> list[str]:
         """The words."""

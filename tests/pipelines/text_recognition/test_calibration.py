@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from pipelines.text_recognition.calibration import (
+    Temperatures,
     accuracy_at_coverage,
     expected_calibration_error,
     fitted_temperature,
-    temperature_of,
+    temperatures_of,
 )
 
 
@@ -32,8 +33,11 @@ def test_coverage_keeps_the_most_confident() -> None:
     assert [accuracy_at_coverage(sure, right, share) for share in (0.5, 0.75, 1.0)] == pytest.approx([1, 2 / 3, 0.5])
 
 
-def test_the_temperature_stands_in_the_manifest(tmp_path: Path) -> None:
-    assert temperature_of(tmp_path, "igtr") == 1
+def test_the_temperatures_stand_in_the_manifest(tmp_path: Path) -> None:
+    assert temperatures_of(tmp_path, "igtr") == Temperatures(1, 1, 1, 1)
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"igtr": {"temperature": 1.5}}))
-    assert temperature_of(tmp_path, "igtr") == 1.5 and temperature_of(tmp_path, "other") == 1
+    entry = {"temperatures": {"character": 1.5, "ctc": 2}}
+    (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"igtr": entry}))
+    found = temperatures_of(tmp_path, "igtr")
+    assert found == Temperatures(character=1.5, ctc=2) and temperatures_of(tmp_path, "other") == Temperatures()
+    assert [found.of_own(name) for name in ("parallel", "autoregressive", "ctc", "assembly")] == [1, 1, 2, 1]

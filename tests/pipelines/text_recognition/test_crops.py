@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.text_recognition.calibration import OWN_EVIDENCE, Temperatures
 from pipelines.text_recognition.crops import BATCH, Look, read_crops
 from pipelines.text_recognition.igtr import IGTR
 from pipelines.text_recognition.options import PROCEDURES, ReadingOptions
@@ -40,8 +41,16 @@ def test_progress_reaches_the_end(network: IGTR, crops: list[np.ndarray]) -> Non
     assert told[-1] == (40, 40) and [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-def test_a_temperature_changes_the_certainty_alone(network: IGTR, crops: list[np.ndarray]) -> None:
-    cold, warm = (read_crops(network, crops[:4], ReadingOptions(), temperature=value) for value in (0.5, 2.0))
+@pytest.mark.parametrize(
+    ("procedure", "kind"),
+    [("parallel", "character"), ("autoregressive", "character"), *((name, name) for name in OWN_EVIDENCE)],
+)
+def test_a_temperature_changes_the_certainty_alone(
+    network: IGTR, crops: list[np.ndarray], procedure: str, kind: str
+) -> None:
+    cold, warm = (
+        read_crops(network, crops[:4], ReadingOptions(procedure), Temperatures(**{kind: value})) for value in (0.5, 2.0)
+    )
     for first, second in zip(cold, warm, strict=True):
         assert first.reading.texts() == second.reading.texts() and first.certainty > second.certainty
 

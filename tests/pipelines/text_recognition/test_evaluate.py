@@ -12,6 +12,7 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.family import ModelFamily
 from pipelines.text_recognition import evaluate as evaluation
+from pipelines.text_recognition.calibration import Temperatures
 from pipelines.text_recognition.crops import read_crops
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.igtr import IGTR
@@ -51,6 +52,7 @@ def test_every_set_has_its_methods(cache: ModelCache, tiny_family: ModelFamily, 
     assert list(report) == ["iiit5k", "base", "curved"]
     assert [report[name]["n"] for name in report] == [2, 3, 3]
     assert report["curved"]["methods"].keys() - {"localisation"} == ORDINARY | {"expert"} - {"localisation"}
+    assert {f"calibration_{name}" for name in ("ctc", "verification", "assembly")} <= report["base"]["methods"].keys()
     assert {*evaluation.PROCEDURES, "agreement", "parallel_by_length"} <= report["base"]["methods"].keys()
     assert report["iiit5k"]["methods"]["lexicon_train_2"]["n"] == 1
     assert "localisation" not in report["iiit5k"]["methods"]
@@ -77,5 +79,5 @@ def test_the_temperature_of_the_report_makes_confidence_milder(network: IGTR, cr
     looks = read_crops(network, crops[:3], ReadingOptions())
     same = evaluation._confidences_at(looks, 1.0)
     assert same == pytest.approx([look.certainty for look in looks], rel=1e-3)
-    again = read_crops(network, crops[:3], ReadingOptions(), temperature=2.0)
+    again = read_crops(network, crops[:3], ReadingOptions(), Temperatures(character=2.0))
     assert evaluation._confidences_at(looks, 2.0) == pytest.approx([look.certainty for look in again], rel=1e-3)

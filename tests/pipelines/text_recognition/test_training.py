@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
 from pipelines.text_recognition import crop_cache, evaluate, igtr_training
-from pipelines.text_recognition.calibration import temperature_of
+from pipelines.text_recognition.calibration import temperatures_of
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.igtr_training import PRESETS, source, train
@@ -38,7 +38,10 @@ FAMILY = replace(
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All shards of a test run, of noise; nothing is rendered, nothing watched."""
     rng, plan = np.random.default_rng(0), PRESETS["test"]
-    counts = {"base": plan.shards + plan.polish_shards, **dict.fromkeys(EXPERTS, plan.expert_shards)}
+    counts = {
+        "base": plan.shards + plan.polish_shards + plan.expert_shards,
+        **dict.fromkeys(EXPERTS, plan.expert_shards),
+    }
     for recipe, count in counts.items():
         for shard in source(tmp_path / "igtr" / "crops-seed0", recipe, count, plan, 0).shards:
             corners = np.tile(np.float32([[(2, 2), (20, 2), (20, 20), (2, 20)]]), (3, 1, 1))
@@ -92,8 +95,8 @@ def test_an_expert_of_a_given_base_renders_what_it_needs_and_no_more(
     monkeypatch.setattr(igtr_training, "start_making", lambda shards, workers: asked.extend(shards))
     train(FAMILY, TrainingOptions("digits", preset="test", folder=folder, base=base))
     plan = PRESETS["test"]
-    assert [shard.recipe for shard in asked].count("digits") == plan.expert_shards
-    assert [(shard.recipe, shard.number) for shard in asked if shard.recipe != "digits"] == [("base", plan.shards)]
+    unseen = ("base", plan.shards + plan.polish_shards)  # of the base's own training
+    assert sorted((shard.recipe, shard.number) for shard in asked) == [unseen, ("curved", 0), ("digits", 0)]
 
 
 @pytest.mark.parametrize("turn", ["level", "up", "down", "stacked"])
@@ -154,7 +157,8 @@ def check_published(assets: Path, files: dict[str, Path]) -> None:
     assert entry["probe"].keys() == names and all(set(SETS) == set(row) for row in entry["probe"].values())
     assert set(entry["norms"]) == set(EXPERTS) and set(entry["cosines"]) == {"curved, digits"}
     assert {"command", "seed", "preset", "data", "seconds", "measures", "license"} <= set(entry)
-    assert temperature_of(assets, "igtr") == entry["temperature"] > 0
+    assert asdict(temperatures_of(assets, "igtr")) == entry["temperatures"]
+    assert all(0.5 <= one <= 5 for one in entry["temperatures"].values())
     cache = ModelCache(assets)
     for name, path in files.items():
         recipe = MergeRecipe() if name == "base" else MergeRecipe(coefficients=((name, 1.0),), scale=1.0)
