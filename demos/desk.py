@@ -117,8 +117,8 @@ class Desk:
         updates: Updates = {self.preset: {**menu, "value": "house mix"}, self.export: export, self.scored: None}
         is_scored = network == OWN
         told_of = self._table({}) if is_scored else hint(self._unscored(network), "reason")
-        buttons = dict.fromkeys((self.score, self.score_whole), gr.update(interactive=is_scored))
-        return updates | {self.scores: told_of, **buttons}
+        able = gr.update(interactive=is_scored)
+        return updates | {self.scores: told_of, self.score: able, self.score_whole: able}
 
     def _unscored(self, network: str) -> str:
         return UNSCORED.format(name=self.panel.of(network).family.name)
