@@ -31,8 +31,9 @@ from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
-OWN_SHARE = 0.625  # of an expert's batches; half of the rest are plain words, half are of the other experts' recipes
-KEPT_WEIGHT = 2.0  # of the base's answers about that rest
+# An expert learns, then settles: the share of its own pictures in a batch (half of the rest are plain words, half of
+# the other experts' recipes), and the weight of the base's answers about that rest.
+LEARNING, SETTLING_DOWN = (0.625, 2.0), (0.5, 6.0)
 SETTLING = 60  # batches that give the averaged weights their statistics
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class Preset:
     base_rate: float = 1e-3
     expert_rate: float = 2e-4
     expert_ema: float = 0.995
+    settle_steps: int = 0
+    settle_rate: float = 1e-4
     alone: float = 0.5
     more: int = 1
     curriculum: tuple[tuple[float, int], ...] = ((0.15, 6), (0.4, 10))
@@ -69,14 +72,15 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20),
+    "cpu": Preset("N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20, settle_steps=300),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
-        ema=0.9995, renderers=14, workers=8,
+        ema=0.9995, settle_steps=120, renderers=14, workers=8,
     ),
     "smoke": Preset("N", 500, 30, 64, 2, 1, checkpoint_every=250, watched=100),
     "test": Preset(
-        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, workers=0, checkpoint_every=2, watched=4
+        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, settle_steps=1, workers=0,
+        checkpoint_every=2, watched=4,
     ),
 }  # fmt: skip
 
@@ -140,25 +144,29 @@ def polish_base(plan: Preset, unseen: Source, earlier: float, run: Run) -> Train
 
 
 def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) -> Trained:
-    """One expert from the stored base, which it is to answer like wherever the picture is not its own."""
+    """One expert from the stored base: it learns, then settles until it answers like the base wherever it can."""
     model, base = _started(plan, run, BASE), _started(plan, run, BASE).eval().requires_grad_(False).to(run.device)
-    own = round(plan.batch * OWN_SHARE)
+    seconds = 0.0
+    for name, steps, rate, (share, weight) in (
+        (f"expert-{task}", plan.expert_steps, plan.expert_rate, LEARNING),
+        (f"settle-{task}", plan.settle_steps, plan.settle_rate, SETTLING_DOWN),
+    ):
+        if steps:
+            stage = replace(_stage(name, steps, rate, plan, run.seed), ema=plan.expert_ema)
+            batches = _expert_batches(plan, task, sources, steps, round(plan.batch * share))
+            seconds += run.stage(model, stage, batches, ExpertLoss(base, weight, steps))
+    return run.store(model, task, seconds)
+
+
+def _expert_batches(
+    plan: Preset, task: str, sources: dict[str, Source], steps: int, own: int
+) -> KeepingBatches:  # fmt: skip
     others = [name for name in sources if name not in (BASE, task)]
     kept = (replace(sources[BASE], share=0.5), *(replace(sources[name], share=0.5 / len(others)) for name in others))
-    batches = KeepingBatches(
-        Batches((sources[task],), own, plan.expert_steps, 0.0, plan.more, level=plan.level),
-        Batches(kept, plan.batch - own, plan.expert_steps, 0.0, plan.more, level=plan.level),
+    return KeepingBatches(
+        Batches((sources[task],), own, steps, 0.0, plan.more, level=plan.level),
+        Batches(kept, plan.batch - own, steps, 0.0, plan.more, level=plan.level),
     )
-    stage = _stage(f"expert-{task}", plan.expert_steps, plan.expert_rate, plan, run.seed)
-    stage = replace(stage, ema=plan.expert_ema)
-    answered = TripletLoss(plan.expert_steps, is_late=True)
-
-    def loss(model: nn.Module, batch: Batch, step: int) -> Tensor:
-        assert isinstance(model, IGTR)
-        changed = kept_loss(model, base, as_pixels(batch[PIXELS]), batch[TRIPLETS].to(run.device))
-        return answered(model, batch, step, kept=KEPT_WEIGHT * changed)
-
-    return run.store(model, task, run.stage(model, stage, batches, loss))
 
 
 def _started(plan: Preset, run: Run, name: str) -> IGTR:
@@ -224,6 +232,19 @@ class TripletLoss:
         if (step + 1) % self.every == 0:
             log.info("step %d: %s", step + 1, ", ".join(f"{kind} {value:.3f}" for kind, value in self.sums.items()))
             self.sums = {}
+
+
+class ExpertLoss(TripletLoss):
+    """That of a network that reads, and `weight` times what it answers unlike the base about other pictures."""
+
+    def __init__(self, base: IGTR, weight: float, steps: int) -> None:
+        super().__init__(steps, is_late=True)
+        self.base, self.weight = base, weight
+
+    def __call__(self, model: nn.Module, batch: Batch, step: int, **more: Tensor) -> Tensor:
+        assert isinstance(model, IGTR)
+        pixels, triplets = as_pixels(batch[PIXELS]), batch[TRIPLETS].to(batch[PIXELS].device)
+        return super().__call__(model, batch, step, kept=self.weight * kept_loss(model, self.base, pixels, triplets))
 
 
 def watcher(recipe: str, count: int) -> Callable[[nn.Module, int], None]:
