@@ -44,7 +44,7 @@ IGTR_FAMILY = ModelFamily(
         Block("answer", "answers.*"),
         Block("heads", "heads.*"),
     ),
-    default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.2),
+    default=MergeRecipe(coefficients=tuple((name, 1.0) for name in EXPERTS), scale=0.3),
     trainer="pipelines.text_recognition.igtr_training:train",
     evaluator="pipelines.text_recognition.evaluate:evaluate",
     scorer="pipelines.text_recognition.probe:score_model",
