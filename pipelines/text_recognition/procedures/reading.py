@@ -12,7 +12,6 @@ from pipelines.text_recognition.charset import CLASSES, EOS, MAX_LENGTH, PAD, de
 from pipelines.text_recognition.constraint import PLACES
 from pipelines.text_recognition.results import Correction, Scored
 
-TINY = 1e-12  # of places behind the end, which hold nothing
 VERIFICATION_SHARE = 0.5  # of log Q2 in the score of a word of a list, beside log Q1
 
 
@@ -76,11 +75,15 @@ class Reading:
         return picked.masked_fill(self.classes == PAD, 1)
 
     def tempered(self, temperature: float) -> Reading:
-        """The same words, as sure as if the logits were divided by a temperature: shares to the power 1 / T, normed."""
+        """The same words, as sure as if the logits were divided by a temperature: shares to the power 1 / T, normed.
+
+        What a place holds beside its characters (the blank of CTC, that assembly finds nothing) is a share like them.
+        """
         if temperature == 1:
             return self
-        shares = self.distribution ** (1 / temperature)
-        return replace(self, distribution=shares / shares.sum(-1, keepdim=True).clamp_min(TINY))
+        rest = (1 - self.distribution.sum(-1, keepdim=True)).clamp_min(0)
+        shares, other = (part ** (1 / temperature) for part in (self.distribution, rest))
+        return replace(self, distribution=shares / (shares.sum(-1, keepdim=True) + other))
 
     def texts(self) -> list[str]:
         """The words."""

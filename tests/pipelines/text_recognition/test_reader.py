@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pipelines.text_recognition.calibration import Temperatures
 from pipelines.text_recognition.charset import CLASSES, encode
 from pipelines.text_recognition.constraint import Constraint
 from pipelines.text_recognition.options import ReadingOptions
@@ -23,7 +24,10 @@ def test_characters_are_probabilities_under_the_constraint(reader: Reader) -> No
 
 
 def test_a_higher_temperature_is_less_sure(reader: Reader) -> None:
-    cold, warm = (replace(reader, temperature=value).characters(reader.all_positions()) for value in (0.5, 2.0))
+    cold, warm = (
+        replace(reader, temperatures=Temperatures(character=value)).characters(reader.all_positions())
+        for value in (0.5, 2.0)
+    )
     assert (cold.amax(-1) > warm.amax(-1))[:, :25].all()
     assert (cold.argmax(-1) == warm.argmax(-1)).all()
 
