@@ -158,9 +158,8 @@ def train_expert(plan: Preset, task: str, sources: dict[str, Source], run: Run) 
     return run.store(model, task, seconds)
 
 
-def _expert_batches(
-    plan: Preset, task: str, sources: dict[str, Source], steps: int, own: int
-) -> KeepingBatches:  # fmt: skip
+def _expert_batches(plan: Preset, task: str, sources: dict[str, Source], steps: int, own: int) -> KeepingBatches:
+    """`own` pictures of the expert's recipe in each batch, the rest of the base's and the other experts'."""
     others = [name for name in sources if name not in (BASE, task)]
     kept = (replace(sources[BASE], share=0.5), *(replace(sources[name], share=0.5 / len(others)) for name in others))
     return KeepingBatches(
