@@ -189,9 +189,10 @@ class MixTab(Board):
         if values[self.drawn] is None:
             return {self.version: gr.skip()}
         drawn, asked = values[self.drawn], self._asked(values)
-        if drawn.job != asked:
+        is_made = asked is not None and values[self.shown] == asked
+        if drawn.job != asked and not is_made:
             return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
-        if not drawn.is_preview or values[self.shown] != asked:
+        if not is_made or (drawn.job == asked and not drawn.is_preview):
             return {self.version: gr.skip()}
         return self.pictured(asked, self.bench.result(asked)[0], values, True)
 

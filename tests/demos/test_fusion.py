@@ -184,6 +184,15 @@ def test_a_late_preview_gives_way_to_the_full_result(built: Any) -> None:
     assert "preview" not in settled[built.tab.version]
 
 
+def test_a_late_preview_of_an_earlier_position_gives_way_to_the_result_that_the_page_has(built: Any) -> None:
+    """Its answer came after that of the run: nothing else would ever draw the result again."""
+    job, earlier = (built.tab.job(built.values({built.tab.panel.scale: scale})) for scale in (0.57, 0.31))
+    there = {built.tab.panel.scale: 0.57, built.tab.drawn: Drawn(earlier, True, "v1"), built.tab.shown: job}
+    settled = built.tab.settle(built.values(there))
+    assert settled[built.tab.drawn].job == job and built.tab.out in settled
+    assert "stale" not in settled[built.tab.version] and "preview" not in settled[built.tab.version]
+
+
 def test_a_commit_is_one_entry_of_history(built: Any, visitor: Callable[[str], Any]) -> None:
     tab, panel = built.tab, built.tab.panel
     moved = {panel.scale: 0.55}
