@@ -35,8 +35,14 @@ DESIGNS: Mapping[str, Shape] = {
     "separate heads": replace(SHAPES["C"], is_joint=False),
 }
 PLAN = replace(
-    PRESETS["cpu"], base_steps=400, look_steps=0, shards=4, sides=((0.6, 96), (1.0, 128)), checkpoint_every=500
-)
+    PRESETS["cpu"],
+    base_steps=400,
+    look_steps=0,
+    steady_steps=0,
+    shards=4,
+    sides=((0.6, 96), (1.0, 128)),
+    checkpoint_every=500,
+)  # fmt: skip
 SPLITS = ("iid", "comp", "long", "rel-hard", "notarget")
 SCENES, SIDE_PX = 500, 128
 MEASURES = ("acc@0.5", "mIoU", "consistency")
@@ -51,7 +57,9 @@ def run(seeds: Sequence[int], folder: Path) -> dict[str, Any]:
         for title, shape in DESIGNS.items():
             place = folder / f"{title.replace(' ', '-')}-seed{seed}"
             began = time.perf_counter()
-            path, seconds = train_base(PLAN, shape, scenes, Run(TrainingOptions(seed=seed, resume=True), place))
+            path, seconds = train_base(
+                PLAN, shape, {"base": scenes}, Run(TrainingOptions(seed=seed, resume=True), place)
+            )
             model = PLVL(shape).eval()
             model.load_state_dict(loaded(path))
             scores = {split: scores_on(model, split) for split in SPLITS}

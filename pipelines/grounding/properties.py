@@ -83,13 +83,13 @@ def mirror_twins(scenes: Sequence[Sample]) -> Iterator[Twins]:
 
 def newcomer_twins(scenes: Sequence[Sample], seed: int = 0) -> Iterator[Twins]:
     """Each scene without and with a thing that its expression has nothing to do with, where there is room for one."""
-    from pipelines.grounding.synthetic.newcomer import find_newcomer, is_unrelated, joined_by
+    from pipelines.grounding.synthetic.newcomer import find_newcomer, is_unrelated, with_newcomer
 
     for number, scene in enumerate(scenes):
         newcomer = find_newcomer(np.random.default_rng([seed, number]), scene.things)
         for phrase in scene.phrases:
             if newcomer is not None and is_unrelated(newcomer, scene, phrase.program):
-                yield Twins((scene.pixels, phrase.text), (joined_by(newcomer, scene), phrase.text))
+                yield Twins((scene.pixels, phrase.text), (with_newcomer(newcomer, scene).pixels, phrase.text))
 
 
 def paraphrase_twins(scenes: Sequence[Sample], seed: int = 0, tries: int = 8) -> Iterator[Twins]:

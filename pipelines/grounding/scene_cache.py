@@ -8,13 +8,18 @@ alone and appears whole or not at all, so training can begin while the last ones
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.training.shards import wait_for
+
+if TYPE_CHECKING:
+    from pipelines.grounding.synthetic.world import Sample
 
 PHRASES = 10  # per scene
 MOST_OBJECTS = 24  # of a scene
@@ -52,7 +57,10 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Shard:
-    """A numbered part of a recipe's scenes. `folder` holds the shards of one seed."""
+    """A numbered part of a recipe's scenes. `folder` holds the shards of one seed.
+
+    `are_twins`: every second scene is the one before it with a newcomer, asked about in the same words.
+    """
 
     folder: Path
     recipe: str
@@ -61,11 +69,13 @@ class Shard:
     seed: int
     side: int = STORED_PX
     phrases: int = PHRASES
+    are_twins: bool = False
 
     @property
     def stem(self) -> Path:
         """Path of its files, without their endings."""
-        return self.folder / f"{self.recipe}-{self.size}x{self.side}-{self.number:03d}"
+        kind = f"{self.recipe}-twins" if self.are_twins else self.recipe
+        return self.folder / f"{kind}-{self.size}x{self.side}-{self.number:03d}"
 
     @property
     def is_there(self) -> bool:
@@ -75,7 +85,6 @@ class Shard:
     def make(self) -> None:
         """Draw it, unless it is there."""
         from pipelines.grounding.looks import FIELDS, NO_VALUE, looks_of
-        from pipelines.grounding.synthetic.world import sample
 
         if self.is_there:
             return
@@ -84,8 +93,7 @@ class Shard:
         ids = np.zeros((self.size, self.side, self.side), np.uint8)
         boxes, asked = np.zeros((self.size, MOST_OBJECTS, 4), np.float32), []
         looks = np.full((self.size, MOST_OBJECTS, len(FIELDS)), NO_VALUE)
-        for i in range(self.size):
-            one = sample((self.seed, self.number, i), self.recipe, self.phrases)
+        for i, one in enumerate(self._drawn()):
             pixels[i], ids[i] = resized(one.pixels, one.ids, self.side)
             boxes[i, : len(one.boxes_xyxy)] = shares(one.boxes_xyxy, one.ids.shape[1], one.ids.shape[0])
             looks[i, : len(one.things)] = looks_of(one.things)
@@ -95,6 +103,17 @@ class Shard:
         self.stem.with_suffix(".json").write_text(json.dumps(asked))
         np.savez(self.stem.with_suffix(".partial.npz"), boxes=boxes, looks=looks)
         self.stem.with_suffix(".partial.npz").replace(self.stem.with_suffix(".things.npz"))
+
+    def _drawn(self) -> Iterator[Sample]:
+        from pipelines.grounding.synthetic.newcomer import twin_scenes
+        from pipelines.grounding.synthetic.world import sample
+
+        for i in range(0, self.size, 2 if self.are_twins else 1):
+            seed = (self.seed, self.number, i)
+            if self.are_twins:
+                yield from twin_scenes(seed, self.recipe, self.phrases)
+            else:
+                yield sample(seed, self.recipe, self.phrases)
 
     def wait(self) -> Scenes:
         """The scenes, once they are made. Raises UserError when they do not come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,15 @@ def side_at(sides: tuple[tuple[float, int], ...], progress: float) -> int:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """A picture as it is shown, with what its cells show, and rows (text, target boxes, anchor boxes, mask)."""
+
+    pixels: np.ndarray
+    looks: np.ndarray
+    rows: tuple[tuple, ...]
+
+
+@dataclass(frozen=True)
 class Batches:
     """Makes the batch of a step.
 
@@ -59,20 +69,24 @@ class Batches:
     false: float = 1.0
 
     def __call__(self, rng: np.random.Generator, step: int) -> Batch:
-        progress = step / self.steps
-        side = side_at(self.sides, progress)
-        kinds = EASY if progress < self.easy else ()
-        pixels, looks, rows = [], [], []
+        return collated(self.views(rng, step))
+
+    def views(self, rng: np.random.Generator, step: int) -> list[Asking]:
+        """What the batch of a step is made of."""
+        views, progress = [], step / self.steps
         for source in self.sources:
             pool = source.pool(progress)
             for _ in range(round(self.scenes * source.share)):
                 shard = pool[rng.integers(len(pool))]
-                at, view = int(rng.integers(len(shard.asked))), draw_view(rng)
-                pixels.append(lit(rng, view.picture(shard.pixels[at], side)))
-                ids = view.ids(shard.ids[at], side // 2)
-                looks.append(cell_looks(ids, shard.looks[at], side // CELL_PX))
-                rows += [(len(pixels) - 1, *row) for row in self._rows(rng, shard, at, view, ids, kinds)]
-        return collated(pixels, rows) | {"looks": torch.from_numpy(np.stack(looks))}
+                views.append(self.asked_of(rng, shard, int(rng.integers(len(shard.asked))), progress))
+        return views
+
+    def asked_of(self, rng: np.random.Generator, shard: Scenes, at: int, progress: float) -> Asking:
+        """A scene of a shard in a new view, and some of its expressions."""
+        side, kinds, view = side_at(self.sides, progress), EASY if progress < self.easy else (), draw_view(rng)
+        pixels, ids = lit(rng, view.picture(shard.pixels[at], side)), view.ids(shard.ids[at], side // 2)
+        looks = cell_looks(ids, shard.looks[at], side // CELL_PX)
+        return Asking(pixels, looks, tuple(self._rows(rng, shard, at, view, ids, kinds)))
 
     def _rows(
         self, rng: np.random.Generator, shard: Scenes, at: int, view: View, ids: np.ndarray, kinds: tuple[str, ...]
@@ -102,12 +116,14 @@ def _some(boxes: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
     return rows
 
 
-def collated(pixels: list[np.ndarray], rows: list[tuple]) -> Batch:
-    """Pictures, and rows (picture, text, target boxes, anchor boxes, mask), as tensors."""
-    owner, texts, targets, anchors, masks = zip(*rows, strict=True)
+def collated(views: Sequence[Asking]) -> Batch:
+    """Pictures and what is asked of them as tensors."""
+    owner = [number for number, view in enumerate(views) for _ in view.rows]
+    texts, targets, anchors, masks = zip(*(row for view in views for row in view.rows), strict=True)
     tokens = tokenize(texts)
     return {
-        "pixels": torch.from_numpy(np.stack(pixels)),
+        "pixels": torch.from_numpy(np.stack([view.pixels for view in views])),
+        "looks": torch.from_numpy(np.stack([view.looks for view in views])),
         "owner": torch.tensor(owner),
         "words": tokens.words,
         "grams": tokens.grams,

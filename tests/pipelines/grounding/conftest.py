@@ -15,10 +15,11 @@ from tests.pipelines.grounding import tiny_world
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`pipelines.grounding.synthetic.world` is the tiny one."""
+    """The tiny world is what scenes and twins are drawn from."""
     package = ModuleType("pipelines.grounding.synthetic")
     monkeypatch.setitem(sys.modules, "pipelines.grounding.synthetic", package)
-    monkeypatch.setitem(sys.modules, "pipelines.grounding.synthetic.world", tiny_world)
+    for module in ("world", "newcomer"):
+        monkeypatch.setitem(sys.modules, f"pipelines.grounding.synthetic.{module}", tiny_world)
     validation.drawn.cache_clear()
     yield
     validation.drawn.cache_clear()

@@ -25,7 +25,7 @@ from pipelines.grounding.properties import (
     threshold_faults,
     word_order,
 )
-from pipelines.grounding.synthetic.newcomer import find_newcomer, is_unrelated, joined_by
+from pipelines.grounding.synthetic.newcomer import find_newcomer, is_unrelated, with_newcomer
 from pipelines.grounding.synthetic.world import Sample, sample
 from pipelines.registry import family
 from pipelines.shared.cache import ModelCache
@@ -109,7 +109,7 @@ def test_a_newcomer_stands_apart_and_leaves_the_rest_as_it_was(scenes: list[Samp
         if newcomer is None:
             continue
         came += 1
-        changed = (joined_by(newcomer, scene) != scene.pixels).any(2)
+        changed = (with_newcomer(newcomer, scene).pixels != scene.pixels).any(2)
         assert changed.any() and changed.mean() < 0.08 and not (changed & (scene.ids > 0)).any()
         assert newcomer.look.category not in {thing.look.category for thing in scene.things}
     assert came >= len(scenes) / 2

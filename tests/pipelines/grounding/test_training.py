@@ -24,7 +24,7 @@ FAMILY = replace(PLVL_FAMILY, experts={"refuse": PLVL_FAMILY.experts["refuse"]})
 @pytest.fixture
 def scenes(world: None, tmp_path: Path) -> Path:
     """All shards of a test run, drawn in this process."""
-    for recipe in ("base", "refuse"):
+    for recipe in ("base", "twins", "refuse"):
         for shard in source(tmp_path / "plvl" / "scenes-seed0", recipe, PRESETS["test"], 0).shards:
             shard.make()
     return tmp_path

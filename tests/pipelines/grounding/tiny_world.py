@@ -15,7 +15,7 @@ COLOURS = {
 }  # fmt: skip
 CORNERS = {"triangle": 3, "square": 4, "hexagon": 6, "circle": 40}
 SHAPES = (*CORNERS, "star", "cross")
-SIDE = 224
+SIDE, DOT = 224, 16
 
 
 def sample(seed: tuple[int, ...], recipe: str, count: int) -> SimpleNamespace:
@@ -38,6 +38,16 @@ def sample(seed: tuple[int, ...], recipe: str, count: int) -> SimpleNamespace:
     phrases = tuple(_phrase(rng, looks, every) for _ in range(count))
     things = tuple(Thing(Look(shape, colour), 0.5, 0.5, 0.2) for colour, shape in looks)
     return SimpleNamespace(pixels=pixels, ids=ids, boxes_xyxy=boxes, phrases=phrases, things=things)
+
+
+def twin_scenes(seed: tuple[int, ...], recipe: str, count: int) -> tuple[SimpleNamespace, SimpleNamespace]:
+    """A scene, and the same with a black dot in the upper left corner as one thing more."""
+    scene = sample(seed, recipe, count)
+    pixels, ids = scene.pixels.copy(), scene.ids.copy()
+    pixels[:DOT, :DOT], ids[:DOT, :DOT] = 0, len(scene.things) + 1
+    boxes = np.concatenate([scene.boxes_xyxy, [[0, 0, DOT, DOT]]]).astype(np.float32)
+    things = (*scene.things, Thing(Look("circle", "black"), 0.05, 0.05, 0.1))
+    return scene, SimpleNamespace(pixels=pixels, ids=ids, boxes_xyxy=boxes, phrases=scene.phrases, things=things)
 
 
 def _outline(shape: str, centre: np.ndarray, radius: float) -> np.ndarray:
