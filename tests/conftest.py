@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -59,7 +60,32 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def stages() -> Iterator[Callable[..., SimpleNamespace]]:
+def small_assets(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The assets, with the first pair to fuse at half its width and height: it is what most tests of pages wait for."""
+    from PIL import Image
+
+    from pipelines.fusion.stored_result import ABOUT, PICTURE, fuse_first
+    from pipelines.registry import family
+
+    shipped, assets = root / "assets", tmp_path_factory.mktemp("assets")
+    pairs, there = shipped / "examples" / "fusion", assets / "examples" / "fusion"
+    first = Path(json.loads((pairs / "index.json").read_text(encoding="utf-8"))[0]["frames"][0]).parent
+    for folder, but in ((shipped, ("examples",)), (shipped / "examples", ("fusion",)), (pairs, (str(first), PICTURE))):
+        inside = assets / folder.relative_to(shipped)
+        inside.mkdir(exist_ok=True)
+        for one in folder.iterdir():
+            if one.name not in but:
+                (inside / one.name).symlink_to(one)
+    (there / first).mkdir()
+    for frame in (pairs / first).iterdir():
+        Image.open(frame).reduce(2).save(there / first / frame.name)
+    assert (there / ABOUT).is_file()  # weights and mix are the shipped ones
+    Image.fromarray(fuse_first(assets, family("fusenet"))).save(there / PICTURE, lossless=True)
+    return assets
+
+
+@pytest.fixture(scope="session")
+def stages(small_assets: Path) -> Iterator[Callable[..., SimpleNamespace]]:
     """Names of tabs -> a running page with those alone, on the real engine: its `url` and the `workshop` behind it.
 
     Opened when first asked for, one for the session. A page of all tabs takes a browser four times as long to open.
@@ -67,16 +93,16 @@ def stages() -> Iterator[Callable[..., SimpleNamespace]]:
     import app
     from demos.page import build_page
     from demos.registry import TABS
+    from demos.tab import Workshop
+    from pipelines.shared.cache import ModelCache
 
     pages = ExitStack()
 
     @functools.cache
     def stage_of(*names: str) -> SimpleNamespace:
         flags = app.parse_flags([])
-        workshop, rows = (
-            app.build_workshop(flags),
-            tuple(next(tab for tab in TABS if tab.name == name) for name in names),
-        )
+        workshop = Workshop(ModelCache(small_assets), small_assets)
+        rows = tuple(next(tab for tab in TABS if tab.name == name) for name in names)
         page = build_page(workshop, rows=rows).blocks
         options = app.launch_options(flags) | {"server_port": None, "server_name": "127.0.0.1", "quiet": True}
         _, url, _ = page.launch(**options, prevent_thread_lock=True)

@@ -91,9 +91,9 @@ def test_a_bent_table_fuses_anew_and_reset_brings_the_trained_one_back(visit: Ca
 
 
 def test_a_batch_is_matched_by_name_and_comes_back_as_a_zip(
-    visit: Callable[..., Any], root: Path, tmp_path: Path
+    visit: Callable[..., Any], small_assets: Path, tmp_path: Path
 ) -> None:
-    example = read_examples(root / "assets" / "examples" / "fusion")[0]
+    example = read_examples(small_assets / "examples" / "fusion")[0]
     names = ("street_ir.png", "street_vis.png", "alone.png")
     for name, path in zip(names, (*example.frames, example.frames[0]), strict=True):
         (tmp_path / name).write_bytes(path.read_bytes())

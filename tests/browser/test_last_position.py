@@ -18,17 +18,17 @@ FADERS = [f"fusion-desk-w-{index}" for index in range(4)]
 
 
 @pytest.fixture(scope="module")
-def direct(root: Path) -> Callable[[list[float]], np.ndarray]:
+def direct(small_assets: Path) -> Callable[[list[float]], np.ndarray]:
     """The first example fused with these coefficients by a pipeline of its own, no page involved."""
     from pipelines.fusion.inputs import load_frames
     from pipelines.fusion.options import FusionOptions
     from pipelines.fusion.pipeline import FusionPipeline
     from pipelines.shared.cache import ModelCache
 
-    example, fusenet = read_examples(root / "assets" / "examples" / "fusion")[0], family("fusenet")
+    example, fusenet = read_examples(small_assets / "examples" / "fusion")[0], family("fusenet")
     options = FusionOptions(task=example.task)
     frames = load_frames([str(path) for path in example.frames], options)
-    pipeline = FusionPipeline(ModelCache(root / "assets"))
+    pipeline = FusionPipeline(ModelCache(small_assets))
 
     def fuse(coefficients: list[float]) -> np.ndarray:
         pairs = tuple(zip(fusenet.tasks, coefficients, strict=True))
