@@ -1,4 +1,4 @@
-"""Training of the igtr family: the base on everyday words, then each expert from the base as it is stored.
+"""Training of the igtr family: the base on everyday words, each expert from the stored base, then all in company.
 
 The base is trained with BatchNorm, which is then frozen away (freeze.py), and polished without it on words that it has
 not seen; experts start from the stored half precision, so task vectors are exact. Pictures are rendered words only.
@@ -10,7 +10,7 @@ channels_last 248. Batches of 128 (228) and torch.compile (129, over a minute to
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,15 +26,18 @@ from pipelines.text_recognition.kept import PIXELS, TRIPLETS, KeepingBatches, ke
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.synthetic.render import check_installed
 from pipelines.text_recognition.training_data import Batches, Source
+from pipelines.training.company import Company, draw_company
 from pipelines.training.loop import Batch, Stage
 from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, preset_of, train_run
 from pipelines.training.shards import start_making
 
 UNPOLISHED = "unpolished"  # the file that the base is polished from
 # An expert learns, then settles: the share of its own pictures in a batch (half of the rest are plain words, half of
-# the other experts' recipes), and the weight of the base's answers about that rest.
-LEARNING, SETTLING_DOWN = (0.625, 2.0), (0.5, 6.0)
+# the other experts' recipes), and the weight of the base's answers about that rest. In company all of the rest are
+# plain words: the others' pictures are theirs.
+LEARNING, SETTLING_DOWN, IN_COMPANY = (0.625, 2.0), (0.5, 6.0), (0.5, 4.0)
 SETTLING = 60  # batches that give the averaged weights their statistics
+LEAD, OTHERS = "lead", "others"  # of a batch in company
 log = logging.getLogger(__name__)
 
 
@@ -60,6 +63,8 @@ class Preset:
     expert_ema: float = 0.995
     settle_steps: int = 0
     settle_rate: float = 1e-4
+    company_steps: int = 0
+    company_rate: float = 2e-4
     alone: float = 0.5
     more: int = 1
     curriculum: tuple[tuple[float, int], ...] = ((0.15, 6), (0.4, 10))
@@ -72,14 +77,18 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset("N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20, settle_steps=300),
+    "cpu": Preset(
+        "N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20, settle_steps=300,
+        company_steps=1_500,
+    ),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
-        ema=0.9995, settle_steps=120, renderers=14, workers=8,
+        ema=0.9995, settle_steps=120, company_steps=600, renderers=14, workers=8,
     ),
     "smoke": Preset("N", 500, 30, 64, 2, 1, checkpoint_every=250, watched=100),
     "test": Preset(
-        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, settle_steps=1, workers=0,
+        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, settle_steps=1, company_steps=2,
+        workers=0,
         checkpoint_every=2, watched=4,
     ),
 }  # fmt: skip
@@ -114,6 +123,7 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
         lambda: polish_base(plan, unseen, train_base(plan, first, run)[1], run),
         lambda task: train_expert(plan, task, sources, run),
         publish,
+        lambda: train_together(plan, sources, run),
     )
 
 
@@ -166,6 +176,48 @@ def _expert_batches(plan: Preset, task: str, sources: dict[str, Source], steps: 
         Batches((sources[task],), own, steps, 0.0, plan.more, level=plan.level),
         Batches(kept, plan.batch - own, steps, 0.0, plan.more, level=plan.level),
     )
+
+
+def train_together(plan: Preset, sources: dict[str, Source], run: Run) -> float:
+    """All experts on from where they settled, in one another's company. Returns the seconds it took."""
+    if not plan.company_steps:
+        return 0.0
+    base = _started(plan, run, BASE).eval().requires_grad_(False).to(run.device)
+    experts = {task: _started(plan, run, task) for task in run.experts}
+    stage = _stage("company", plan.company_steps, plan.company_rate, plan, run.seed)
+    stage = replace(stage, ema=plan.ema, watch=None)
+    own, weight = round(plan.batch * IN_COMPANY[0]), IN_COMPANY[1]
+    plain = Batches((sources[BASE],), plan.batch - own, plan.company_steps, 0.0, plan.more, level=plan.level)
+    batches = CompanyBatches({task: replace(plain, sources=(sources[task],), batch=own) for task in experts}, plain)
+    loss = CompanyLoss(ExpertLoss(base, weight, plan.company_steps))
+    seconds = run.stage(Company(base, experts), stage, batches, loss)
+    for task, model in experts.items():
+        run.store(model, task, seconds)
+    return seconds
+
+
+@dataclass(frozen=True)
+class CompanyBatches:
+    """As an expert's batches, of each expert in turn: who leads, and who is there by which coefficients."""
+
+    own: Mapping[str, Batches]
+    plain: Batches
+
+    def __call__(self, rng: np.random.Generator, step: int) -> Batch:
+        names = list(self.own)
+        lead = names[step % len(names)]
+        batch = KeepingBatches(self.own[lead], self.plain)(rng, step)
+        return batch | {LEAD: lead, OTHERS: draw_company(rng, [name for name in names if name != lead])}
+
+
+class CompanyLoss:
+    """An expert's loss, of the network that it makes with those that are there."""
+
+    def __init__(self, of_expert: ExpertLoss) -> None:
+        self.of_expert = of_expert
+
+    def __call__(self, company: Company, batch: Batch, step: int) -> Tensor:
+        return company.joined(batch[LEAD], batch[OTHERS], lambda network: self.of_expert(network, batch, step))
 
 
 def _started(plan: Preset, run: Run, name: str) -> IGTR:
