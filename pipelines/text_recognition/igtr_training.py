@@ -26,6 +26,7 @@ from pipelines.text_recognition.kept import PIXELS, TRIPLETS, KeepingBatches, ke
 from pipelines.text_recognition.losses import answer_loss, ctc_loss
 from pipelines.text_recognition.synthetic.render import check_installed
 from pipelines.text_recognition.training_data import Batches, Source
+from pipelines.training.checkpoints import seconds_in
 from pipelines.training.company import Company, draw_company
 from pipelines.training.loop import Batch, Stage
 from pipelines.training.run import BASE, Run, Trained, TrainingOptions, by_pixel, open_run, preset_of, train_run
@@ -192,7 +193,7 @@ def train_together(plan: Preset, sources: dict[str, Source], run: Run) -> float:
     loss = CompanyLoss(ExpertLoss(base, weight, plan.company_steps))
     seconds = run.stage(Company(base, experts), stage, batches, loss)
     for task, model in experts.items():
-        run.store(model, task, seconds)
+        run.store(model, task, seconds_in(run.path(task)) + seconds / len(experts))
     return seconds
 
 

@@ -2,7 +2,7 @@
 
 The training ends with it; for files of a run that ended before that:
 
-    python -m pipelines.text_recognition.publishing checkpoints/igtr/cpu-seed0 [--data DIR]
+    python -m pipelines.text_recognition.publishing checkpoints/igtr/cpu-seed0 [--data DIR] [--lineage TEXT]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipelines.text_recognition.evaluate import alone, expert_matrix, fit_temper
 from pipelines.text_recognition.family import IGTR_FAMILY
 from pipelines.text_recognition.probe import SETS, score_model
 from pipelines.training.checkpoints import loaded
-from pipelines.training.publish import WEIGHTS, finished_run, geometry, publish
+from pipelines.training.publish import WEIGHTS, FinishedRun, geometry, publish, publish_finished
 from pipelines.training.run import TrainingOptions
 
 DATA = "pipelines/text_recognition/synthetic, words rendered beside the training in the faces of fonts.lock.json"
@@ -103,20 +103,14 @@ def _check(family: ModelFamily, path: Path) -> None:
 def main(arguments: Sequence[str] | None = None, family: ModelFamily = IGTR_FAMILY, weights: Path = WEIGHTS) -> int:
     """Publish the files of a run that has ended; exit code."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.text_recognition.publishing", description=__doc__)
-    parser.add_argument("folder", type=Path, help="of the run: checkpoints/igtr/PRESET-seedN")
     parser.add_argument("--data", type=Path, help="folder of IIIT5K: scores of every checkpoint on it go along")
     parser.add_argument("--limit", type=int, help="crops per set (default: all)")
-    asked = parser.parse_args(arguments)
-    try:
-        run = finished_run(asked.folder, ("base", *family.tasks))
-        options = TrainingOptions(preset=run.preset, seed=run.seed)
-        path = publish_family(family, run.files, options, run.seconds, data=asked.data, limit=asked.limit,
+
+    def publishing(run: FinishedRun, options: TrainingOptions, asked: argparse.Namespace) -> Path:
+        return publish_family(family, run.files, options, run.seconds, data=asked.data, limit=asked.limit,
                               weights=weights)  # fmt: skip
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    sys.stdout.write(f"{path}\n")
-    return 0
+
+    return publish_finished(parser, arguments, ("base", *family.tasks), publishing)
 
 
 if __name__ == "__main__":

@@ -22,3 +22,11 @@ def loaded(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return {name: value.float() for name, value in load_file(path).items()}
+
+
+def seconds_in(path: Path) -> float:
+    """Seconds of training in a stored checkpoint; 0 where it does not say."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return float((file.metadata() or {}).get("seconds", 0))

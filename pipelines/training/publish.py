@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.errors import UserError
+from pipelines.training.checkpoints import seconds_in
+from pipelines.training.run import TrainingOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,8 +39,6 @@ def finished_run(folder: Path, names: Sequence[str]) -> FinishedRun:
     Raises:
         UserError: the folder has another name, or a checkpoint is not there.
     """
-    from safetensors import safe_open
-
     named = re.fullmatch(r"(\w+)-seed(\d+)", folder.resolve().name)
     if named is None:
         raise UserError(f"{folder} is no folder of a training run; those are named like cpu-seed0.")
@@ -44,11 +46,32 @@ def finished_run(folder: Path, names: Sequence[str]) -> FinishedRun:
     missing = [name for name, path in files.items() if not path.is_file()]
     if missing:
         raise UserError(f"{folder} has no {', '.join(missing)}: the training has not ended; `train --resume` goes on.")
-    seconds = 0.0
-    for path in files.values():
-        with safe_open(path, "pt") as file:
-            seconds += float((file.metadata() or {}).get("seconds", 0))
-    return FinishedRun(files, named[1], int(named[2]), seconds)
+    return FinishedRun(files, named[1], int(named[2]), sum(map(seconds_in, files.values())))
+
+
+def publish_finished(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None, names: Sequence[str],
+    publishing: Callable[[FinishedRun, TrainingOptions, argparse.Namespace], Path],
+) -> int:  # fmt: skip
+    """The command of a family that publishes the files of a run that has ended; exit code.
+
+    Args:
+        parser: with what the family asks for besides; gets "folder" and "--lineage".
+        names: of the checkpoints, "base" and every expert.
+        publishing: scores the files and puts them into assets; returns the manifest.
+    """
+    parser.add_argument("folder", type=Path, help="of the run: checkpoints/FAMILY/PRESET-seedN")
+    parser.add_argument("--lineage", default="", help="for the manifest: what of it is of another run")
+    asked = parser.parse_args(arguments)
+    try:
+        run = finished_run(asked.folder, names)
+        options = TrainingOptions(preset=run.preset, seed=run.seed, lineage=asked.lineage)
+        path = publishing(run, options, asked)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    sys.stdout.write(f"{path}\n")
+    return 0
 
 
 def geometry(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class TrainingOptions:
         resume: go on where an interrupted run of this preset and seed stopped.
         folder: where runs are stored.
         base: a safetensors file that experts start from instead of a base trained in this run.
+        lineage: what of the run comes from another one, in words, for the manifest.
     """
 
     expert: str | None = None
@@ -43,6 +44,7 @@ class TrainingOptions:
     resume: bool = False
     folder: Path = Path("checkpoints")
     base: Path | None = None
+    lineage: str = ""
 
     def folder_of(self, family: ModelFamily) -> Path:
         """Where the checkpoints of this preset and seed lie."""
@@ -51,7 +53,8 @@ class TrainingOptions:
     def manifest(self, family: str) -> dict[str, Any]:
         """What the manifest says of a whole run's command."""
         command = f"python -m pipelines train {family} --preset {self.preset} --seed {self.seed}"
-        return {"command": command, "seed": self.seed, "preset": self.preset}
+        about = {"command": command, "seed": self.seed, "preset": self.preset}
+        return about | ({"lineage": self.lineage} if self.lineage else {})
 
 
 @dataclass(frozen=True)

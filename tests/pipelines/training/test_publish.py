@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from pipelines.shared.errors import UserError
-from pipelines.training.publish import finished_run, geometry
+from pipelines.training.publish import finished_run, geometry, publish_finished
 
 
 @pytest.fixture
@@ -30,6 +31,26 @@ def test_a_run_says_what_it_was(run: Path) -> None:
 def test_a_run_that_has_not_ended_names_what_is_missing(run: Path) -> None:
     with pytest.raises(UserError, match="has no right"):
         finished_run(run, ("base", "left", "right"))
+
+
+def test_the_command_hands_over_the_run_and_what_comes_from_another(run: Path, capsys: pytest.CaptureFixture) -> None:
+    seen = []
+
+    def publishing(found, options, asked) -> Path:
+        seen.append((found.seconds, options.manifest("some"), asked.limit))
+        return run / "manifest.json"
+
+    def command(*words: str) -> int:
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--limit", type=int)
+        return publish_finished(parser, words, ("base", "left"), publishing)
+
+    assert command(str(run), "--limit", "3", "--lineage", "The base is an earlier one.") == 0
+    about = {"command": "python -m pipelines train some --preset cpu --seed 3", "seed": 3, "preset": "cpu"}
+    assert seen == [(65.0, about | {"lineage": "The base is an earlier one."}, 3)]
+    assert command(str(run)) == 0 and seen[-1] == (65.0, about, None)
+    (run / "left.safetensors").unlink()
+    assert command(str(run)) == 1 and "has no left" in capsys.readouterr().err
 
 
 def test_another_folder_is_refused(run: Path) -> None:
