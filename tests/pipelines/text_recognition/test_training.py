@@ -14,11 +14,12 @@ from pipelines.merging.recipe import MergeRecipe
 from pipelines.shared.cache import ModelCache
 from pipelines.shared.errors import UserError
 from pipelines.shared.family import ModelFamily
-from pipelines.text_recognition import crop_cache, evaluate, igtr_training
+from pipelines.text_recognition import crop_cache, evaluate, igtr_stages, igtr_training
 from pipelines.text_recognition.calibration import temperatures_of
 from pipelines.text_recognition.datasets import Word
 from pipelines.text_recognition.family import IGTR_FAMILY
-from pipelines.text_recognition.igtr_training import PRESETS, source, train
+from pipelines.text_recognition.igtr_stages import PRESETS, source
+from pipelines.text_recognition.igtr_training import train
 from pipelines.text_recognition.probe import SETS
 from pipelines.text_recognition.publishing import main, on_files, publish_family
 from pipelines.text_recognition.synthetic import render
@@ -47,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             corners = np.tile(np.float32([[(2, 2), (20, 2), (20, 20), (2, 20)]]), (3, 1, 1))
             noise = (rng.integers(0, 256, (24, 64, 3), dtype=np.uint8) for _ in range(shard.size))
             shard.store(crop_cache.fitted(image, "a1B", corners) for image in noise)
-    monkeypatch.setattr(igtr_training, "watcher", lambda recipe, count: lambda model, done: None)
+    monkeypatch.setattr(igtr_stages, "watcher", lambda recipe, count: lambda model, done: None)
     return tmp_path
 
 
