@@ -22,7 +22,7 @@ from pipelines.training.loop import Batch
 from pipelines.training.run import BASE, Run, Trained
 
 # Share of an expert's own pictures in a batch, and weight of the base's answers about the rest. Half of the rest are
-# plain words, half of the other experts' recipes; in company, where those are the others' business, all are plain words.
+# plain words, half of the other experts' recipes; in company, where those are the others' business, all are plain.
 LEARNING, SETTLING_DOWN, IN_COMPANY = (0.625, 2.0), (0.5, 6.0), (0.5, 4.0)
 LEAD, OTHERS = "lead", "others"  # of a batch in company
 
