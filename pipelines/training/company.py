@@ -9,7 +9,7 @@ disentanglement (Ortiz-Jimenez et al. 2023, arXiv:2305.12827); training for it l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,20 +25,22 @@ class Company(nn.Module):
     def __init__(self, base: nn.Module, experts: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.experts = nn.ModuleDict(experts)
-        self._start = {name: value.detach() for name, value in base.named_parameters()}
+        self._base = (base,)  # in a tuple it is no part of what is trained and stored
 
-    def joined(self, lead: str, others: Mapping[str, float], act: Callable[[nn.Module], Answer]) -> Answer:
+    def joined(self, lead: str | None, others: Mapping[str, float], act: Callable[[Any], Answer]) -> Answer:
         """What `act` makes of the leading expert with the changes of others added, by their coefficients.
 
-        Gradients reach the leading expert alone.
+        Gradients reach the leading expert alone. None is the company without a leader: the base and the others.
         """
-        weights = {name: value + self._added(name, others) for name, value in self.experts[lead].named_parameters()}
-        called = _Called(self.experts[lead])
-        return functional_call(called, {f"network.{name}": value for name, value in weights.items()}, (act,))
+        network = self._base[0] if lead is None else self.experts[lead]
+        weights = {name: value + self._added(name, others) for name, value in network.named_parameters()}
+        named = {f"network.{name}": value for name, value in weights.items()}
+        return functional_call(_Called(network), named, (act,))
 
     def _added(self, name: str, others: Mapping[str, float]) -> Tensor | float:
+        start = self._base[0].get_parameter(name).detach()
         changes = (
-            coefficient * (self.experts[other].get_parameter(name).detach() - self._start[name])
+            coefficient * (self.experts[other].get_parameter(name).detach() - start)
             for other, coefficient in others.items()
         )
         return sum(changes, 0.0)
@@ -51,7 +53,7 @@ class _Called(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, act: Callable[[nn.Module], Answer]) -> Answer:
+    def forward(self, act: Callable[[Any], Answer]) -> Answer:
         return act(self.network)
 
 

@@ -14,20 +14,26 @@ from pipelines.training.company import PRESENT, Company, draw_company
 
 
 @pytest.fixture
-def company() -> Company:
+def base() -> nn.Linear:
     torch.manual_seed(0)
-    base = nn.Linear(3, 2)
+    return nn.Linear(3, 2)
+
+
+@pytest.fixture
+def company(base: nn.Linear) -> Company:
     return Company(base, {name: nn.Linear(3, 2) for name in ("one", "other", "third")})
 
 
-def test_the_leader_works_with_the_changes_of_those_that_are_there(company: Company) -> None:
+def test_the_leader_works_with_the_changes_of_those_that_are_there(company: Company, base: nn.Linear) -> None:
     one, other = (company.experts[name].weight for name in ("one", "other"))
     x = torch.randn(5, 3)
     found = company.joined("one", {"other": 0.25}, lambda network: network(x))
-    start = company._start
-    bias = company.experts["one"].bias + 0.25 * (company.experts["other"].bias - start["bias"])
-    assert torch.allclose(found, F.linear(x, one + 0.25 * (other - start["weight"]), bias))
+    change = 0.25 * (other - base.weight), 0.25 * (company.experts["other"].bias - base.bias)
+    assert torch.allclose(found, F.linear(x, one + change[0], company.experts["one"].bias + change[1]))
     assert torch.equal(company.joined("one", {}, lambda network: network(x)), company.experts["one"](x))
+    without = company.joined(None, {"other": 0.25}, lambda network: network(x))
+    assert torch.allclose(without, F.linear(x, base.weight + change[0], base.bias + change[1]))
+    assert not any(name.startswith("_base") for name in company.state_dict()), "the base is not trained"
 
 
 def test_gradients_reach_the_leader_alone(company: Company) -> None:
