@@ -47,8 +47,6 @@ class Preset:
     expert_ema: float = 0.995
     settle_steps: int = 0
     settle_rate: float = 1e-4
-    company_steps: int = 0
-    company_rate: float = 2e-4
     alone: float = 0.5
     more: int = 1
     curriculum: tuple[tuple[float, int], ...] = ((0.15, 6), (0.4, 10))
@@ -61,18 +59,14 @@ class Preset:
 
 
 PRESETS = {
-    "cpu": Preset(
-        "N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20, settle_steps=300,
-        company_steps=1_500,
-    ),
+    "cpu": Preset("N", 11_500, 1_200, 64, 24, 4, polish_steps=5_000, polish_shards=20, settle_steps=300),
     "gpu": Preset(
         "S", 7_000, 500, 1024, 100, 5, base_rate=1.5e-3, alone=0.3, more=2, curriculum=((0.1, 8),), level=1.0,
-        ema=0.9995, settle_steps=120, company_steps=600, renderers=14, workers=8,
+        ema=0.9995, settle_steps=120, renderers=14, workers=8,
     ),
     "smoke": Preset("N", 500, 30, 64, 2, 1, checkpoint_every=250, watched=100),
     "test": Preset(
-        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, settle_steps=1, company_steps=2,
-        workers=0,
+        "test", 2, 1, 4, 1, 1, polish_steps=1, polish_shards=1, shard_size=8, settle_steps=1, workers=0,
         checkpoint_every=2, watched=4,
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Training of the igtr family: the base on everyday words, each expert from the stored base, then all in company.
+"""Training of the igtr family: the base on everyday words, then each expert from the base as it is stored.
 
 The base is trained with BatchNorm, which is then frozen away (freeze.py), and polished without it on words that it has
 not seen; experts (igtr_experts.py) start from the stored half precision, so task vectors are exact. Pictures are
@@ -16,7 +16,7 @@ import torch
 from pipelines.shared.family import ModelFamily
 from pipelines.text_recognition.freeze import frozen, settle_statistics
 from pipelines.text_recognition.igtr import IGTR, SHAPES
-from pipelines.text_recognition.igtr_experts import train_expert, train_together
+from pipelines.text_recognition.igtr_experts import train_expert
 from pipelines.text_recognition.igtr_stages import PRESETS, Preset, TripletLoss, as_pixels, source, stage_of, started
 from pipelines.text_recognition.synthetic.render import check_installed
 from pipelines.text_recognition.training_data import Batches, Source
@@ -56,7 +56,6 @@ def train(family: ModelFamily, options: TrainingOptions) -> dict[str, Path]:
         lambda: polish_base(plan, unseen, train_base(plan, first, run)[1], run),
         lambda task: train_expert(plan, task, sources, run),
         publish,
-        lambda: train_together(plan, sources, run),
     )
 
 

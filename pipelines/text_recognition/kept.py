@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,18 +37,19 @@ class KeepingBatches:
         return batch | {PIXELS: kept["pixels"], TRIPLETS: kept["triplets"][step % len(kept["triplets"])]}
 
 
-def characters_read(network: IGTR, pixels: Tensor, triplets: Triplets) -> Tensor:
-    """What is read (Q1) where a character is asked for: logarithms of the shares, (questions, characters).
+def kept_loss(model: IGTR, base: IGTR, pixels: Tensor, triplets: Triplets) -> Tensor:
+    """Divergence of the characters read (Q1) from those that the base reads, mean over the questions, in nats.
 
     Args:
         pixels: float32 (B, 3, 32, 128), 0 to 1.
     """
     questions = triplets.questions
     is_asked = (questions.kind == CHARACTER) & (triplets.answers != IGNORED)
-    answers = network.answer(network.encode(pixels), triplets.condition, questions, with_evidence=False)
-    return network.characters(answers.features[is_asked]).float().log_softmax(1)
 
+    def read(network: IGTR) -> Tensor:
+        answers = network.answer(network.encode(pixels), triplets.condition, questions, with_evidence=False)
+        return network.characters(answers.features[is_asked]).float().log_softmax(1)
 
-def kept_loss(now: Tensor, before: Tensor) -> Tensor:
-    """Divergence of what is read now from what was read before, mean over the questions, in nats."""
-    return F.kl_div(now, before, log_target=True, reduction="batchmean")
+    with torch.no_grad():
+        before = read(base)
+    return F.kl_div(read(model), before, log_target=True, reduction="batchmean")

@@ -132,26 +132,21 @@ def open_run(family: ModelFamily, options: TrainingOptions) -> Run:
 
 def train_run(
     run: Run, base: Callable[[], Trained], expert: Callable[[str], Trained],
-    publish: Callable[[dict[str, Path], float], object], together: Callable[[], float] = lambda: 0.0,
+    publish: Callable[[dict[str, Path], float], object],
 ) -> dict[str, Path]:  # fmt: skip
     """Train what the run is of; name -> safetensors file.
 
     Args:
         base, expert: train and store one checkpoint.
         publish: puts the files of a whole run of a PUBLISHED preset into assets; gets all its seconds too.
-        together: trains all experts on from what is stored, and stores them again; the seconds it took. It is left out
-            where one expert is asked for.
     """
     made: dict[str, Trained] = {}
     if run.is_whole:
         made[BASE] = base()
     made |= {task: expert(task) for task in run.experts}
-    seconds = sum(seconds for _, seconds in made.values())
-    if run.options.expert is None:
-        seconds += together()
     files = {name: path for name, (path, _) in made.items()}
     if run.is_whole and run.options.preset in PUBLISHED:
-        publish(files, seconds)
+        publish(files, sum(seconds for _, seconds in made.values()))
     return files
 
 
