@@ -111,8 +111,9 @@ class Board:
         """Sort what was built; the arguments are what a tab has beyond what every tab has."""
         panel, source, views = self.panel, self.source, self.views
         self.inputs = {
-            self.shown, self.since, self.drawn, *source.controls, *self.settings.controls, *self.desk.controls,
-            *self.batch.controls, *(one for view in views for one in view.controls), *panel.inputs, *inputs,
+            self.shown, self.since, self.drawn, self.alert, *source.controls, *self.settings.controls,
+            *self.desk.controls, *self.batch.controls, *(one for view in views for one in view.controls),
+            *panel.inputs, *inputs,
         }  # fmt: skip
         self.drawing = [self.version, *drawing, self.drawn]
         self.pictures = [

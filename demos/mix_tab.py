@@ -110,8 +110,9 @@ class MixTab(Board):
     def commit(self, request: gr.Request, values: Values) -> Iterator[Updates]:
         """After a release or a choice; in Manual only Run runs, and the mark on the picture stays.
 
-        Where nothing has changed, as when a number box is left, only the mark goes. What is refused is told, and ends
-        as usual: an error would drop the event that waits for this run.
+        Where nothing has changed, as when a number box is left, only the mark goes. What is refused is told, once as
+        long as the page says it (a menu may send a choice twice), and ends as usual: an error would drop the event that
+        waits for this run.
         """
         if values[self.panel.apply] == "Manual":
             yield {self.version: gr.skip()}
@@ -122,8 +123,10 @@ class MixTab(Board):
             else:
                 yield from self.show(request, values, self.job(values))
         except (UserError, MergeError) as error:
-            tell(error)
-            yield {self.alert: alert_line(error)}
+            line = alert_line(error)
+            if line != values[self.alert]:
+                tell(error)
+            yield {self.alert: line}
 
     def _is_shown(self, values: Values) -> bool:
         """Whether the page shows the full result of what it asks for."""

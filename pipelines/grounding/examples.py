@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "examples" / "grounding"
 SEARCHED, PER_TASK, EASY = 60, 2, 2  # scenes searched of each recipe, examples kept of it, and plain ones
 REFUSES = "refuse"
+HASTY = ("..", "!", " ?", ",")  # ends of generated expressions that no example should show
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,15 @@ Ask = Callable[[SceneRef, Sequence[str], MergeRecipe], list[Answer]]
 def candidates(task: str, family: ModelFamily, ask: Ask, count: int) -> list[Candidate]:
     """Every expression about the first scenes of a recipe, answered three times; the base's recipe has no expert.
 
-    Expressions without target are left to the expert that refuses them: a page opens better on something found.
+    Expressions without target are left to the expert that refuses them: a page opens better on something found. Hastily
+    typed ones are passed over.
     """
     expert = MergeRecipe(coefficients=((task, 1.0),), scale=1.0) if task in family.experts else MergeRecipe()
     found = []
     for seed in range(count):
         ref = SceneRef(task, seed)
-        phrases = [one.text for one in drawn(ref).phrases if one.targets or task == REFUSES]
+        said = [one.text for one in drawn(ref).phrases if one.targets or task == REFUSES]
+        phrases = [text for text in said if not text.endswith(HASTY)]
         answers = [ask(ref, phrases, recipe) for recipe in (MergeRecipe(), expert, family.default)]
         found += [Candidate(ref, *row) for row in zip(phrases, *answers, strict=True)]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -197,6 +198,9 @@ def test_checkpoints_that_are_not_here_are_named_with_their_size_and_what_to_do(
     with pytest.warns(UserWarning, match="not in the local cache"):
         (told,) = tab.commit(visitor("eve"), sent)
     assert "network is off" in told[tab.alert] and "Use the embedded model" in told[tab.alert]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what the page says already is not told again
+        assert list(tab.commit(visitor("eve"), {**sent, tab.alert: told[tab.alert]})) == [told]
 
 
 def test_the_authors_checkpoints_name_the_command_that_imports_them(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 from pipelines.grounding import examples
 from pipelines.grounding.examples import Answer, Candidate, chosen, easy_entries, task_entries
 from pipelines.grounding.family import PLVL_FAMILY
-from pipelines.grounding.random_scene import SceneRef, truth_of
+from pipelines.grounding.random_scene import SceneRef, drawn, truth_of
 from pipelines.shared.ready_made import write_examples
 
 WRONG = Answer(False, 0.9)
@@ -91,3 +91,10 @@ def test_only_the_expert_that_refuses_is_shown_with_what_is_not_there() -> None:
         return [truth is not None and len(truth.boxes) > 0 for truth in truths]
 
     assert all(shown("attribute")) and not all(shown("refuse"))
+
+
+def test_hastily_typed_expressions_are_passed_over() -> None:
+    found = examples.candidates("attribute", PLVL_FAMILY, lambda ref, phrases, recipe: [right(0.5)] * len(phrases), 40)
+    drawn_ones = [one.text for seed in range(40) for one in drawn(SceneRef("attribute", seed)).phrases]
+    assert any(text.endswith("..") for text in drawn_ones), "what is passed over must occur"
+    assert not any(one.phrase.endswith(("..", "!", ",", " ?")) for one in found)
