@@ -188,14 +188,20 @@ class MixTab(Board):
         return sketch | {self.version: version_label(drawn.text, is_preview=True), self.drawn: drawn}
 
     def settle(self, values: Values) -> Updates:
-        """A result of other settings than the page's is marked; a late preview gives way to the full result."""
-        if values[self.drawn] is None:
-            return {self.version: gr.skip()}
+        """After a run: a result of other settings than the page's is marked; a late preview gives way."""
+        drawn, asked = values[self.drawn], self._asked(values)
+        if drawn is not None and drawn.job != asked and (asked is None or values[self.shown] != asked):
+            return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
+        return self.give_way(values)
+
+    def give_way(self, values: Values) -> Updates:
+        """After a preview: one that came later than the full result of what the page asks for makes room for it.
+
+        Marks nothing: a mark for a held fader may arrive when the result of its release is already there, and stay.
+        """
         drawn, asked = values[self.drawn], self._asked(values)
         is_made = asked is not None and values[self.shown] == asked
-        if drawn.job != asked and not is_made:
-            return {self.version: version_label(drawn.text, drawn.is_preview, is_stale=True)}
-        if not is_made or (drawn.job == asked and not drawn.is_preview):
+        if drawn is None or not is_made or (drawn.job == asked and not drawn.is_preview):
             return {self.version: gr.skip()}
         return self.pictured(asked, self.bench.result(asked)[0], values, True)
 

@@ -78,7 +78,8 @@ def _wire_runs(tab: MixTab, moved: list[Any], chosen: list[Any], own: TabEvents)
     ]  # fmt: skip
     drag = gr.on([one.input for one in (*moved, *own.live)], told(tab.preview), tab.inputs, tab.drawing,
                  trigger_mode="always_last", **BESIDE_QUEUE)  # fmt: skip
-    for run in (drag, *tab.runs):
+    drag.then(told(tab.give_way), tab.inputs, tab.drawing, **LAST)
+    for run in tab.runs:
         then_settle(tab, run)
     tab.source.stop.click(told(tab.halt), None, [tab.version], cancels=tab.runs, **BESIDE_QUEUE)
 

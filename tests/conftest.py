@@ -37,11 +37,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file that needs no browser comes first: last, it would run alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/test_visitors.py"))
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Top of the repository."""

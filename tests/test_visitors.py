@@ -45,7 +45,7 @@ address, frames, recipes = json.loads(sys.argv[1])
 
 def ask(recipe):
     first, second = map(handle_file, frames)
-    client = Client(address, verbose=False)
+    client = Client(address, verbose=False, httpx_kwargs={"timeout": 60})
     path, about = client.predict(first=first, second=second, recipe=recipe, api_name="/fuse")
     return path, about["recipe_hash"]
 

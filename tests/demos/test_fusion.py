@@ -172,6 +172,7 @@ def test_a_picture_of_other_settings_is_marked(built: Any) -> None:
     built.tab.bench.result(job)
     moved = built.values({built.tab.drawn: Drawn(job, False, "v1"), built.tab.panel.scale: 0.9})
     assert "stale" in built.tab.settle(moved)[built.tab.version]
+    assert not isinstance(built.tab.give_way(moved)[built.tab.version], str), "a held fader's mark is the browser's"
     same = built.tab.settle(built.values({built.tab.drawn: Drawn(job)}))
     assert not isinstance(same[built.tab.version], str)
 
@@ -179,7 +180,7 @@ def test_a_picture_of_other_settings_is_marked(built: Any) -> None:
 def test_a_late_preview_gives_way_to_the_full_result(built: Any) -> None:
     job = built.tab.job(built.values())
     late = built.values({built.tab.drawn: Drawn(job, True), built.tab.shown: job})
-    settled = built.tab.settle(late)
+    settled = built.tab.give_way(late)
     assert settled[built.tab.drawn].job == job and not settled[built.tab.drawn].is_preview
     assert "preview" not in settled[built.tab.version]
 
@@ -188,7 +189,7 @@ def test_a_late_preview_of_an_earlier_position_gives_way_to_the_result_that_the_
     """Its answer came after that of the run: nothing else would ever draw the result again."""
     job, earlier = (built.tab.job(built.values({built.tab.panel.scale: scale})) for scale in (0.57, 0.31))
     there = {built.tab.panel.scale: 0.57, built.tab.drawn: Drawn(earlier, True, "v1"), built.tab.shown: job}
-    settled = built.tab.settle(built.values(there))
+    settled = built.tab.give_way(built.values(there))
     assert settled[built.tab.drawn].job == job and built.tab.out in settled
     assert "stale" not in settled[built.tab.version] and "preview" not in settled[built.tab.version]
 
