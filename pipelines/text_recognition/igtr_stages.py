@@ -83,6 +83,7 @@ def started(plan: Preset, run: Run, name: str) -> IGTR:
 
 
 def stage_of(name: str, steps: int, rate: float, plan: Preset, seed: int) -> Stage:
+    """A stage of the loop; what stands behind the last hyphen of its name is the recipe that it is watched on."""
     return Stage(
         name, steps, rate, seed,
         checkpoint_every=plan.checkpoint_every,
